@@ -1,0 +1,9 @@
+"""Follow an object in a video from one box, in real time on one CPU core."""
+
+from slimtrack.box import Box
+from slimtrack.errors import SlimtrackError
+from slimtrack.registry import create, list_trackers
+from slimtrack.tracker import State, Track, Tracker
+
+__all__ = ["Box", "SlimtrackError", "State", "Track", "Tracker", "create", "list_trackers"]
+__version__ = "0.1.0"

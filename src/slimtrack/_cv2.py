@@ -1,0 +1,26 @@
+"""OpenCV, whichever of its packages is installed."""
+
+from typing import TYPE_CHECKING, Any
+
+from slimtrack.errors import MissingError
+
+__all__ = ["cv2"]
+
+if TYPE_CHECKING:
+    cv2: Any
+else:
+
+    class _Cv2:
+        """Imports OpenCV when first used: ``import slimtrack`` works, and says what to install, without it."""
+
+        def __getattr__(self, name):
+            try:
+                import cv2 as module
+            except ImportError as error:
+                message = "OpenCV is not installed: run `pip install opencv-python-headless`"
+                raise MissingError(f"{message} (or any other OpenCV package). {error}") from error
+            value = getattr(module, name)
+            setattr(self, name, value)  # the next look-up is a plain attribute
+            return value
+
+    cv2 = _Cv2()

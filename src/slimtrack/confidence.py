@@ -1,0 +1,80 @@
+"""From evidence to a score in [0, 1], and from scores to a state with hysteresis."""
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["Calibration", "Hysteresis", "State", "Thresholds"]
+
+
+class State(enum.StrEnum):
+    """What a tracker believes about its target."""
+
+    TRACKED = "tracked"
+    UNCERTAIN = "uncertain"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where one state turns into another; a state is left later than it is entered (hysteresis).
+
+    Attributes:
+        tracked: At or above it a target is TRACKED; an UNCERTAIN one comes back here.
+        doubt: Below it a TRACKED one becomes UNCERTAIN.
+        lost: Below it, `patience` frames in a row, a target is LOST.
+        found: At or above it a LOST one is believed again.
+        patience: Frames below `lost` before LOST is said.
+    """
+
+    tracked: float = 0.5
+    doubt: float = 0.5
+    lost: float = 0.15
+    found: float = 0.3
+    patience: int = 3
+
+
+class Hysteresis:
+    """Turns the scores of successive frames into states."""
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self._at = thresholds
+        self._state = State.TRACKED
+        self._low = 0
+
+    def decide(self, score: float | None) -> State:
+        """The state after one more frame.
+
+        Args:
+            score: Probability that the target is in its box, or ``None`` when nothing was found: LOST at once.
+        """
+        at = self._at
+        self._low = self._low + 1 if score is not None and score < at.lost else 0
+        if score is None or self._low >= at.patience:
+            self._state = State.LOST
+        elif self._state is State.LOST and score < at.found:
+            pass
+        elif score >= (at.doubt if self._state is State.TRACKED else at.tracked):
+            self._state = State.TRACKED
+        else:
+            self._state = State.UNCERTAIN
+        return self._state
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A logistic model from evidence to P(IoU > 0.5).
+
+    Attributes:
+        weights: Weight per name of evidence; evidence without a weight is ignored, missing evidence counts 0.
+        bias: The constant.
+    """
+
+    weights: Mapping[str, float]
+    bias: float
+
+    def score(self, evidence: Mapping[str, float]) -> float:
+        """The probability that the box overlaps the target by more than one half."""
+        logit = self.bias + sum(w * evidence.get(name, 0.0) for name, w in self.weights.items())
+        return 1 / (1 + math.exp(-min(max(logit, -30.0), 30.0)))

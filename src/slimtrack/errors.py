@@ -1,0 +1,73 @@
+"""Every error that slimtrack raises on purpose.
+
+::
+
+    SlimtrackError                what was wrong, where, and what to do: one sentence
+    ├── InputError                an image, a box or an option cannot be used (also a ValueError)
+    ├── UnknownNameError          no tracker, option or network has that name (also a LookupError)
+    ├── NotStartedError           update() before init()
+    ├── SourceError               frames or annotations cannot be read
+    ├── OutputError               a result cannot be written
+    ├── MissingError              an optional package or file that this needs is not there
+    └── InternalError             a tracker failed inside; the cause is chained
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "InputError",
+    "InternalError",
+    "MissingError",
+    "NotStartedError",
+    "OutputError",
+    "SlimtrackError",
+    "SourceError",
+    "UnknownNameError",
+]
+
+
+class SlimtrackError(Exception):
+    """Root of all errors that slimtrack raises."""
+
+
+class InputError(SlimtrackError, ValueError):
+    """An argument cannot be used; the message names it, what was got and what is expected."""
+
+
+class UnknownNameError(SlimtrackError, LookupError):
+    """A name is not known; the message lists the nearest ones."""
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: Iterable[str]) -> "UnknownNameError":
+        """Builds the sentence: what was asked for and what it may have meant.
+
+        Args:
+            kind: What the name stands for, such as ``"tracker"``.
+            name: The unknown name.
+            known: All names there are.
+        """
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names) or 'none'}."
+        return cls(f"there is no {kind} {name!r}: {hint}")
+
+
+class NotStartedError(SlimtrackError, RuntimeError):
+    """A tracker was asked for the next position before it was given a first one."""
+
+
+class SourceError(SlimtrackError):
+    """Frames or annotations cannot be read."""
+
+
+class OutputError(SlimtrackError):
+    """A result cannot be written."""
+
+
+class MissingError(SlimtrackError):
+    """An optional package, network or data set is not there; the message says how to get it."""
+
+
+class InternalError(SlimtrackError):
+    """A tracker failed inside. The exception that caused it is chained as ``__cause__``."""

@@ -1,0 +1,289 @@
+"""Trackers by name: which exist, which can be made here, what options they have."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNameError
+from slimtrack.tracker import REGISTERED, Tracker
+
+__all__ = ["Option", "create", "list_trackers", "options_of", "parse_spec", "tracker_class", "why_missing"]
+
+_OURS = {name: f"slimtrack.trackers.{module}" for module, names in {
+    "mosse": ("mosse",),
+    "kcf": ("kcf", "dcf"),
+    "dsst": ("dsst", "fdsst"),
+    "samf": ("samf", "samf-ca"),
+    "cacf": ("cacf", "dcf-ca"),
+    "staple": ("staple",),
+}.items() for name in names}  # fmt: skip
+_PEERS = {
+    **{f"opencv:{name}": "slimtrack.integrations.opencv" for name in
+       ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")},
+    **{name: "slimtrack.integrations.onnx_tracker" for name in
+       ("nanotrack-v1", "nanotrack-v2", "nanotrack-v3", "fear-xs", "vittrack")},
+}  # fmt: skip
+_MODULES = _OURS | _PEERS
+"""Name -> module that defines it, so that listing names imports nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a tracker, read from its constructor.
+
+    Attributes:
+        name: The keyword.
+        type: Its annotation.
+        default: Its default.
+        help: Its line in the docstring.
+    """
+
+    name: str
+    type: Any
+    default: Any
+    help: str
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values it may take, for a ``Literal``; empty otherwise."""
+        return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
+
+    def parse(self, text: str) -> Any:
+        """The value that a text such as ``"0.02"`` stands for.
+
+        Raises:
+            InputError: The text does not fit the type.
+        """
+        try:
+            return _parsed(text.strip(), self.type)
+        except ValueError as error:
+            raise InputError(f"option {self.name}={text!r} is not {_described(self.type)}") from error
+
+    def check(self, value: Any) -> None:
+        """Refuses a value of another type.
+
+        Raises:
+            InputError: The value does not fit the type.
+        """
+        if not _fits(value, self.type):
+            raise InputError(f"option {self.name}={value!r} is not {_described(self.type)}")
+
+
+def create(name: str, **options: Any) -> Tracker:
+    """Makes a tracker.
+
+    Args:
+        name: Its name, such as ``"kcf"``; also with options, ``"kcf[kernel=linear]"``, and ``"file.py:name"``
+            for a tracker defined in a file of yours.
+        **options: Its options; the constructor's keyword-only parameters.
+
+    Raises:
+        UnknownNameError: No such tracker, or no such option.
+        InputError: An option has a value that does not fit.
+        MissingError: It needs a package or a network that is not here.
+    """
+    plain, texts = parse_spec(name)
+    cls = tracker_class(plain)
+    known = {option.name: option for option in options_of(cls)}
+    values: dict[str, Any] = {}
+    for key in (*texts, *options):
+        if key not in known:
+            raise UnknownNameError.of(f"option of tracker {plain!r} named", key, known)
+    for key, text in texts.items():
+        values[key] = known[key].parse(text)
+    for key, value in options.items():
+        known[key].check(value)
+        values[key] = value
+    return cls(**values)
+
+
+def list_trackers(*, missing: bool = False) -> list[str]:
+    """Names of the trackers that can be made here, ours first.
+
+    Args:
+        missing: List also those whose package or network is not here (`why_missing` says what).
+    """
+    names = [*_MODULES, *(entry.name for entry in _entry_points())]
+    names += [name for name in REGISTERED if name not in names]
+    return [name for name in names if missing or why_missing(name) is None]
+
+
+def why_missing(name: str) -> str | None:
+    """One sentence that says why a known tracker cannot be made here; ``None`` when it can."""
+    if name in _OURS:
+        return None
+    try:
+        tracker_class(name).require()
+    except (MissingError, UnknownNameError) as error:
+        return str(error)
+    return None
+
+
+def tracker_class(name: str) -> type[Tracker]:
+    """The class behind a name.
+
+    Raises:
+        UnknownNameError: There is none.
+        SlimtrackError: Its module cannot be imported.
+    """
+    if name not in REGISTERED:
+        _import_for(name)
+    if name.rpartition(":")[0].endswith(".py"):
+        name = name.rpartition(":")[2]
+    if name not in REGISTERED:
+        raise UnknownNameError.of("tracker", name, {*_MODULES, *REGISTERED})
+    return REGISTERED[name]
+
+
+def options_of(cls: type[Tracker]) -> list[Option]:
+    """The options of a tracker class, in the order of its constructor."""
+    if cls.__init__ is object.__init__:
+        return []
+    hints = typing.get_type_hints(cls.__init__)
+    lines = _documented(inspect.getdoc(cls) or "") | _documented(inspect.getdoc(cls.__init__) or "")
+    return [
+        Option(p.name, hints.get(p.name, str), p.default, lines.get(p.name, ""))
+        for p in inspect.signature(cls.__init__).parameters.values()
+        if p.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+
+
+def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
+    """Splits ``"kcf[kernel=linear,rate=0.01]"`` into a name and the texts of its options.
+
+    Raises:
+        InputError: It is not of that form.
+    """
+    match = re.fullmatch(r"(?P<name>[^\[\]]+)(\[(?P<options>[^\[\]]*)\])?", spec.strip())
+    if match is None:
+        raise InputError(f"tracker {spec!r} is not of the form name or name[option=value,option=value]")
+    texts: dict[str, str] = {}
+    for item in filter(None, (match["options"] or "").split(",")):
+        key, sign, text = item.partition("=")
+        if not sign:
+            raise InputError(f"tracker {spec!r}: {item!r} is not of the form option=value")
+        texts[key.strip()] = text
+    return match["name"], texts
+
+
+def _import_for(name: str) -> None:
+    """Imports the module that defines a tracker; nothing where none is known."""
+    file, _, _ = name.rpartition(":")
+    if file.endswith(".py"):
+        _import_file(Path(file))
+    elif name in _MODULES:
+        importlib.import_module(_MODULES[name])
+    else:
+        for entry in _entry_points():
+            if entry.name == name:
+                entry.load()
+
+
+def _import_file(path: Path) -> None:
+    """Runs a tracker file of the user's, once."""
+    module_name = f"slimtrack_file_{path.resolve().as_posix().replace('/', '_').removesuffix('.py')}"
+    if module_name in sys.modules:
+        return
+    if not path.is_file():
+        raise InputError(f"tracker file {path} does not exist")
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"tracker file {path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SlimtrackError:
+        del sys.modules[module_name]
+        raise
+    except Exception as error:
+        del sys.modules[module_name]
+        raise InputError(f"tracker file {path} failed to import ({type(error).__name__}: {error})") from error
+
+
+def _entry_points() -> list[importlib.metadata.EntryPoint]:
+    return list(importlib.metadata.entry_points(group="slimtrack.trackers"))
+
+
+def _documented(text: str) -> dict[str, str]:
+    """The ``Args:`` section of a docstring, a line each."""
+    found: dict[str, str] = {}
+    section = re.search(r"^Args:\n(?P<body>(?:[ ]+.*\n?|\n)+)", text, re.MULTILINE)
+    if section is None:
+        return found
+    key = ""
+    for line in section["body"].splitlines():
+        start = re.match(r"^ {4}(\w+)(?: \([^)]*\))?: (.*)", line)
+        if start:
+            key = start[1]
+            found[key] = start[2]
+        elif key and line.strip():
+            found[key] += " " + line.strip()
+    return found
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    union = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    return typing.get_args(kind) if union else (kind,)
+
+
+def _parsed(text: str, kind: Any) -> Any:
+    for member in _members(kind):
+        if member is type(None):
+            if text.lower() == "none":
+                return None
+            continue
+        try:
+            return _parsed_plain(text, member)
+        except ValueError:
+            continue
+    raise ValueError(text)
+
+
+def _parsed_plain(text: str, kind: Any) -> Any:
+    if typing.get_origin(kind) is Literal:
+        for choice in typing.get_args(kind):
+            if str(choice) == text:
+                return choice
+        raise ValueError(text)
+    if kind is bool:
+        values: Mapping[str, bool] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if text.lower() not in values:
+            raise ValueError(text)
+        return values[text.lower()]
+    return kind(text)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    for member in _members(kind):
+        if typing.get_origin(member) is Literal:
+            fits = value in typing.get_args(member)
+        elif member is float:
+            fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+        elif member is int:
+            fits = isinstance(value, int) and not isinstance(value, bool)
+        else:
+            fits = member is Any or isinstance(value, typing.get_origin(member) or member)
+        if fits:
+            return True
+    return False
+
+
+def _described(kind: Any) -> str:
+    parts = []
+    for member in _members(kind):
+        if typing.get_origin(member) is Literal:
+            parts.append("one of " + ", ".join(map(str, typing.get_args(member))))
+        else:
+            parts.append({float: "a number", int: "a whole number", bool: "true or false"}.get(
+                member, "none" if member is type(None) else f"a {getattr(member, '__name__', member)}"))  # fmt: skip
+    return " or ".join(parts)

@@ -1,0 +1,275 @@
+"""The tracker: two verbs for its user, three hooks for its author."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from slimtrack.appearance import Appearance
+from slimtrack.arrays import AnyArray, Image
+from slimtrack.box import Box
+from slimtrack.calibrations import CALIBRATIONS, DEFAULT
+from slimtrack.confidence import Hysteresis, State, Thresholds
+from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
+
+__all__ = ["Estimate", "State", "Track", "Tracker", "REGISTERED", "checked_box", "checked_image"]
+
+_log = logging.getLogger(__name__)
+
+REGISTERED: dict[str, type["Tracker"]] = {}
+"""Every tracker class whose module has been imported, by name."""
+
+_LEAST_INSIDE = 0.1
+"""Share of the first box that must lie inside the frame: less of a target cannot be learned from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Where the target is after one frame.
+
+    Attributes:
+        box: Its box; while LOST, the last believed one.
+        score: Calibrated probability that the box overlaps the target by more than one half (IoU > 0.5).
+        state: TRACKED, UNCERTAIN or LOST.
+    """
+
+    box: Box
+    score: float
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a tracker's `_locate` found in one frame.
+
+    Attributes:
+        box: The most likely box, or ``None`` when nothing was found.
+        evidence: Named figures that the calibration turns into a score (see `slimtrack.filters.response`).
+        score: A score that the tracker brings itself; the calibration is then not asked.
+    """
+
+    box: Box | None
+    evidence: Mapping[str, float] = field(default_factory=dict)
+    score: float | None = None
+
+
+class Tracker(ABC):
+    """Follows one target from one box: `init` once a target, `update` once a frame.
+
+    A subclass names itself and fills in three hooks; checks, score, state and re-init are done here::
+
+        class Mine(Tracker, name="mine"):
+            def __init__(self, *, rate: float = 0.02) -> None: ...
+            def _start(self, image: Image, box: Box) -> None: ...
+            def _locate(self, image: Image) -> Estimate: ...
+            def _learn(self, image: Image, box: Box) -> None: ...
+
+    Options are keyword-only constructor parameters with defaults, types and a line each in the docstring.
+    """
+
+    name: ClassVar[str] = ""
+    """The name it is registered under."""
+
+    thresholds: ClassVar[Thresholds] = Thresholds()
+    """Where its score changes its state."""
+
+    judged: ClassVar[bool] = True
+    """Whether the appearance in the box is compared with the first frame's for its score."""
+
+    _session: "_Session | None" = None
+
+    def __init_subclass__(cls, *, name: str | None = None, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if name is None:
+            return
+        known = REGISTERED.get(name)
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise InputError(f"a tracker named {name!r} exists already: {known.__module__}.{known.__qualname__}")
+        cls.name = name
+        REGISTERED[name] = cls
+
+    @classmethod
+    def require(cls) -> None:
+        """Refuses with one sentence where something this tracker needs is not here; ours need nothing.
+
+        Raises:
+            MissingError: A package or a network is missing.
+        """
+
+    def init(self, image: AnyArray, box: Box | npt.ArrayLike) -> None:
+        """Learns a target. May be called again at any time; nothing of an earlier target is kept.
+
+        Args:
+            image: The frame: ``(H, W, 3)`` BGR or ``(H, W)`` grey, uint8.
+            box: The target in it, a `Box` or four numbers x, y, w, h.
+
+        Raises:
+            InputError: The image or the box cannot be used.
+            InternalError: The tracker failed inside.
+        """
+        image = checked_image(image)
+        box = checked_box(box, image)
+        self._session = None
+        with self._guarded("init"):
+            session = _Session(image.shape[:2], box, Hysteresis(self.thresholds))
+            if self.judged:
+                session.appearance = Appearance(image, box)
+            self._session = session
+            try:
+                self._start(image, box)
+            except BaseException:
+                self._session = None
+                raise
+
+    def update(self, image: AnyArray) -> Track:
+        """Finds the target in the next frame.
+
+        Args:
+            image: The frame, of the size given to `init`.
+
+        Raises:
+            NotStartedError: `init` has not been called.
+            InputError: The image cannot be used, or its size has changed.
+            InternalError: The tracker failed inside.
+        """
+        session = self._started()
+        image = checked_image(image)
+        if image.shape[:2] != session.shape:
+            got, expected = (f"{w} x {h}" for h, w in (image.shape[:2], session.shape))
+            raise InputError(f"image is {got} but init had {expected}: resize the frame, or call init again")
+        with self._guarded("update"):
+            estimate = self._locate(image)
+            box = _kept_in(estimate.box, image)
+            score = self._score(image, box, estimate)
+            state = session.hysteresis.decide(None if box is None else score)
+            if box is not None and state is not State.LOST:
+                session.box = box
+                if session.appearance is not None and state is State.TRACKED:
+                    session.appearance.learn()
+                self._learn(image, box)
+        return Track(session.box, score, state)
+
+    @property
+    def box(self) -> Box:
+        """The last believed box.
+
+        Raises:
+            NotStartedError: `init` has not been called.
+        """
+        return self._started().box
+
+    @property
+    def evidence(self) -> Mapping[str, float]:
+        """The evidence behind the last score, for fitting calibrations and for reports."""
+        return self._started().evidence
+
+    @abstractmethod
+    def _start(self, image: Image, box: Box) -> None:
+        """Learns everything about this target and forgets the last one."""
+
+    @abstractmethod
+    def _locate(self, image: Image) -> Estimate:
+        """Finds the target near `box`; changes nothing that cannot be taken back."""
+
+    @abstractmethod
+    def _learn(self, image: Image, box: Box) -> None:
+        """Adapts to the target at ``box``; not called while LOST."""
+
+    def _started(self) -> "_Session":
+        if self._session is None:
+            raise NotStartedError(f"{self.name or type(self).__name__} has no target yet: call init(image, box)")
+        return self._session
+
+    def _score(self, image: Image, box: Box | None, estimate: Estimate) -> float:
+        session = self._started()
+        if box is None:
+            session.evidence = {}
+            return 0.0
+        if estimate.score is not None:
+            session.evidence = {"score": estimate.score}
+            return float(min(max(estimate.score, 0.0), 1.0))
+        evidence = dict(estimate.evidence)
+        if session.appearance is not None:
+            evidence |= session.appearance.evidence(image, box)
+        session.evidence = evidence
+        if evidence.get("flat", 0.0) > 0:  # nothing to see: no calibration has to learn that
+            return 0.0
+        return CALIBRATIONS.get(self.name, DEFAULT).score(evidence)
+
+    @contextmanager
+    def _guarded(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except SlimtrackError:
+            raise
+        except Exception as error:
+            _log.debug("%s failed in %s", self.name, verb, exc_info=True)
+            raise InternalError(f"{self.name}: {verb} failed inside ({type(error).__name__}: {error})") from error
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is known since the last `init`."""
+
+    shape: tuple[int, ...]
+    box: Box
+    hysteresis: Hysteresis
+    appearance: Appearance | None = None
+    evidence: Mapping[str, float] = field(default_factory=dict)
+
+
+def checked_image(image: AnyArray) -> Image:
+    """The frame as ``(H, W, 3)`` uint8 BGR; grey is repeated three times.
+
+    Raises:
+        InputError: It is not an array of that kind, or empty.
+    """
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"image is a {type(image).__name__}, not a numpy array (H, W, 3) uint8")
+    if image.dtype != np.uint8:
+        raise InputError(f"image has dtype {image.dtype}, not uint8: convert it to 0..255 first")
+    if image.size == 0 or image.ndim not in (2, 3):
+        raise InputError(f"image has shape {image.shape}, not (H, W, 3) or (H, W) with pixels in it")
+    if image.ndim == 2 or image.shape[2] == 1:
+        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+    if image.shape[2] != 3:
+        raise InputError(f"image has {image.shape[2]} channels, not 3 (BGR) or 1 (grey): drop the alpha channel")
+    return np.ascontiguousarray(image)
+
+
+def checked_box(box: Box | npt.ArrayLike, image: Image) -> Box:
+    """The box as a `Box` that can be tracked in ``image``.
+
+    Raises:
+        InputError: It is not four finite numbers, smaller than one pixel, or (nearly) outside the frame.
+    """
+    if not isinstance(box, Box):
+        try:
+            box = Box(*map(float, np.asarray(box, dtype=float).reshape(4)))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"box is {box!r}, not four numbers x, y, w, h") from error
+    if not box.is_finite:
+        raise InputError(f"box {box} has a number that is not finite")
+    if box.w < 1 or box.h < 1:
+        raise InputError(f"box {box} is smaller than one pixel: w and h must be at least 1")
+    height, width = image.shape[:2]
+    inside = box.clipped(width, height).area / box.area
+    if inside < _LEAST_INSIDE:
+        raise InputError(
+            f"box {box} has {inside:.0%} of its area inside the frame of {width} x {height} pixels, "
+            f"at least {_LEAST_INSIDE:.0%} is needed"
+        )
+    return Box(*map(float, box))
+
+
+def _kept_in(box: Box | None, image: Image) -> Box | None:
+    """The box with its centre inside the frame; ``None`` for one that is none."""
+    if box is None or not box.is_finite or box.w <= 0 or box.h <= 0:
+        return None
+    height, width = image.shape[:2]
+    return Box.from_center(min(max(box.cx, 0.0), width), min(max(box.cy, 0.0), height), box.w, box.h)
