@@ -1,0 +1,57 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both make a virtual environment where there is none.
+# VENV=DIR chooses the environment, PYTHON=PROGRAM what it is made with, PYTEST_ARGS='...' goes to pytest.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' > /dev/null 2>&1 && echo "$$p" && break; done)
+PYTEST_ARGS ?=
+TEST_EXTRAS := peers,plot,test
+
+demo: VENV ?= .venv
+test check format: VENV ?= .venv-test
+
+.PHONY: help demo test check format
+
+help:
+	@echo 'make demo     install into .venv and track an embedded clip'
+	@echo 'make test     install into .venv-test and run the tests'
+	@echo 'make check    ruff, mypy and import-linter, in .venv-test'
+	@echo 'make format   ruff format and the fixes it knows, in .venv-test'
+
+# OpenCV's packages overwrite one another: the demo leaves one that is there already as it is.
+demo:
+	@$(call make_venv)
+	@extras=cv2,plot; if "$(VENV)/bin/python" -c 'import cv2' > /dev/null 2>&1; then extras=plot; fi; \
+		$(call install,$$extras)
+	"$(VENV)/bin/slimtrack" demo
+
+test:
+	@$(call make_venv)
+	@$(call install,$(TEST_EXTRAS))
+	"$(VENV)/bin/python" -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+check:
+	@$(call make_venv)
+	@$(call install,$(TEST_EXTRAS))
+	"$(VENV)/bin/ruff" check
+	"$(VENV)/bin/ruff" format --check
+	"$(VENV)/bin/mypy"
+	"$(VENV)/bin/lint-imports"
+
+format:
+	"$(VENV)/bin/ruff" check --fix
+	"$(VENV)/bin/ruff" format
+
+define make_venv
+	if [ ! -x "$(VENV)/bin/python" ]; then \
+		if [ -z "$(PYTHON)" ]; then echo 'Python 3.11 or newer is needed; none was found.' >&2; exit 1; fi; \
+		echo "making $(VENV) with $(PYTHON)"; "$(PYTHON)" -m venv "$(VENV)"; \
+	fi
+endef
+
+define install
+	echo "installing slimtrack[$(1)] into $(VENV)"; \
+	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$(1)]"
+endef
