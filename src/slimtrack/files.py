@@ -1,0 +1,86 @@
+"""Files written so that a reader never sees half of one."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Literal, overload
+
+from slimtrack.errors import OutputError
+
+__all__ = ["atomic_write", "make_folder", "writing"]
+
+
+@overload
+def atomic_write(
+    path: str | os.PathLike[str], mode: Literal["w"] = "w"
+) -> contextlib.AbstractContextManager[IO[str]]: ...
+@overload
+def atomic_write(
+    path: str | os.PathLike[str], mode: Literal["wb"]
+) -> contextlib.AbstractContextManager[IO[bytes]]: ...
+def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> contextlib.AbstractContextManager[IO[Any]]:
+    r"""Writes a whole file beside its place and renames it there when all went well.
+
+    When the block raises, or the process dies, the file that was there before stays as it was. Missing
+    folders are made. Text is UTF-8 with ``\n`` line ends::
+
+        with atomic_write("out/report.json") as file:
+            file.write(text)
+
+    Args:
+        path: The file to replace.
+        mode: ``"w"`` for text, ``"wb"`` for bytes.
+
+    Raises:
+        OutputError: The folder cannot be made, the disk is full, or it is not allowed.
+    """
+    return _atomic(Path(path), mode)
+
+
+@contextmanager
+def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder, give the name of a file")
+    make_folder(path.parent)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    try:
+        with writing(path):
+            with beside.open(mode, **text) as file:  # type: ignore[call-overload]
+                yield file
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut can leave the new name on an empty file
+            beside.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+
+
+def make_folder(folder: str | os.PathLike[str]) -> Path:
+    """Makes a folder and its parents where they are missing.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    with writing(Path(folder)):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return Path(folder)
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns the operating system's refusals inside the block into one sentence about ``path``.
+
+    Raises:
+        OutputError: An `OSError` was raised inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(
+            f"cannot write {path}: {reason}; free some space or choose another place"
+        ) from error
