@@ -1,0 +1,80 @@
+"""Score and state: hysteresis and calibration."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slimtrack.calibrations import CALIBRATIONS, DEFAULT
+from slimtrack.confidence import Calibration, Hysteresis, State, Thresholds
+
+AT = Thresholds(tracked=0.6, doubt=0.4, lost=0.2, found=0.3, patience=3)
+T, U, L = State.TRACKED, State.UNCERTAIN, State.LOST
+
+
+def states(*scores: float | None, at: Thresholds = AT) -> list[State]:
+    hysteresis = Hysteresis(at)
+    return [hysteresis.decide(score) for score in scores]
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ((0.9, 0.5, 0.41), [T, T, T]),  # a tracked one stays tracked above doubt
+        ((0.39, 0.5, 0.59, 0.6), [U, U, U, T]),  # an uncertain one comes back at tracked
+        ((0.1, 0.1, 0.1), [U, U, L]),  # patience
+        ((0.1, 0.1, 0.25, 0.1, 0.1, 0.1), [U, U, U, U, U, L]),  # patience starts anew
+        ((None,), [L]),  # nothing found: at once
+        ((None, 0.25, 0.29), [L, L, L]),  # below found it stays lost
+        ((None, 0.3, 0.5, 0.6), [L, U, U, T]),  # found again, believed later
+        ((None, 0.9), [L, T]),
+        ((0.2, 0.2, 0.2, 0.2), [U, U, U, U]),  # lost is strict
+        ((0.1, 0.1, 0.1, None, 0.1), [U, U, L, L, L]),
+    ],
+)
+def test_hysteresis_step_by_step(scores: tuple[float | None, ...], expected: list[State]) -> None:
+    assert states(*scores) == expected
+
+
+@given(st.lists(st.none() | st.floats(0, 1), max_size=60))
+def test_hysteresis_never_jumps_without_reason(scores: list[float | None]) -> None:
+    before, low = T, 0
+    for score, state in zip(scores, states(*scores), strict=True):
+        low = low + 1 if score is not None and score < AT.lost else 0
+        if state is L and before is not L:
+            assert score is None or low >= AT.patience
+        if before is L and state is not L:
+            assert score is not None and score >= AT.found
+        if state is T:
+            assert score is not None and score >= AT.doubt
+        before = state
+
+
+def test_the_default_thresholds_are_in_order() -> None:
+    at = Thresholds()
+    assert 0 < at.lost <= at.found <= at.tracked < 1
+    assert at.lost <= at.doubt <= at.tracked
+    assert at.patience >= 1
+
+
+def test_states_are_their_names() -> None:
+    assert [str(state) for state in State] == ["tracked", "uncertain", "lost"]
+
+
+def test_calibration_is_logistic() -> None:
+    calibration = Calibration({"psr": 0.5, "apce": -1.0}, 0.25)
+    logit = 0.25 + 0.5 * 3 - 1.0 * 2
+    assert calibration.score({"psr": 3, "apce": 2, "other": 99}) == pytest.approx(1 / (1 + math.exp(-logit)))
+    assert calibration.score({}) == pytest.approx(1 / (1 + math.exp(-0.25)))
+
+
+@given(st.floats(-1e30, 1e30))
+def test_calibration_stays_in_range(value: float) -> None:
+    assert 0 <= Calibration({"psr": 1.0}, 0.0).score({"psr": value}) <= 1
+
+
+@pytest.mark.parametrize("calibration", [DEFAULT, *CALIBRATIONS.values()])
+def test_stored_calibrations_are_finite(calibration: Calibration) -> None:
+    assert math.isfinite(calibration.bias)
+    assert all(map(math.isfinite, calibration.weights.values()))
