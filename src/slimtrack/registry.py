@@ -256,7 +256,14 @@ def _parsed_plain(text: str, kind: Any) -> Any:
                 return choice
         raise ValueError(text)
     if kind is bool:
-        values: Mapping[str, bool] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        values: Mapping[str, bool] = {
+            "true": True,
+            "yes": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "0": False,
+        }
         if text.lower() not in values:
             raise ValueError(text)
         return values[text.lower()]

@@ -89,7 +89,9 @@ class Tracker(ABC):
             return
         known = REGISTERED.get(name)
         if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise InputError(f"a tracker named {name!r} exists already: {known.__module__}.{known.__qualname__}")
+            raise InputError(
+                f"a tracker named {name!r} exists already: {known.__module__}.{known.__qualname__}"
+            )
         cls.name = name
         REGISTERED[name] = cls
 
@@ -182,7 +184,9 @@ class Tracker(ABC):
 
     def _started(self) -> "_Session":
         if self._session is None:
-            raise NotStartedError(f"{self.name or type(self).__name__} has no target yet: call init(image, box)")
+            raise NotStartedError(
+                f"{self.name or type(self).__name__} has no target yet: call init(image, box)"
+            )
         return self._session
 
     def _score(self, image: Image, box: Box | None, estimate: Estimate) -> float:
@@ -209,7 +213,9 @@ class Tracker(ABC):
             raise
         except Exception as error:
             _log.debug("%s failed in %s", self.name, verb, exc_info=True)
-            raise InternalError(f"{self.name}: {verb} failed inside ({type(error).__name__}: {error})") from error
+            raise InternalError(
+                f"{self.name}: {verb} failed inside ({type(error).__name__}: {error})"
+            ) from error
 
 
 @dataclass(slots=True)
@@ -238,7 +244,9 @@ def checked_image(image: AnyArray) -> Image:
     if image.ndim == 2 or image.shape[2] == 1:
         return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
     if image.shape[2] != 3:
-        raise InputError(f"image has {image.shape[2]} channels, not 3 (BGR) or 1 (grey): drop the alpha channel")
+        raise InputError(
+            f"image has {image.shape[2]} channels, not 3 (BGR) or 1 (grey): drop the alpha channel"
+        )
     return np.ascontiguousarray(image)
 
 
