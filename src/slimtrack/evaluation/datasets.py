@@ -1,0 +1,224 @@
+"""Annotated sequences in the layout of the Object Tracking Benchmark (OTB)."""
+
+import csv
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from slimtrack.box import Box
+from slimtrack.errors import SourceError, UnknownNameError
+
+__all__ = ["Dataset", "Sequence", "read_boxes"]
+
+_IMAGES = {".jpg", ".jpeg", ".png", ".bmp"}
+
+_FIRST_FRAME = {"David": 300, "BlurCar1": 247, "BlurCar3": 3, "BlurCar4": 18}
+"""Sequences of OTB whose boxes begin at a later image than the first, by the benchmark's own list
+(`configSeqs.m`); these and the ones of `_ENDS_EARLY` come with more images than boxes."""
+
+_ENDS_EARLY = {"Diving", "Football1", "Freeman3", "Freeman4"}
+"""Sequences of OTB whose boxes end before their images do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """Frames with the true box in each.
+
+    Attributes:
+        name: Its name in tables.
+        frames: Image files, in order of time.
+        truth: ``(N, 4)`` float64, x, y, w, h, 0-based outer edges as `Box`; ``nan`` where the target is absent.
+        attributes: Short names such as ``"OCC"`` of what makes it hard.
+    """
+
+    name: str
+    frames: tuple[Path, ...]
+    truth: npt.NDArray[np.float64] = field(repr=False)
+    attributes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def first_box(self) -> Box:
+        """The box of the first frame."""
+        return Box(*map(float, self.truth[0]))
+
+    @property
+    def absent(self) -> npt.NDArray[np.bool_]:
+        """``(N,)``: whether the target is absent."""
+        return np.isnan(self.truth).any(axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Sequences that are evaluated together.
+
+    Attributes:
+        name: The folder's name.
+        sequences: The sequences in order of name.
+    """
+
+    name: str
+    sequences: tuple[Sequence, ...]
+
+    @classmethod
+    def read(cls, folder: str | Path, names: Collection[str] | None = None) -> "Dataset":
+        """Reads a folder of sequences, or the folder of one.
+
+        A sequence is a folder ``NAME`` with ``NAME/img/*.jpg`` (or png, bmp), in natural order of name, and
+        ``NAME/groundtruth_rect.txt``: a row a frame, x, y, w, h, 1-based, by comma, tab or space; a row of
+        ``nan`` says that the target is absent. Several targets in one folder (``groundtruth_rect.2.txt``) become
+        ``NAME-2``. ``attributes.csv`` (``sequence,OCC,..`` with 0 and 1) lies in the folder or one level above.
+
+        Args:
+            folder: The folder.
+            names: Only these sequences; all of them when ``None``.
+
+        Raises:
+            SourceError: There is no sequence, or one cannot be read; the message names the file and the line.
+            UnknownNameError: One of ``names`` is not there.
+        """
+        path = Path(folder)
+        if not path.is_dir():
+            raise SourceError(f"dataset {path} is not a folder" if path.exists() else f"dataset {path} does not exist")
+        alone = bool(_annotations(path))
+        files = {name: file for entry in ([path] if alone else _folders(path)) for name, file in _named(entry)}
+        if not files:
+            raise SourceError(f"{path} holds no sequence: expected {path}/NAME/groundtruth_rect.txt and NAME/img/*.jpg")
+        for name in names or ():
+            if name not in files:
+                raise UnknownNameError.of(f"sequence in {path} named", name, files)
+        attributes = _read_attributes(path.resolve().parent if alone else path)
+        wanted = [name for name in files if names is None or name in names]
+        return cls(
+            path.resolve().name,
+            tuple(_read_sequence(name, files[name], attributes.get(name, ())) for name in wanted),
+        )
+
+    def __iter__(self) -> Iterator[Sequence]:
+        return iter(self.sequences)
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+
+def read_boxes(file: str | Path) -> npt.NDArray[np.float64]:
+    """Reads boxes as OTB writes them: a row a frame, x, y, w, h, 1-based, by comma, tab or space.
+
+    Returns:
+        ``(N, 4)`` float64, 0-based outer edges as `Box`; rows of ``nan`` stay.
+
+    Raises:
+        SourceError: The file cannot be read, or a row is not four numbers.
+    """
+    path = Path(file)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} cannot be read: {error}") from error
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise SourceError(f"{path} holds no boxes")
+    rows = [_parsed(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
+    return np.array(rows, dtype=float) - (1.0, 1.0, 0.0, 0.0)
+
+
+def _parsed(line: str, where: str) -> list[float]:
+    fields = re.split(r"\s*[,;]\s*|\s+", line.strip())
+    try:
+        row = [float(value) for value in fields]
+    except ValueError:
+        raise SourceError(f"{where}: {line.strip()!r} is not four numbers x, y, w, h") from None
+    if len(row) != 4:
+        raise SourceError(f"{where}: {line.strip()!r} has {len(row)} numbers, not four: x, y, w, h")
+    if any(map(math.isnan, row)) and not all(map(math.isnan, row)):
+        raise SourceError(f"{where}: {line.strip()!r} is nan in part: an absent target has four nan")
+    if any(map(math.isinf, row)):
+        raise SourceError(f"{where}: {line.strip()!r} has a number that is not finite")
+    return row
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """Sort key under which ``2.jpg`` comes before ``10.jpg``."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _folders(path: Path) -> list[Path]:
+    entries = [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def _annotations(folder: Path) -> list[Path]:
+    found = folder.glob("groundtruth_rect*.txt")
+    return sorted(file for file in found if re.fullmatch(r"groundtruth_rect(\.\d+)?\.txt", file.name))
+
+
+def _named(folder: Path) -> list[tuple[str, Path]]:
+    """Names of the sequences in a folder and their annotation files."""
+    files, name = _annotations(folder), folder.resolve().name
+    plain = [file for file in files if file.name == "groundtruth_rect.txt"]
+    numbered = [(f"{name}-{file.name.split('.')[1]}", file) for file in files if file not in plain]
+    return [(name, plain[0])] if plain else numbered
+
+
+def _read_sequence(name: str, file: Path, attributes: tuple[str, ...]) -> Sequence:
+    truth = read_boxes(file)
+    frames = _images(file.parent / "img")
+    where = f"sequence {name}"
+    if len(frames) > len(truth):
+        frames = _annotated_part(file.parent.resolve().name, frames, len(truth))
+    if len(frames) != len(truth):
+        raise SourceError(f"{where}: {len(frames)} images in {file.parent / 'img'} but {len(truth)} rows in {file}")
+    if not np.isfinite(truth[0]).all() or (truth[0, 2:] <= 0).any():
+        raise SourceError(f"{file}, line 1: the first frame has no box to start from")
+    truth.flags.writeable = False
+    return Sequence(name, tuple(frames), truth, attributes)
+
+
+def _images(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is not there: a sequence has its images in NAME/img")
+    images = [f for f in folder.iterdir() if f.suffix.lower() in _IMAGES and not f.name.startswith(".")]
+    if not images:
+        raise SourceError(f"{folder} holds no images (jpg, png, bmp)")
+    return sorted(images, key=lambda file: _natural(file.name))
+
+
+def _annotated_part(name: str, frames: list[Path], count: int) -> list[Path]:
+    """The images that the boxes belong to, for the sequences of OTB known to have more images."""
+    if name in _ENDS_EARLY:
+        return frames[:count]
+    if name in _FIRST_FRAME:
+        later = [file for file in frames if file.stem.isdigit() and int(file.stem) >= _FIRST_FRAME[name]]
+        return later[:count]
+    return frames
+
+
+def _read_attributes(folder: Path) -> Mapping[str, tuple[str, ...]]:
+    """Names of the attributes of each sequence; none where there is no file."""
+    file = next((f for f in (folder / "attributes.csv", folder.resolve().parent / "attributes.csv") if f.is_file()), None)
+    if file is None:
+        return {}
+    try:
+        rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{file} cannot be read: {error}") from error
+    if not rows or not rows[0] or rows[0][0].strip() != "sequence":
+        raise SourceError(f"{file}, line 1: expected a head such as sequence,OCC,SV")
+    names = [name.strip() for name in rows[0][1:]]
+    found = {}
+    for number, row in enumerate(rows[1:], 2):
+        if not row:
+            continue
+        flags = [value.strip() for value in row[1:]]
+        if len(flags) != len(names) or not set(flags) <= {"0", "1"}:
+            raise SourceError(f"{file}, line {number}: expected a name and {len(names)} times 0 or 1")
+        found[row[0].strip()] = tuple(name for name, flag in zip(names, flags, strict=True) if flag == "1")
+    return found

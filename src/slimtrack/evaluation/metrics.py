@@ -1,0 +1,203 @@
+"""Success, precision and normalised precision of boxes, equal to the public toolkits'. Arrays in, arrays out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from slimtrack.box import overlap
+from slimtrack.errors import InputError
+from slimtrack.evaluation.protocols import OTB, Protocol
+
+__all__ = ["Curves", "Interval", "bootstrap_difference", "center_errors", "measure", "overlaps", "repaired"]
+
+_Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """What one result on one sequence comes to; means of these over sequences make a table.
+
+    Attributes:
+        success: ``(21,)`` share of frames with IoU greater than each threshold.
+        precision: ``(51,)`` share of frames with a centre error of at most 0 .. 50 pixels.
+        normalized: ``(51,)`` the same for the error divided by the true size, 0 .. 0.5.
+    """
+
+    success: _Array
+    precision: _Array
+    normalized: _Array
+
+    @property
+    def auc(self) -> float:
+        """Area under the success curve: the mean over its thresholds."""
+        return float(self.success.mean())
+
+    @property
+    def precision20(self) -> float:
+        """Share of frames with a centre error of at most 20 pixels."""
+        return float(self.precision[20])
+
+    @property
+    def normalized_precision(self) -> float:
+        """Area under the normalised precision curve: the mean over its thresholds."""
+        return float(self.normalized.mean())
+
+
+def measure(
+    boxes: npt.ArrayLike, truth: npt.ArrayLike, protocol: Protocol = OTB, *, may_end_early: bool = False
+) -> Curves:
+    """Scores the boxes of one sequence.
+
+    Args:
+        boxes: ``(N, 4)`` x, y, w, h, 0-based outer edges.
+        truth: ``(N, 4)`` the same; ``nan`` where the target is absent.
+        protocol: The rules.
+        may_end_early: Accept fewer boxes than frames, as some published results have them: each frame without
+            one is a miss in every curve. Otherwise that is an error.
+
+    Raises:
+        InputError: They are not of one shape (N, 4), or no frame of the truth counts.
+    """
+    true = np.asarray(truth, dtype=float)
+    found = _padded(np.asarray(boxes, dtype=float), len(true)) if may_end_early else boxes
+    found, true = _checked(found, true)
+    missing = np.arange(len(true)) >= (len(np.asarray(boxes)) if may_end_early else len(true))
+    found = repaired(found, true, protocol)
+    if protocol.absent == "left out":
+        present = ~np.isnan(true).any(axis=1)
+        found, true, missing = found[present], true[present], missing[present]
+    if not len(true):
+        raise InputError("truth has no frame with a box in it: nothing can be measured")
+    ious = np.where(_counts(true, protocol.overlap_validity), overlap(found, true), -1.0)
+    counts = _counts(true, protocol.error_validity)
+    errors = np.where(counts, center_errors(found, true), -1.0)
+    relative = np.where(counts, center_errors(found, true, normalized=True), -1.0)
+    for figures in (ious, errors, relative):
+        figures[missing] = np.nan
+    return Curves(  # a comparison with nan is False: a miss, as in the toolkits
+        success=np.array([(ious > t).mean() for t in protocol.overlap_thresholds]),
+        precision=np.array([(errors <= t).mean() for t in protocol.error_thresholds]),
+        normalized=np.array([(relative <= t).mean() for t in protocol.normalized_thresholds]),
+    )
+
+
+def overlaps(boxes: npt.ArrayLike, truth: npt.ArrayLike) -> _Array:
+    """``(N,)`` IoU frame by frame, ``nan`` where the target is absent.
+
+    Raises:
+        InputError: They are not of one shape (N, 4).
+    """
+    found, true = _checked(boxes, truth)
+    return overlap(found, true)
+
+
+def center_errors(boxes: npt.ArrayLike, truth: npt.ArrayLike, *, normalized: bool = False) -> _Array:
+    """Distance between the centres, frame by frame.
+
+    Args:
+        boxes: ``(N, 4)`` x, y, w, h.
+        truth: ``(N, 4)`` the same.
+        normalized: Divide by the true width and height first (Mueller et al., TrackingNet, ECCV 2018).
+
+    Returns:
+        ``(N,)`` in pixels, or in sizes of the target; ``nan`` where a box has a ``nan``, ``inf`` where a true
+        side of 0 divides.
+
+    Raises:
+        InputError: They are not of one shape (N, 4).
+    """
+    found, true = _checked(boxes, truth)
+    # The toolkits' (w - 1) / 2 of inclusive pixels cancels in the difference.
+    apart = (found[:, :2] + found[:, 2:] / 2) - (true[:, :2] + true[:, 2:] / 2)
+    if normalized:
+        apart = np.divide(apart, true[:, 2:], out=np.full_like(apart, np.inf), where=true[:, 2:] != 0)
+    return np.asarray(np.sqrt((apart**2).sum(axis=1)))
+
+
+def repaired(boxes: npt.ArrayLike, truth: npt.ArrayLike, protocol: Protocol = OTB) -> _Array:
+    """A copy of the boxes with the rows replaced that a protocol replaces.
+
+    Raises:
+        InputError: They are not of one shape (N, 4).
+    """
+    found, true = _checked(boxes, truth)
+    found = found.copy()
+    if protocol.first_is_truth and len(found):
+        found[0] = true[0]
+    if protocol.repair and len(found):
+        bad = np.isnan(found).all(axis=1) | (found[:, 2:] <= 0).any(axis=1)
+        bad[0] = False
+        last_good = np.maximum.accumulate(np.where(bad, 0, np.arange(len(found))))
+        found = found[last_good]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """How much better A is than B.
+
+    Attributes:
+        difference: Mean of A less mean of B over the sequences.
+        low: Lower end of the interval.
+        high: Upper end.
+        level: Share of resamplings inside it.
+    """
+
+    difference: float
+    low: float
+    high: float
+    level: float
+
+    @property
+    def says_better(self) -> bool:
+        """Whether the whole interval lies above 0."""
+        return self.low > 0
+
+
+def bootstrap_difference(
+    a: Mapping[str, float], b: Mapping[str, float], *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> Interval:
+    """Paired bootstrap over sequences (percentile interval) of mean(A) - mean(B).
+
+    Args:
+        a: Figure of A per sequence, such as its AUC (mean over runs).
+        b: Figure of B for the same sequences.
+        level: Share of the resamplings that the interval holds.
+        resamples: How many.
+        seed: Of the resampling: the same input gives the same interval.
+
+    Raises:
+        InputError: The sequences of A and B differ, or there are fewer than two.
+    """
+    if set(a) != set(b):
+        raise InputError(f"A and B were measured on different sequences: {', '.join(sorted(set(a) ^ set(b)))}")
+    if len(a) < 2:
+        raise InputError(f"{len(a)} sequences: an interval needs at least two")
+    apart = np.array([a[name] - b[name] for name in sorted(a)])
+    picks = np.random.default_rng(seed).integers(0, len(apart), (resamples, len(apart)))
+    low, high = np.quantile(apart[picks].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(apart.mean()), float(low), float(high), level)
+
+
+def _checked(boxes: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[_Array, _Array]:
+    found, true = np.asarray(boxes, dtype=float), np.asarray(truth, dtype=float)
+    if found.ndim != 2 or found.shape[1] != 4 or found.shape != true.shape:
+        raise InputError(f"boxes are {found.shape} and truth is {true.shape}: expected (N, 4) for both")
+    return found, true
+
+
+def _padded(boxes: _Array, length: int) -> _Array:
+    """The boxes with rows of ``nan`` behind them up to a length."""
+    short = max(length - len(boxes), 0)
+    return np.concatenate([boxes, np.full((short, *boxes.shape[1:]), np.nan)])
+
+
+def _counts(truth: _Array, validity: str) -> npt.NDArray[np.bool_]:
+    """``(N,)`` which truth rows are valid, judged on the toolkits' 1-based numbers."""
+    if validity == "none":
+        return np.ones(len(truth), dtype=bool)
+    if validity == "centre":
+        return np.asarray((truth[:, :2] + 1 + (truth[:, 2:] - 1) / 2 > 0).all(axis=1))
+    return np.asarray((truth[:, :2] + 1 > 0).all(axis=1) & (truth[:, 2:] > 0).all(axis=1))
