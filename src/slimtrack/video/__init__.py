@@ -1,1 +1,1 @@
-"""video."""
+"""Video in and out: frames, results, drawing, synthetic clips."""
