@@ -31,7 +31,8 @@ def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[i
         ``(out[1], out[0], 3)`` uint8, C-contiguous.
     """
     left, top, sx, sy = cx - w / 2, cy - h / 2, w / out[0], h / out[1]
-    kx, ky = int(sx), int(sy)
+    # A block of half the frame is as coarse as can matter, and bounds the memory of a huge window.
+    kx, ky = (int(min(step, max(side // 2, 1))) for step, side in ((sx, image.shape[1]), (sy, image.shape[0])))
     if kx >= 2 or ky >= 2:
         image, left, top, sx, sy = _averaged(image, (left, top), (w, h), (max(kx, 1), max(ky, 1)), (sx, sy))
     # Pixel j of the patch has its centre at left + (j + 0.5) sx; cv2 counts from the pixels' centres.

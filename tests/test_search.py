@@ -1,0 +1,250 @@
+"""The search window: known shifts come back, nothing is half a pixel off or folds, memory is bounded."""
+
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from slimtrack import Box
+from slimtrack.errors import InputError
+from slimtrack.search import SearchWindow, cosine_window, extract
+
+Floats = npt.NDArray[np.float64]
+Field = Callable[[Floats, Floats], Floats]
+
+STEPS = (0.25, 0.37, 0.5, 0.8, 1.0, 1.3, 1.5, 1.9, 2.0, 2.5, 2.7, 3.6, 4.4, 5.9, 8.0)
+"""Frame pixels per patch pixel: enlarged, as it is, shrunk without and with averaging."""
+
+
+def smooth_field(finest: float, seed: int = 0) -> Field:
+    """A continuous picture in 0..255 whose waves are ``finest`` pixels long or longer."""
+    rng = np.random.default_rng(seed)
+    waves = 2 * np.pi / rng.uniform(finest, 5 * finest, 12)
+    angles, phases = rng.uniform(0, np.pi, 12), rng.uniform(0, 2 * np.pi, 12)
+
+    def at(x: Floats, y: Floats) -> Floats:
+        parts = zip(waves, angles, phases, strict=True)
+        return np.asarray(128 + 9 * sum(np.sin(k * (np.cos(t) * x + np.sin(t) * y) + p) for k, t, p in parts))
+
+    return at
+
+
+def sampled(
+    field: Field, cx: float, cy: float, step: float, size: tuple[int, int], average: int = 1
+) -> Floats:
+    """The field on the grid of a patch, from its formula; each value the mean over its pixel's area."""
+    w, h = size
+    x = cx - w * step / 2 + (np.arange(w) + 0.5) * step
+    y = cy - h * step / 2 + (np.arange(h) + 0.5) * step
+    inside = ((np.arange(average) + 0.5) / average - 0.5) * step
+    parts = [field(x[None] + i, y[:, None] + j) for i in inside for j in inside]
+    return np.asarray(np.mean(parts, axis=0))
+
+
+def rendered(field: Field, width: int, height: int) -> npt.NDArray[np.uint8]:
+    grey = np.round(sampled(field, width / 2, height / 2, 1.0, (width, height))).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def small_shift(a: Floats, b: Floats) -> Floats:
+    """How far the content of ``b`` lies from that of ``a``, x and y, if well under a wave's length."""
+    gy, gx = np.gradient(a)
+    return np.asarray(-np.linalg.lstsq(np.stack([gx.ravel(), gy.ravel()], 1), (b - a).ravel(), rcond=None)[0])
+
+
+def found_shift(a: Floats, b: Floats) -> Floats:
+    """The same for shifts of some pixels: moves ``a`` back and looks again (Lucas and Kanade, 1981)."""
+    inner, shift = (slice(6, -6), slice(6, -6)), np.zeros(2)
+    for _ in range(6):
+        shift += small_shift(ndimage.shift(a, shift[::-1], order=3, mode="nearest")[inner], b[inner])
+    return shift
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_patch_lies_where_it_should(step: float) -> None:
+    """No half-pixel bias at any scale, and values equal to averaging the continuous picture."""
+    field = smooth_field(12 * max(step, 1))
+    frame = rendered(field, 700, 620)
+    patch = extract(frame, 331.3, 297.8, 64 * step, 48 * step, (64, 48))[..., 0].astype(float)
+    truth = sampled(field, 331.3, 297.8, step, (64, 48), average=8 if step > 1 else 1)
+    # OpenCV samples on a grid of 1/32 frame pixel.
+    assert np.abs(small_shift(truth, patch)).max() < max(0.03, 1 / 32 / step)
+    assert np.abs(truth - patch).max() < 2.0  # of 255; rounding of frame and patch is 1 of them
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("moved", [(0.37, -0.21), (-1.8, 2.5)])
+def test_a_known_shift_of_the_window_comes_back(step: float, moved: tuple[float, float]) -> None:
+    field = smooth_field(10 * max(step, 1), seed=3)
+    frame = rendered(field, 720, 720)
+    patches = [
+        extract(frame, 361.2 + x * step, 355.9 + y * step, 64 * step, 64 * step, (64, 64))[..., 0].astype(
+            float
+        )
+        for x, y in ((0.0, 0.0), moved)
+    ]
+    np.testing.assert_allclose(found_shift(*patches), [-v for v in moved], atol=0.1)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.1, 0.25, 0.5, 0.75, 0.9])
+def test_a_target_moved_by_a_fraction_of_a_cell_is_found(fraction: float) -> None:
+    """The picture moves by a fraction of a cell of 4 patch pixels; the window maps it back to the frame."""
+    field = smooth_field(14)
+    box = Box(200, 180, 60.0, 90.0)
+    window = SearchWindow.around(box)
+    dx, dy = fraction * 4 * window.pixel, -fraction * 2 * window.pixel
+
+    def moved_field(x: Floats, y: Floats) -> Floats:
+        return field(x - dx, y - dy)
+
+    frames = [rendered(f, 480, 440) for f in (field, moved_field)]
+    patches = [window.extract(frame, box.cx, box.cy)[..., 0].astype(float) for frame in frames]
+    found = window.moved(box, *found_shift(*patches))
+    np.testing.assert_allclose((found.x - box.x, found.y - box.y), (dx, dy), atol=0.1 * window.pixel)
+
+
+def test_scale_of_a_window_is_the_scale_of_the_picture() -> None:
+    """An enlarged picture, seen through a window enlarged as much, is the same patch."""
+    field = smooth_field(20)
+    box = Box(140, 120, 60, 50)
+    window = SearchWindow.around(box)
+    here = window.extract(rendered(field, 340, 290), box.cx, box.cy)
+    for scale in (0.8, 1.1, 1.6):
+
+        def larger(x: Floats, y: Floats, scale: float = scale) -> Floats:
+            return field(box.cx + (x - box.cx) / scale, box.cy + (y - box.cy) / scale)
+
+        there = window.extract(rendered(larger, 340, 290), box.cx, box.cy, scale)
+        a, b = (patch[20:-20, 20:-20, 0].astype(float) for patch in (here, there))
+        assert np.abs(a - b).max() < 6
+        assert np.abs(small_shift(a, b)).max() < 0.05
+
+
+def test_shrinking_does_not_fold() -> None:
+    """Stripes finer than the patch can hold turn into grey, not into coarser stripes."""
+    frame = np.zeros((400, 400, 3), np.uint8)
+    frame[:, ::2] = 255
+    for step in (2.0, 3.0, 3.7, 5.0, 6.2):
+        patch = extract(frame, 201.3, 199.6, 32 * step, 32 * step, (32, 32))
+        assert patch.astype(float).std() < 45, step  # bare bilinear sampling: about 100
+    assert extract(frame, 201, 199, 128, 128, (32, 32)).astype(float).std() < 1
+
+
+def test_the_whole_frame_is_itself() -> None:
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(extract(frame, 32, 24, 64, 48, (64, 48)), frame)
+    shrunk = extract(np.kron(frame, np.ones((4, 4, 1), np.uint8)), 128, 96, 256, 192, (64, 48))
+    np.testing.assert_array_equal(shrunk, frame)
+
+
+@pytest.mark.parametrize("step", [0.5, 1.0, 3.0])
+def test_borders_are_repeated(step: float) -> None:
+    rng = np.random.default_rng(1)
+    frame = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    margin = 100
+    padded = np.pad(frame, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+    for cx, cy in ((0, 0), (60, 40), (-10, 20), (30, 60)):
+        a = extract(frame, cx, cy, 32 * step, 32 * step, (32, 32))
+        b = extract(padded, cx + margin, cy + margin, 32 * step, 32 * step, (32, 32))
+        # Averaging blocks may start elsewhere in the padded frame: noise then differs, its border does not.
+        np.testing.assert_allclose(a.astype(float), b, atol=1 if step < 2 else 160)
+    far = extract(frame, -500, -500, 32 * step, 32 * step, (32, 32))
+    np.testing.assert_array_equal(far, np.broadcast_to(frame[0, 0], far.shape))
+
+
+@pytest.mark.parametrize("size", [(1e4, 1e4), (1e6, 1e6), (1e9, 10.0), (10.0, 1e12)])
+def test_memory_of_a_huge_window_is_bounded(size: tuple[float, float]) -> None:
+    frame = np.zeros((240, 320, 3), np.uint8)
+    extract(frame, 10, 10, 700, 700, (32, 32))
+    tracemalloc.start()
+    try:
+        patch = extract(frame, 10, 10, *size, (64, 64))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert patch.shape == (64, 64, 3)
+    assert peak < 20 * frame.nbytes
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.floats(-1e6, 1e6),
+    st.floats(-1e6, 1e6),
+    st.floats(1e-3, 1e6),
+    st.floats(1e-3, 1e6),
+)
+def test_any_area_of_any_frame(shape: tuple[int, int], cx: float, cy: float, w: float, h: float) -> None:
+    frame = np.full((*shape, 3), 77, np.uint8)
+    frame.setflags(write=False)
+    patch = extract(frame, cx, cy, w, h, (12, 8))
+    assert patch.shape == (8, 12, 3)
+    assert patch.dtype == np.uint8
+    assert patch.flags.c_contiguous
+    assert (patch == 77).all()
+
+
+def test_frames_wider_than_opencv_counts() -> None:
+    frame = np.zeros((2, 40_000, 3), np.uint8)
+    frame[:, 35_000:] = 200
+    patch = extract(frame, 35_000, 1, 32, 2, (32, 2))
+    assert (patch[:, :15] == 0).all()
+    assert (patch[:, 17:] == 200).all()
+
+
+@pytest.mark.parametrize(("h", "w"), [(1, 1), (2, 5), (7, 7), (32, 48)])
+def test_cosine_window(h: int, w: int) -> None:
+    window = cosine_window(h, w)
+    assert window.shape == (h, w)
+    assert window.dtype == np.float32
+    assert 0 < window.min() <= window.max() <= 1
+    np.testing.assert_allclose(window, window[::-1, ::-1], atol=1e-6)
+    if h % 2 and w % 2:
+        assert window[h // 2, w // 2] == pytest.approx(1)
+
+
+@settings(deadline=None)
+@given(
+    st.builds(Box, st.floats(-50, 50), st.floats(-50, 50), st.floats(1, 3000), st.floats(1, 3000)),
+    st.floats(1, 25),
+    st.booleans(),
+    st.sampled_from([1, 4, 8, 16]),
+)
+def test_planning_a_window(box: Box, area: float, square: bool, stride: int) -> None:
+    window = SearchWindow.around(box, area=area, square=square, stride=stride)
+    w, h = window.patch
+    assert w % stride == h % stride == 0
+    assert w >= 3 * stride
+    assert h >= 3 * stride
+    if square:
+        assert w == h
+    np.testing.assert_allclose([v * window.pixel for v in window.target], [box.w, box.h])
+    full = (box.area * area) ** 0.5 / window.pixel
+    assert 31.9 <= full <= 160.1
+
+
+@pytest.mark.parametrize("options", [{"area": 0.5}, {"pixels": 100.0}])
+def test_a_window_that_cannot_be(options: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="search window"):
+        SearchWindow.around(Box(0, 0, 10, 10), **options)  # type: ignore[arg-type]
+
+
+def test_pyramid_is_its_patches() -> None:
+    frame = np.random.default_rng(2).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    window = SearchWindow.around(Box(100, 80, 40, 30))
+    scales = [0.95, 1.0, 1.05]
+    patches = window.pyramid(frame, 120, 95, scales)
+    assert patches.shape == (3, window.patch[1], window.patch[0], 3)
+    for patch, scale in zip(patches, scales, strict=True):
+        np.testing.assert_array_equal(patch, window.extract(frame, 120, 95, scale))
+
+
+def test_moved_maps_patch_pixels_to_frame_pixels() -> None:
+    window = SearchWindow((64, 64), 2.5, (20.0, 20.0))
+    assert window.moved(Box(10, 20, 50, 50), 2, -4, scale=1.2) == Box(16, 8, 50, 50)
