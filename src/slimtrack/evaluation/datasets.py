@@ -86,11 +86,17 @@ class Dataset:
         """
         path = Path(folder)
         if not path.is_dir():
-            raise SourceError(f"dataset {path} is not a folder" if path.exists() else f"dataset {path} does not exist")
+            raise SourceError(
+                f"dataset {path} is not a folder" if path.exists() else f"dataset {path} does not exist"
+            )
         alone = bool(_annotations(path))
-        files = {name: file for entry in ([path] if alone else _folders(path)) for name, file in _named(entry)}
+        files = {
+            name: file for entry in ([path] if alone else _folders(path)) for name, file in _named(entry)
+        }
         if not files:
-            raise SourceError(f"{path} holds no sequence: expected {path}/NAME/groundtruth_rect.txt and NAME/img/*.jpg")
+            raise SourceError(
+                f"{path} holds no sequence: expected {path}/NAME/groundtruth_rect.txt and NAME/img/*.jpg"
+            )
         for name in names or ():
             if name not in files:
                 raise UnknownNameError.of(f"sequence in {path} named", name, files)
@@ -175,7 +181,9 @@ def _read_sequence(name: str, file: Path, attributes: tuple[str, ...]) -> Sequen
     if len(frames) > len(truth):
         frames = _annotated_part(file.parent.resolve().name, frames, len(truth))
     if len(frames) != len(truth):
-        raise SourceError(f"{where}: {len(frames)} images in {file.parent / 'img'} but {len(truth)} rows in {file}")
+        raise SourceError(
+            f"{where}: {len(frames)} images in {file.parent / 'img'} but {len(truth)} rows in {file}"
+        )
     if not np.isfinite(truth[0]).all() or (truth[0, 2:] <= 0).any():
         raise SourceError(f"{file}, line 1: the first frame has no box to start from")
     truth.flags.writeable = False
@@ -203,7 +211,10 @@ def _annotated_part(name: str, frames: list[Path], count: int) -> list[Path]:
 
 def _read_attributes(folder: Path) -> Mapping[str, tuple[str, ...]]:
     """Names of the attributes of each sequence; none where there is no file."""
-    file = next((f for f in (folder / "attributes.csv", folder.resolve().parent / "attributes.csv") if f.is_file()), None)
+    file = next(
+        (f for f in (folder / "attributes.csv", folder.resolve().parent / "attributes.csv") if f.is_file()),
+        None,
+    )
     if file is None:
         return {}
     try:

@@ -157,7 +157,12 @@ class Interval:
 
 
 def bootstrap_difference(
-    a: Mapping[str, float], b: Mapping[str, float], *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    a: Mapping[str, float],
+    b: Mapping[str, float],
+    *,
+    level: float = 0.95,
+    resamples: int = 10_000,
+    seed: int = 0,
 ) -> Interval:
     """Paired bootstrap over sequences (percentile interval) of mean(A) - mean(B).
 
@@ -172,7 +177,9 @@ def bootstrap_difference(
         InputError: The sequences of A and B differ, or there are fewer than two.
     """
     if set(a) != set(b):
-        raise InputError(f"A and B were measured on different sequences: {', '.join(sorted(set(a) ^ set(b)))}")
+        raise InputError(
+            f"A and B were measured on different sequences: {', '.join(sorted(set(a) ^ set(b)))}"
+        )
     if len(a) < 2:
         raise InputError(f"{len(a)} sequences: an interval needs at least two")
     apart = np.array([a[name] - b[name] for name in sorted(a)])

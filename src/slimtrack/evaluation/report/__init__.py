@@ -1,1 +1,1 @@
-"""report."""
+"""What a benchmark looks like: tables for the terminal, plots for a page."""

@@ -1,0 +1,397 @@
+"""One-pass evaluation: trackers over sequences, from one or five first boxes, timed by the protocol."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from collections.abc import Sequence as Several
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+import slimtrack
+from slimtrack._cv2 import cv2
+from slimtrack.arrays import Image
+from slimtrack.box import Box
+from slimtrack.errors import InputError, SlimtrackError, SourceError
+from slimtrack.evaluation import timing
+from slimtrack.evaluation.datasets import Dataset, Sequence
+from slimtrack.evaluation.protocols import OTB, Protocol
+from slimtrack.evaluation.runs import STATES, Failure, Run, Store, code_fingerprint
+from slimtrack.registry import create, parse_spec
+from slimtrack.tracker import Tracker
+
+__all__ = ["DecodedFrames", "Evaluation", "Watcher", "evaluate", "first_boxes", "track_once"]
+
+_MEMORY = 2 << 30
+"""Bytes of decoded frames kept at a time; a longer sequence is decoded in chunks."""
+
+_TICK = 0.25
+"""Seconds between two reports to a watcher."""
+
+
+class Watcher:
+    """Is told how an evaluation comes along, never while the clock runs. Subclass it; here it does nothing."""
+
+    def begin(self, frames: int) -> None:
+        """Before the first run.
+
+        Args:
+            frames: Frames of all runs, those already done included.
+        """
+
+    def working(self, tracker: str, sequence: str, index: int, frames: int) -> None:
+        """Every quarter of a second inside a run (not with several jobs).
+
+        Args:
+            tracker: Which one.
+            sequence: On what.
+            index: From which first box.
+            frames: Frames of this run done so far.
+        """
+
+    def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
+        """After each run.
+
+        Args:
+            run: It.
+            sequence: The truth.
+            kept: It was found finished and not done again.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Trackers x sequences x first boxes, all done.
+
+    Attributes:
+        dataset: The sequences.
+        runs: Per tracker, per sequence, the runs in order of their first boxes.
+        jitter: Pixels by which the first boxes were shifted.
+        threads: Threads that were allowed.
+        jobs: Processes that worked at the same time; above 1 the times mean little.
+        protocol: Rules of the metrics.
+    """
+
+    dataset: Dataset
+    runs: dict[str, dict[str, list[Run]]]
+    jitter: float
+    threads: int
+    jobs: int
+    protocol: Protocol
+
+
+class DecodedFrames:
+    """Frames of a sequence as arrays, decoded before they are asked for.
+
+    Args:
+        files: Image files.
+        memory: Bytes of frames kept at a time; more are decoded in chunks, anew for each pass.
+
+    Raises:
+        SourceError: An image cannot be read.
+    """
+
+    def __init__(self, files: Several[Path], memory: int = _MEMORY) -> None:
+        self._files = files
+        self._chunk = max(1, memory // max(1, _read(files[0]).nbytes))
+        self._kept = self._decoded(0) if len(files) <= self._chunk else None
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[Image]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        for start in range(0, len(self), self._chunk):
+            yield from self._decoded(start)
+
+    @property
+    def mib(self) -> float:
+        """Memory that a pass takes, in MiB."""
+        sample = self._kept[0] if self._kept else _read(self._files[0])
+        return sample.nbytes * min(self._chunk, len(self)) / 2**20
+
+    def _decoded(self, start: int) -> list[Image]:
+        return [_read(file) for file in self._files[start : start + self._chunk]]
+
+
+def evaluate(
+    trackers: Several[str],
+    dataset: Dataset,
+    *,
+    jitter: float = 0.0,
+    threads: int = 1,
+    jobs: int = 1,
+    store: Store | None = None,
+    fresh: bool = False,
+    protocol: Protocol = OTB,
+    watcher: Watcher | None = None,
+) -> Evaluation:
+    """Runs every tracker over every sequence; trackers take turns within a sequence (A B A B).
+
+    Args:
+        trackers: Names, with options where wanted: ``"kcf[kernel=linear]"``.
+        dataset: The sequences.
+        jitter: Pixels; above 0 each sequence runs from five first boxes, as given and shifted by this much to
+            the left, right, up and down. Single runs are chaotic: only the mean of these says much.
+        threads: Threads that may work.
+        jobs: Processes that share the sequences, for accuracy: their times are marked noisy.
+        store: Where finished runs are kept and looked for.
+        fresh: Do everything again.
+        protocol: Rules of the metrics, for what is made of the result.
+        watcher: Is told how it comes along.
+
+    Raises:
+        InputError: No tracker, the same one twice, a bad option or number.
+        UnknownNameError: No such tracker or option.
+        MissingError: A tracker needs what is not here.
+        SourceError: An image cannot be read.
+        OutputError: A finished run cannot be kept.
+    """
+    if not trackers or len(set(trackers)) < len(trackers):
+        raise InputError(f"trackers are {', '.join(trackers) or 'none'}: at least one is needed, each once")
+    if not len(dataset):
+        raise InputError(f"dataset {dataset.name} has no sequence")
+    if jobs < 1 or threads < 1 or not 0 <= jitter < float("inf"):
+        raise InputError(
+            f"jobs {jobs}, threads {threads}, jitter {jitter}: expected >= 1, >= 1 and >= 0 pixels"
+        )
+    work = _Work(tuple(trackers), dataset.name, jitter, threads, jobs, store, fresh)
+    made = {spec: create(spec) for spec in trackers}  # a wrong name is said before anything is run
+    watcher = watcher or Watcher()
+    count = len(trackers) * len(first_boxes(Box(0, 0, 1, 1), jitter))
+    watcher.begin(count * sum(map(len, dataset)))
+    runs: dict[str, dict[str, list[Run]]] = {spec: {s.name: [] for s in dataset} for spec in trackers}
+    for run in _in_processes(work, dataset, watcher) if jobs > 1 else _here(work, made, dataset, watcher):
+        runs[run.tracker][run.sequence].append(run)
+    for of_tracker in runs.values():
+        for of_sequence in of_tracker.values():
+            of_sequence.sort(key=lambda run: run.index)
+    return Evaluation(dataset, runs, jitter, threads, jobs, protocol)
+
+
+def first_boxes(box: Box, jitter: float) -> list[Box]:
+    """The boxes that runs start from: as given and, with jitter, shifted left, right, up and down.
+
+    Args:
+        box: The true first box.
+        jitter: Pixels; 0 for the given box alone.
+    """
+    if jitter == 0:
+        return [box]
+    return [box.moved(dx * jitter, dy * jitter) for dx, dy in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))]
+
+
+def track_once(
+    tracker: Tracker,
+    frames: DecodedFrames,
+    first: Box,
+    *,
+    name: str = "",
+    sequence: str = "",
+    index: int = 0,
+    watcher: Watcher | None = None,
+) -> Run:
+    """One pass over a sequence: `init` on the first frame, `update` on the others, each timed.
+
+    An error of the tracker ends its run: the last box is held, its score is 0, it is LOST, and the message kept.
+
+    Args:
+        tracker: Any tracker; what it learned before is forgotten.
+        frames: The frames.
+        first: The first box.
+        name: What to call the tracker; its own name when empty.
+        sequence: What to call the sequence.
+        index: Which of the first boxes this is.
+        watcher: Is told every quarter of a second.
+
+    Raises:
+        SourceError: An image cannot be read.
+    """
+    log, name = _Log(len(frames), first), name or tracker.name
+    memory, tick = timing.PeakMemory(), time.monotonic()
+    wall, cpu = time.perf_counter(), time.process_time()
+    with timing.quiet():
+        for position, image in enumerate(frames):
+            try:
+                log.step(tracker, position, image)
+            except SlimtrackError as error:
+                log.fail(position, str(error))
+                break
+            if watcher is not None and time.monotonic() - tick > _TICK:
+                watcher.working(name, sequence, index, position + 1)
+                tick = time.monotonic()
+    cores = (time.process_time() - cpu) / max(time.perf_counter() - wall, 1e-9)
+    return log.run(name, sequence, index, memory.mib() - frames.mib, cores)
+
+
+class _Log:
+    """What a run leaves behind, frame by frame."""
+
+    def __init__(self, length: int, first: Box) -> None:
+        self.first = first
+        self.boxes = np.tile(np.array([*first], dtype=float), (length, 1))
+        self.scores = np.full(length, np.nan)
+        self.states = np.zeros(length, dtype=np.int8)
+        self.ms = np.full(length, np.nan)
+        self.init_ms = float("nan")
+        self.failure: Failure | None = None
+        self.evidence: dict[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
+        self._watch = timing.Stopwatch()
+
+    def step(self, tracker: Tracker, position: int, image: Image) -> None:
+        """`init` or `update`, timed, and what it said."""
+        if position == 0:
+            with self._watch:
+                tracker.init(image, self.first)
+            self.init_ms = self._watch.ms[-1]
+            return
+        with self._watch:
+            track = tracker.update(image)
+        if position > timing.WARM_UP:
+            self.ms[position] = self._watch.ms[-1]
+        self.boxes[position] = [*track.box]
+        self.scores[position] = track.score
+        self.states[position] = STATES.index(track.state)
+        for name, value in tracker.evidence.items():
+            if name not in self.evidence:
+                self.evidence[name] = np.full(len(self.ms), np.nan)
+            self.evidence[name][position] = value
+
+    def fail(self, position: int, message: str) -> None:
+        self.failure = Failure(position, message)
+        self.boxes[position:] = self.boxes[max(position - 1, 0)]
+        self.scores[max(position, 1) :] = 0.0
+        self.states[max(position, 1) :] = STATES.index(STATES[-1])
+
+    def run(self, tracker: str, sequence: str, index: int, peak: float, cores: float) -> Run:
+        arrays = (self.boxes, self.scores, self.states, self.ms)
+        return Run(tracker, sequence, index, *arrays, self.init_ms, peak, cores, self.failure, self.evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What stays the same for all runs; travels to worker processes."""
+
+    trackers: tuple[str, ...]
+    dataset: str
+    jitter: float
+    threads: int
+    jobs: int
+    store: Store | None
+    fresh: bool
+
+    def key(self, spec: str, sequence: Sequence, first: Box) -> dict[str, Any]:
+        """All that the boxes and the times of a run depend on."""
+        names = ",".join(file.name for file in sequence.frames).encode()
+        machine = timing.machine(self.threads)
+        return {
+            "slimtrack": slimtrack.__version__,
+            "code": code_fingerprint(),
+            "tracker": spec,
+            "file": _file_digest(spec),
+            "dataset": self.dataset,
+            "footage": hashlib.sha256(names + sequence.truth.tobytes()).hexdigest()[:16],
+            "first": [*first],
+            "jitter": self.jitter,
+            "threads": self.threads,
+            "alone": self.jobs == 1,
+            **{name: machine[name] for name in ("cpu", "numpy", "opencv", "onnxruntime")},
+        }
+
+    def kept(self, spec: str, sequence: Sequence, index: int, first: Box) -> Run | None:
+        """A finished run, where there is one."""
+        if self.store is None or self.fresh:
+            return None
+        return self.store.get(spec, sequence.name, index, self.key(spec, sequence, first))
+
+
+def _here(work: _Work, made: dict[str, Tracker], dataset: Dataset, watcher: Watcher) -> Iterator[Run]:
+    """All runs in this process."""
+    warm: set[str] = set()
+    for sequence in dataset:
+        pending = []
+        for index, first in enumerate(first_boxes(sequence.first_box, work.jitter)):
+            for spec in work.trackers:
+                run = work.kept(spec, sequence, index, first)
+                if run is None:
+                    pending.append((index, first, spec))
+                    continue
+                watcher.finished(run, sequence, kept=True)
+                yield run
+        frames = DecodedFrames(sequence.frames) if pending else None
+        for index, first, spec in pending:
+            assert frames is not None
+            with timing.limit_threads(work.threads):
+                if spec not in warm:
+                    _warm_up(made[spec], frames, first)
+                    warm.add(spec)
+                names = {"name": spec, "sequence": sequence.name}
+                run = track_once(made[spec], frames, first, **names, index=index, watcher=watcher)
+            if work.store is not None:
+                work.store.put(run, work.key(spec, sequence, first))
+            watcher.finished(run, sequence, kept=False)
+            yield run
+
+
+def _in_processes(work: _Work, dataset: Dataset, watcher: Watcher) -> Iterator[Run]:
+    """All runs in worker processes, longest sequences first."""
+    sequences = sorted(dataset, key=len, reverse=True)
+    pool = joblib.Parallel(n_jobs=work.jobs, backend="loky", return_as="generator_unordered")
+    tasks = (joblib.delayed(_task)(work, spec, sequence) for sequence in sequences for spec in work.trackers)
+    by_name = {sequence.name: sequence for sequence in sequences}
+    for runs in pool(tasks):
+        for run, kept in runs:
+            watcher.finished(run, by_name[run.sequence], kept)
+            yield run
+
+
+def _task(work: _Work, spec: str, sequence: Sequence) -> list[tuple[Run, bool]]:
+    """All runs of one tracker over one sequence, in a worker process."""
+    told = _Collector()
+    alone = replace(work, trackers=(spec,))
+    for _ in _here(alone, {spec: create(spec)}, Dataset(work.dataset, (sequence,)), told):
+        pass
+    return told.runs
+
+
+class _Collector(Watcher):
+    def __init__(self) -> None:
+        self.runs: list[tuple[Run, bool]] = []
+
+    def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
+        self.runs.append((run, kept))
+
+
+def _warm_up(tracker: Tracker, frames: DecodedFrames, first: Box) -> None:
+    """Loads and compiles what a tracker loads and compiles on first use, so that no first run pays for it."""
+    try:
+        for position, image in zip(range(3), frames, strict=False):
+            if position == 0:
+                tracker.init(image, first)
+            else:
+                tracker.update(image)
+    except SlimtrackError:
+        pass  # the run itself will say so
+
+
+def _file_digest(spec: str) -> str | None:
+    """Hash of the user's file that a tracker comes from."""
+    file = Path(parse_spec(spec)[0].rpartition(":")[0])
+    return (
+        hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        if file.suffix == ".py" and file.is_file()
+        else None
+    )
+
+
+def _read(file: Path) -> Image:
+    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if image is None:
+        raise SourceError(f"{file} is not an image that can be read")
+    image.flags.writeable = False
+    return image  # type: ignore[no-any-return]
