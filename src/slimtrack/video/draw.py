@@ -1,0 +1,173 @@
+"""Drawing: a track on its frame, and score and speed over time as a picture."""
+
+import io
+import os
+from collections.abc import Sequence
+
+from slimtrack._cv2 import cv2
+from slimtrack.arrays import Image
+from slimtrack.box import Box
+from slimtrack.confidence import State
+from slimtrack.errors import MissingError
+from slimtrack.files import atomic_write
+from slimtrack.tracker import Track
+
+__all__ = ["COLORS", "annotated", "draw_box", "timeline"]
+
+COLORS: dict[State, tuple[int, int, int]] = {
+    State.TRACKED: (115, 205, 70),
+    State.UNCERTAIN: (40, 170, 250),
+    State.LOST: (85, 75, 235),
+}
+"""BGR per state: green, amber, red, of a brightness that dark text on them can be read."""
+
+_INK = (25, 25, 25)
+_SHIFT = 4  # cv2 takes coordinates in sixteenths of a pixel: boxes move smoothly
+
+
+def annotated(image: Image, track: Track, frame: int | None = None) -> Image:
+    """A copy of a frame with box, score and state drawn in.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR; not changed.
+        track: What to draw; the box is dashed while LOST, for then it is only the last believed one.
+        frame: Number to write into the corner.
+    """
+    canvas = image.copy()
+    color = COLORS[track.state]
+    draw_box(canvas, track.box, color, dashed=track.state is State.LOST)
+    label = f"{track.state.value} {track.score:.2f}"
+    unit = _unit(canvas)
+    _label(canvas, label, (track.box.x, track.box.y - 2 * unit), color)
+    if frame is not None:
+        _label(canvas, str(frame), (3 * unit, canvas.shape[0] - 3 * unit), (225, 225, 225))
+    return canvas
+
+
+def draw_box(canvas: Image, box: Box, color: tuple[int, int, int], *, dashed: bool = False) -> None:
+    """Draws a box into an image, with a dark rim so that it stands out from any ground.
+
+    Args:
+        canvas: ``(H, W, 3)`` uint8 BGR; changed.
+        box: Where; parts outside are cut off, a box that is not finite is not drawn.
+        color: BGR.
+        dashed: Draw only its corners.
+    """
+    if not box.is_finite or max(map(abs, box)) > 1e6:  # beyond what cv2's fixed-point coordinates hold
+        return
+    thick = max(round(_unit(canvas) * 1.2), 1)
+    for ink, width in ((_INK, thick + 2), (color, thick)):
+        for start, end in _edges(box, dashed):
+            cv2.line(canvas, _fixed(start), _fixed(end), ink, width, cv2.LINE_AA, _SHIFT)
+
+
+def _edges(box: Box, dashed: bool) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    corners = [(box.x, box.y), (box.right, box.y), (box.right, box.bottom), (box.x, box.bottom)]
+    sides = list(zip(corners, corners[1:] + corners[:1], strict=True))
+    if not dashed:
+        return sides
+    cut = []
+    for (x0, y0), (x1, y1) in sides:
+        dx, dy = (x1 - x0) / 4, (y1 - y0) / 4
+        cut += [((x0, y0), (x0 + dx, y0 + dy)), ((x1 - dx, y1 - dy), (x1, y1))]
+    return cut
+
+
+def _fixed(point: tuple[float, float]) -> tuple[int, int]:
+    # our coordinates are pixel edges, cv2's are pixel centres
+    return round((point[0] - 0.5) * (1 << _SHIFT)), round((point[1] - 0.5) * (1 << _SHIFT))
+
+
+def _unit(image: Image) -> float:
+    """The size of one drawing pixel: 1 on a 480-line picture, more on larger ones."""
+    return max(float(min(image.shape[:2])) / 480, 0.75)
+
+
+def _label(canvas: Image, text: str, corner: tuple[float, float], color: tuple[int, int, int]) -> None:
+    """Writes dark text on a coloured plate; ``corner`` is its bottom left, moved into the picture."""
+    scale = 0.45 * _unit(canvas)
+    thick = max(round(_unit(canvas)), 1)
+    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
+    pad = max(round(3 * _unit(canvas)), 2)
+    height += below
+    rows, columns = canvas.shape[:2]
+    if not all(abs(value) < 1e6 for value in corner):
+        return
+    left = int(min(max(corner[0], 0), max(columns - width - 2 * pad, 0)))
+    bottom = int(min(max(corner[1], height + 2 * pad), rows))
+    plate = canvas[max(bottom - height - 2 * pad, 0) : bottom, left : left + width + 2 * pad]
+    plate[:] = color
+    at = (left + pad, bottom - pad - below)
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, _INK, thick, cv2.LINE_AA)
+
+
+def timeline(
+    path: str | os.PathLike[str],
+    scores: Sequence[float],
+    ms: Sequence[float | None],
+    states: Sequence[State],
+    *,
+    title: str = "",
+    fps: float | None = None,
+) -> None:
+    """Writes a PNG of score and speed over time.
+
+    Args:
+        path: The picture; replaced in one step.
+        scores: A score a frame, in [0, 1].
+        ms: Milliseconds a frame; ``None`` where none was measured.
+        states: A state a frame; drawn as a coloured ground.
+        title: Its head line.
+        fps: Frames a second of the source: the time axis is then in seconds.
+
+    Raises:
+        MissingError: matplotlib is not there.
+        OutputError: The file cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingError(f'drawing {path} needs matplotlib: run `pip install "slimtrack[plot]"`') from error
+    figure = Figure(figsize=(9, 4.2), dpi=120, layout="constrained")  # no pyplot: no global state, no windows
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    at = [number / (fps or 1) for number in range(len(scores))]
+    step = 1 / (fps or 1)
+    for state, first, last in _runs(states):
+        ground = _rgb(COLORS[state])
+        upper.axvspan((first - 0.5) * step, (last + 0.5) * step, color=ground, alpha=0.25, lw=0)
+    upper.plot(at, scores, color="#20364f", lw=1.4)
+    upper.set(ylim=(0, 1.03), ylabel="score", title=title, xlim=(-step / 2, max(len(scores) - 0.5, 1) * step))
+    present = list(dict.fromkeys(states))
+    handles = [upper.axvspan(0, 0, color=_rgb(COLORS[s]), alpha=0.25, label=s.value) for s in present]
+    if handles:
+        upper.legend(handles=handles, loc="lower left", ncols=3, fontsize="small", framealpha=0.9)
+    measured = [(t, value) for t, value in zip(at, ms, strict=True) if value is not None]
+    lower.plot([t for t, _ in measured], [value for _, value in measured], color="#8a4b9c", lw=1)
+    if measured:
+        # one stall would flatten all the rest
+        ceiling = sorted(value for _, value in measured)[int(0.99 * (len(measured) - 1))]
+        lower.set_ylim(0, max(ceiling * 1.25, 1e-3))
+    lower.set(ylabel="ms a frame", xlabel="seconds" if fps else "frame")
+    for axes in (upper, lower):
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    with atomic_write(path, "wb") as file:
+        file.write(picture.getvalue())
+
+
+def _runs(states: Sequence[State]) -> list[tuple[State, int, int]]:
+    """Stretches of one state: state, first and last frame."""
+    runs: list[tuple[State, int, int]] = []
+    for number, state in enumerate(states):
+        if runs and runs[-1][0] is state:
+            runs[-1] = (state, runs[-1][1], number)
+        else:
+            runs.append((state, number, number))
+    return runs
+
+
+def _rgb(color: tuple[int, int, int]) -> tuple[float, float, float]:
+    blue, green, red = color
+    return red / 255, green / 255, blue / 255

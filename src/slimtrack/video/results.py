@@ -1,0 +1,406 @@
+"""Results out: OTB text, CSV, JSON, MOT and annotated video, written as they come; boxes read back."""
+
+import contextlib
+import csv
+import json
+import math
+import os
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from slimtrack.arrays import Image
+from slimtrack.box import Box
+from slimtrack.errors import OutputError, SourceError, UnknownNameError
+from slimtrack.files import make_folder, writing
+from slimtrack.tracker import Track
+from slimtrack.video.draw import annotated
+
+__all__ = ["FORMATS", "Row", "Writer", "open_writer", "read_boxes"]
+
+FORMATS = {"otb": ".txt", "csv": ".csv", "json": ".json", "mot": ".mot.txt", "mp4": ".mp4"}
+"""Format -> suffix of its files."""
+
+_DEFAULT_FPS = 25.0
+"""For sources that do not say, such as folders; cinema and European video run at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is known about one frame.
+
+    Attributes:
+        frame: Its number in the source, 0-based.
+        track: Box, score and state.
+        ms: Milliseconds that `update` took; ``None`` for the first frame.
+    """
+
+    frame: int
+    track: Track
+    ms: float | None = None
+
+
+class Writer(ABC):
+    """Writes one kind of result; every row is on disk when `add` returns.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @abstractmethod
+    def add(self, row: Row, image: Image) -> None:
+        """Writes one frame.
+
+        Raises:
+            OutputError: The disk is full, or it is not allowed any more; what was written before stays.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finishes the file. May be called again.
+
+        Raises:
+            OutputError: The last part cannot be written; what was written before stays.
+        """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_writer(
+    path: str | os.PathLike[str],
+    form: str | None = None,
+    *,
+    fps: float | None = None,
+    about: Mapping[str, object] | None = None,
+) -> Writer:
+    """Starts a result file; missing folders are made, an older file of that name is replaced.
+
+    Args:
+        path: Where to; the suffix says the format (`.txt` is OTB, `.mot.txt` MOT).
+        form: The format where the suffix does not say it: one of `FORMATS`.
+        fps: Frames a second of a video; 25 where unknown.
+        about: What to say at the head of a JSON file, such as source and tracker.
+
+    Raises:
+        UnknownNameError: No such format.
+        OutputError: The file cannot be made.
+    """
+    path = Path(path)
+    form = form or _format_of(path)
+    if form not in FORMATS:
+        raise UnknownNameError.of("result format", form, FORMATS)
+    make_folder(path.parent)
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder, give the name of a file")
+    if form == "mp4":
+        return _VideoWriter(path, fps)
+    if form == "json":
+        return _JsonWriter(path, about or {})
+    lines: dict[str, type[_OtbWriter | _CsvWriter | _MotWriter]]
+    lines = {"otb": _OtbWriter, "csv": _CsvWriter, "mot": _MotWriter}
+    return lines[form](path)
+
+
+def _format_of(path: Path) -> str:
+    for form, suffix in sorted(FORMATS.items(), key=lambda item: -len(item[1])):  # .mot.txt before .txt
+        if path.name.lower().endswith(suffix):
+            return form
+    suffixes = ", ".join(FORMATS.values())
+    raise OutputError(
+        f"cannot tell the format of {path}: end its name in one of {suffixes}, or give the format"
+    )
+
+
+# ------------------------------------------------------------------------------------------------- text
+
+
+class _Appended:
+    """A file that grows by whole pieces: after a full disk it still ends behind the last whole one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._end = 0
+        with writing(path):
+            self._file = path.open("wb", buffering=0)  # unbuffered: nothing waits in memory for a crash
+
+    def put(self, piece: str, tail: str = "") -> None:
+        """Writes ``piece`` over the last tail, and a ``tail`` that the next piece will replace."""
+        data = (piece + tail).encode()
+        with writing(self._path):
+            try:
+                self._write(data)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._write(tail.encode())
+                    self._file.truncate(self._end + len(tail.encode()))
+                raise
+        self._end += len(piece.encode())
+
+    def _write(self, data: bytes) -> None:
+        self._file.seek(self._end)
+        rest = memoryview(data)
+        while rest:  # a nearly full disk takes a part and refuses the next
+            rest = rest[self._file.write(rest) or 0 :]
+
+    def close(self) -> None:
+        with writing(self._path):
+            self._file.close()
+
+
+class _TextWriter(Writer):
+    """A line a frame."""
+
+    head = ""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._file = _Appended(path)
+        self._file.put(self.head)
+
+    def add(self, row: Row, image: Image) -> None:
+        self._file.put(self.line(row))
+
+    def close(self) -> None:
+        self._file.close()
+
+    @abstractmethod
+    def line(self, row: Row) -> str:
+        """The line of one frame, with its end."""
+
+
+class _OtbWriter(_TextWriter):
+    """``x,y,w,h`` with the first pixel at 1; line n is frame n, a broken frame's line is ``nan``."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._next: int | None = None
+
+    def line(self, row: Row) -> str:
+        # the first row is line 1 whatever its number, for readers pair lines with frames from the first on
+        missing = 0 if self._next is None else row.frame - self._next
+        self._next = row.frame + 1
+        return "nan,nan,nan,nan\n" * missing + ",".join(_one_based(row.track.box)) + "\n"
+
+
+class _MotWriter(_TextWriter):
+    """MOT challenge: ``frame,id,x,y,w,h,conf,-1,-1,-1``, frame and position counted from 1."""
+
+    def line(self, row: Row) -> str:
+        box = ",".join(_one_based(row.track.box))
+        return f"{row.frame + 1},1,{box},{row.track.score:.4f},-1,-1,-1\n"
+
+
+class _CsvWriter(_TextWriter):
+    """A head and ``frame,x,y,w,h,score,state,ms``, all 0-based; broken frames have no line."""
+
+    head = "frame,x,y,w,h,score,state,ms\n"
+
+    def line(self, row: Row) -> str:
+        box = ",".join(f"{value:.4f}" for value in row.track.box)
+        ms = "" if row.ms is None else f"{row.ms:.4f}"
+        return f"{row.frame},{box},{row.track.score:.4f},{row.track.state.value},{ms}\n"
+
+
+def _one_based(box: Box) -> list[str]:
+    return [f"{value:.4f}" for value in (box.x + 1, box.y + 1, box.w, box.h)]
+
+
+class _JsonWriter(Writer):
+    """``{..., "frames": [{"frame", "box", "score", "state", "ms"}, ..]}``, whole after every frame.
+
+    The closing brackets are written with each frame and overwritten by the next, in one write: a crash at
+    any moment leaves a file that parses.
+    """
+
+    _TAIL = "\n]}\n"
+
+    def __init__(self, path: Path, about: Mapping[str, object]) -> None:
+        super().__init__(path)
+        self._file = _Appended(path)
+        head = "".join(f"{json.dumps(key)}: {json.dumps(value)},\n" for key, value in about.items())
+        self._file.put("{" + head + '"frames": [', self._TAIL)
+        self._first = True
+
+    def add(self, row: Row, image: Image) -> None:
+        fields = {
+            "frame": row.frame,
+            "box": [round(value, 4) for value in row.track.box],
+            "score": round(row.track.score, 4),
+            "state": row.track.state.value,
+            "ms": None if row.ms is None else round(row.ms, 4),
+        }
+        self._file.put(("\n" if self._first else ",\n") + json.dumps(fields), self._TAIL)
+        self._first = False
+
+    def close(self) -> None:
+        self._file.close()
+
+
+# ------------------------------------------------------------------------------------------------ video
+
+
+class _VideoWriter(Writer):
+    """H.264 with box, score and state drawn in.
+
+    Written as fragments, a frame each, so that a crash leaves a video that plays; on `close` it is rewritten
+    (without encoding again) with its index in front, which every player can seek in.
+    """
+
+    _FRAGMENTS = {  # noqa: RUF012  (never changed)
+        "movflags": "frag_every_frame+empty_moov+default_base_moof",
+        "flush_packets": "1",
+    }
+
+    def __init__(self, path: Path, fps: float | None) -> None:
+        super().__init__(path)
+        # a stream's time base (90000) or nonsense in a header is no frame rate
+        fps = fps if fps is not None and math.isfinite(fps) and 0.1 <= fps <= 480 else _DEFAULT_FPS
+        self._rate = Fraction(fps).limit_denominator(1001)
+        self._stream: Any = None
+        with _encoding(path):
+            import av
+
+            self._container: Any = av.open(str(path), "w", format="mp4", options=self._FRAGMENTS)
+
+    def add(self, row: Row, image: Image) -> None:
+        import av
+
+        image = _even(annotated(image, row.track, row.frame))
+        with _encoding(self.path):
+            if self._stream is None:
+                self._stream = self._started(image.shape[1], image.shape[0])
+            for packet in self._stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")):
+                self._container.mux(packet)
+
+    def _started(self, width: int, height: int) -> Any:
+        # zerolatency: no frame waits in the encoder; crf 20 keeps thin lines sharp
+        options = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
+        stream = self._container.add_stream("libx264", rate=self._rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        return stream
+
+    def close(self) -> None:
+        container, self._container = self._container, None
+        if container is None:
+            return
+        try:
+            with _encoding(self.path):
+                if self._stream is not None:
+                    for packet in self._stream.encode():
+                        container.mux(packet)
+        finally:
+            with _encoding(self.path):
+                container.close()
+        if self._stream is None:
+            self.path.unlink(missing_ok=True)  # no frame came: an empty file would only puzzle a player
+        else:
+            _index_in_front(self.path)
+
+
+@contextmanager
+def _encoding(path: Path) -> Iterator[None]:
+    """Turns refusals of the encoder or the disk into one sentence."""
+    import av
+
+    try:
+        with writing(path):
+            yield
+    except (av.FFmpegError, ValueError) as error:
+        raise OutputError(f"cannot write video {path}: {error}") from error
+
+
+def _even(image: Image) -> Image:
+    """The image with even sides, its last row or column repeated where needed: yuv420p halves them."""
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return image
+
+
+def _index_in_front(path: Path) -> None:
+    """Rewrites a fragmented mp4 as a plain one; leaves it as it is where there is no room."""
+    import av
+
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with (
+            av.open(str(path)) as source,
+            av.open(str(beside), "w", format="mp4", options={"movflags": "+faststart"}) as target,
+        ):
+            stream = source.streams.video[0]
+            copy = target.add_stream_from_template(stream)
+            for packet in source.demux(stream):
+                if packet.dts is not None:
+                    packet.stream = copy
+                    target.mux(packet)
+        beside.replace(path)
+    except (av.FFmpegError, OSError, ValueError):
+        pass  # the fragmented file plays too, only seeking is slower
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------------------------------------- reading
+
+
+def read_boxes(path: str | os.PathLike[str]) -> list[Box | None]:
+    """Reads boxes back from OTB text or from our CSV, a frame each.
+
+    Args:
+        path: OTB text (``x,y,w,h`` with comma, tab or space, 1-based) or a CSV with our head (0-based).
+
+    Returns:
+        Item n is frame n; ``None`` where the target is absent (``nan``) or the frame has no line.
+
+    Raises:
+        SourceError: The file cannot be read, or a line is not four numbers; it names the line.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{path} is not a text file of boxes") from error
+    except OSError as error:
+        raise SourceError(f"boxes {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
+    if lines and lines[0].startswith("frame,"):
+        return _csv_boxes(path, lines)
+    return [_otb_box(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _otb_box(path: Path, number: int, line: str) -> Box | None:
+    try:
+        x, y, w, h = map(float, re.split(r"[,;\s]+", line.strip()))
+    except ValueError as error:
+        raise SourceError(f"{path}, line {number}: {line.strip()!r} is not four numbers x,y,w,h") from error
+    box = Box(x - 1, y - 1, w, h)
+    return box if box.is_finite else None
+
+
+def _csv_boxes(path: Path, lines: list[str]) -> list[Box | None]:
+    boxes: list[Box | None] = []
+    for number, row in enumerate(csv.DictReader(lines), start=2):
+        try:
+            frame = int(row["frame"])
+            box = Box(*(float(row[key]) for key in "xywh"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SourceError(f"{path}, line {number}: not a frame number and a box") from error
+        boxes += [None] * (frame - len(boxes))
+        boxes.append(box if box.is_finite else None)
+    return boxes
