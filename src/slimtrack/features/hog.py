@@ -11,11 +11,10 @@ from slimtrack.errors import InputError
 __all__ = ["Hog", "fhog"]
 
 _BINS = 18  # signed orientations of 20 degrees, the first centred at 0
+_UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
 _CLIP = np.float32(0.2)
 _TEXTURE = np.float32(0.2357)  # 1 / sqrt(18): the published article's scale of the texture channels
-# Tangents of the bins' edges. The widely used implementation looks arccos up in a table of steps of 1e-4, cut
-# towards zero; its edges at 10, 30, 50, 70 degrees so lie at the next table entry, and ours with them.
-_T10, _T30, _T50, _T70 = (np.float32(math.sqrt(1 - c * c) / c) for c in (0.9849, 0.8661, 0.6428, 0.3421))
+_T10, _T30, _T50, _T70 = (np.float32(math.tan(math.radians(a))) for a in (10, 30, 50, 70))
 
 
 def fhog(patch: Image, cell: int = 4) -> Features:
@@ -69,61 +68,102 @@ class Hog:
         return fhog(patch, self.stride)
 
 
-@njit(cache=True, fastmath=True, nogil=True)
-def _row_gradient(up, row, down, half, strength, orientation):  # type: ignore[no-untyped-def]
-    """Strength (in 1/255) and orientation bin of one pixel row; ``half`` is 1/2 inside, 1 at the border."""
+@njit(cache=True, nogil=True)
+def _load(row, plane):  # type: ignore[no-untyped-def]
+    """One pixel row in units of 1/255, colours apart, so that what follows runs over contiguous pixels."""
     width, colours = row.shape
     for x in range(width):
-        left, right = max(x - 1, 0), min(x + 1, width - 1)
-        across = np.float32(0.5) if right - left == 2 else np.float32(1.0)
-        best, gx, gy = np.float32(-1.0), np.float32(0.0), np.float32(0.0)
         for c in range(colours):
-            dx = across * (np.int32(row[right, c]) - np.int32(row[left, c]))
-            dy = half * (np.int32(down[x, c]) - np.int32(up[x, c]))
+            plane[c, x] = _UNIT[row[x, c]]
+
+
+# Not fastmath: which of several equally strong colours wins is decided by the rounding of float32.
+@njit(cache=True, nogil=True)
+def _strongest(up, row, down, half, buffers):  # type: ignore[no-untyped-def]
+    """Squared strength, horizontal and vertical part of the gradient of the strongest colour of a row."""
+    colours, width = row.shape
+    strength, gx, gy = buffers[0], buffers[1], buffers[2]
+    for x in range(1, width - 1):
+        best, bx, by = np.float32(-1), np.float32(0), np.float32(0)
+        for c in range(colours):
+            dx = np.float32(0.5) * (row[c, x + 1] - row[c, x - 1])
+            dy = half * (down[c, x] - up[c, x])
             square = dx * dx + dy * dy
-            if square > best:
-                best, gx, gy = square, dx, dy
-        ax, ay = abs(gx), abs(gy)
-        sector = (
-            np.int32(ay > ax * _T10) + np.int32(ay > ax * _T30) + np.int32(ay > ax * _T50) + np.int32(ay > ax * _T70)
-        )
-        if gx < 0 or (gx == 0 and gy > 0):  # 90 degrees lies between two bins and belongs to the later
-            sector = 9 - sector
-        if gy < 0 and sector > 0:
-            sector = 18 - sector
-        strength[x] = math.sqrt(best)
-        orientation[x] = sector
+            better = square > best
+            best = square if better else best
+            bx = dx if better else bx
+            by = dy if better else by
+        strength[x], gx[x], gy[x] = best, bx, by
+    for x, left, right in ((0, 0, 1), (width - 1, width - 2, width - 1)):
+        strength[x] = -1
+        for c in range(colours):
+            dx = row[c, right] - row[c, left]
+            dy = half * (down[c, x] - up[c, x])
+            square = dx * dx + dy * dy
+            if square > strength[x]:
+                strength[x], gx[x], gy[x] = square, dx, dy
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _orient(buffers, orientation):  # type: ignore[no-untyped-def]
+    """Strength from its square, and the orientation bin, of a row."""
+    strength, gx, gy = buffers[0], buffers[1], buffers[2]
+    for x in range(len(orientation)):
+        ax, ay = abs(gx[x]), abs(gy[x])
+        sector = np.int32(ay > ax * _T10) + np.int32(ay > ax * _T30)
+        sector += np.int32(ay > ax * _T50) + np.int32(ay > ax * _T70)
+        # 90 degrees lies between two bins and belongs to the later.
+        turned = (gx[x] < 0) | ((gx[x] == 0) & (gy[x] > 0))
+        sector = np.int32(9) - sector if turned else sector
+        sector = np.int32(18) - sector if gy[x] < 0 else sector
+        orientation[x] = np.int32(0) if sector == 18 else sector
+        strength[x] = np.sqrt(strength[x])
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _spread(strength, orientation, cell, line):  # type: ignore[no-untyped-def]
+    """Adds one pixel row to the cells of its line, bilinear in x."""
+    line[:] = 0
+    for inside in range(cell):
+        at = (inside + np.float32(0.5)) / cell + np.float32(0.5)
+        late = int(at)
+        share = at - late
+        for i in range(line.shape[0] - 2):
+            value, bin_ = strength[i * cell + inside], orientation[i * cell + inside]
+            line[i + late, bin_] += value * (1 - share)
+            line[i + late + 1, bin_] += value * share
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _add(line, cells, share):  # type: ignore[no-untyped-def]
+    for i in range(len(line)):
+        cells[i] += line[i] * share
 
 
 @njit(cache=True, fastmath=True, nogil=True)
 def _histograms(patch, cell, cells):  # type: ignore[no-untyped-def]
     """Fills ``cells`` ``(h + 2, w + 2, 18)``: one spare cell on each side takes what falls outside."""
-    height, width = patch.shape[:2]
-    h, w = cells.shape[0] - 2, cells.shape[1] - 2
-    strength = np.empty(width, np.float32)
+    height, width, colours = patch.shape
+    planes = np.empty((3, colours, width), np.float32)  # the rows y - 1, y, y + 1, in turn
+    buffers = np.empty((3, width), np.float32)
     orientation = np.empty(width, np.int32)
-    line = np.empty((w + 2, _BINS), np.float32)
-    unit = np.float32(1.0 / (255.0 * cell * cell))
-    for y in range(h * cell):
+    line = np.empty((cells.shape[1], _BINS), np.float32)
+    unit = np.float32(1.0 / (cell * cell))
+    _load(patch[0], planes[0])
+    for y in range((cells.shape[0] - 2) * cell):
         up, down = max(y - 1, 0), min(y + 1, height - 1)
+        if down > y:
+            _load(patch[down], planes[down % 3])
         half = np.float32(0.5) if down - up == 2 else np.float32(1.0)
-        _row_gradient(patch[up], patch[y], patch[down], half, strength, orientation)
-        line[:] = 0
-        for x in range(w * cell):
-            at = (x + np.float32(0.5)) / cell + np.float32(0.5)
-            first = int(at)
-            share = at - first
-            value, bin_ = strength[x], orientation[x]
-            line[first, bin_] += value * (1 - share)
-            line[first + 1, bin_] += value * share
+        _strongest(planes[up % 3], planes[y % 3], planes[down % 3], half, buffers)
+        _orient(buffers, orientation)
+        _spread(buffers[0], orientation, cell, line)
         at = (y + np.float32(0.5)) / cell + np.float32(0.5)
         first = int(at)
         share = (at - first) * unit
         rest = unit - share
-        for i in range(w + 2):
-            for k in range(_BINS):
-                cells[first, i, k] += line[i, k] * rest
-                cells[first + 1, i, k] += line[i, k] * share
+        _add(line.reshape(-1), cells[first].reshape(-1), rest)
+        _add(line.reshape(-1), cells[first + 1].reshape(-1), share)
 
 
 @njit(cache=True, fastmath=True, nogil=True)
