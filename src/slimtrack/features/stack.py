@@ -1,0 +1,42 @@
+"""Several features of one stride as one."""
+
+from typing import Protocol
+
+import numpy as np
+
+from slimtrack.arrays import Features, Image
+
+__all__ = ["Feature", "Stack"]
+
+
+class Feature(Protocol):
+    """Turns a patch into channels on a grid.
+
+    Attributes:
+        channels: How many channels it gives.
+        stride: Patch pixels between neighbouring cells.
+        offset: Patch pixel (outer-edge convention) of the centre of cell 0.
+    """
+
+    channels: int
+    stride: int
+    offset: float
+
+    def __call__(self, patch: Image) -> Features:
+        """Features ``(C, h, w)`` of ``(H, W, 3)``, or ``(S, C, h, w)`` of ``(S, H, W, 3)``."""
+        ...
+
+
+class Stack:
+    """Features of one stride, channels one after the other."""
+
+    def __init__(self, *parts: Feature) -> None:
+        self._parts = parts
+        self.channels = sum(part.channels for part in parts)
+        self.stride, self.offset = parts[0].stride, parts[0].offset
+
+    def __call__(self, patch: Image) -> Features:
+        """Features ``(C, h, w)`` of a patch ``(H, W, 3)``, or ``(S, C, h, w)`` of several."""
+        if len(self._parts) == 1:
+            return self._parts[0](patch)
+        return np.concatenate([part(patch) for part in self._parts], axis=-3)

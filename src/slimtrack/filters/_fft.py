@@ -1,0 +1,34 @@
+"""The one Fourier transform, so that it can be swapped."""
+
+from typing import Any
+
+import numpy as np
+import scipy.fft
+
+from slimtrack.arrays import Floats
+
+__all__ = ["energy", "irfft2", "rfft2"]
+
+
+def rfft2(x: Floats) -> Any:
+    """Spectrum over the last two axes; complex64 for float32."""
+    return scipy.fft.rfft2(x, axes=(-2, -1), workers=1)
+
+
+def irfft2(spectrum: Any, shape: tuple[int, int]) -> Any:
+    """The real array of ``shape`` with that spectrum over its last two axes."""
+    return scipy.fft.irfft2(spectrum, s=shape, axes=(-2, -1), workers=1)
+
+
+def energy(spectrum: Any, width: int) -> Any:
+    """Sum of squares, over the last three axes, of the real arrays with these spectra (Parseval).
+
+    Args:
+        spectrum: ``(..., C, h, w // 2 + 1)``.
+        width: The real arrays' ``w``: its middle columns count twice.
+    """
+    square = spectrum.real**2 + spectrum.imag**2
+    columns = square.sum(axis=(-3, -2))
+    single = columns[..., 0] + (columns[..., -1] if width % 2 == 0 else 0)
+    twice = columns[..., 1 : (width + 1) // 2].sum(axis=-1)
+    return np.asarray((single + 2 * twice) / (spectrum.shape[-2] * width))

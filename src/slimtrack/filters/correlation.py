@@ -1,0 +1,133 @@
+"""Filters trained by ridge regression over all shifts of a patch, in the Fourier domain."""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from slimtrack.arrays import Features, Floats, Spectrum
+from slimtrack.filters._fft import energy, irfft2, rfft2
+
+__all__ = ["Kernel", "KernelFilter", "LinearFilter", "kernel_correlation"]
+
+Kernel: TypeAlias = Literal["linear", "gaussian", "polynomial"]
+
+
+def kernel_correlation(
+    x: Spectrum, z: Spectrum, width: int, kernel: Kernel = "gaussian", *, sigma: float = 0.5, power: int = 9
+) -> Spectrum:
+    """Spectrum of the kernel between ``z`` and all shifts of ``x`` (Henriques et al., TPAMI 2015, section 5).
+
+    The inner products are divided by the number of values ``C h w``, so that ``sigma`` does not depend on it.
+
+    Args:
+        x: Spectrum of the model, ``(C, h, w // 2 + 1)``.
+        z: Spectrum of one patch, or of several, ``(..., C, h, w // 2 + 1)``.
+        width: ``w`` of the real arrays.
+        kernel: Gaussian ``exp(-|x - z|^2 / sigma^2)``, polynomial ``(x z + 1)^power`` or linear ``x z``.
+        sigma: Bandwidth of the Gaussian.
+        power: Degree of the polynomial.
+
+    Returns:
+        ``(..., h, w // 2 + 1)`` complex64.
+    """
+    channels, h = x.shape[-3:-1]
+    count = np.float32(channels * h * width)
+    cross = (z * x.conj()).sum(axis=-3)
+    if kernel == "linear":
+        return np.asarray(cross / count)
+    products = irfft2(cross, (h, width))
+    if kernel == "polynomial":
+        return np.asarray(rfft2((products / count + np.float32(1)) ** power))
+    squares = (energy(x, width) + energy(z, width)).astype(np.float32)[..., None, None]
+    distance = np.maximum((squares - 2 * products) / count, 0)
+    return np.asarray(rfft2(np.exp(distance * np.float32(-1 / sigma**2))))
+
+
+class KernelFilter:
+    """Kernelized correlation filter (Henriques et al., TPAMI 2015; paper 000, equations 1-3).
+
+    Args:
+        label: The wished response ``(h, w)``, 1 at (0, 0).
+        kernel: Which kernel.
+        sigma: Bandwidth of the Gaussian kernel.
+        ridge: Weight of the regularisation.
+        rate: Share of the newest frame in the model.
+    """
+
+    def __init__(
+        self, label: Floats, *, kernel: Kernel = "gaussian", sigma: float = 0.5, ridge: float = 1e-4, rate: float = 0.02
+    ) -> None:
+        self._label = rfft2(label)
+        self._shape = (label.shape[0], label.shape[1])
+        self._kernel, self._sigma, self._ridge, self._rate = kernel, sigma, np.float32(ridge), np.float32(rate)
+        self._model: Spectrum | None = None
+        self._alpha: Spectrum | None = None
+
+    def learn(self, x: Features) -> None:
+        """Trains on the windowed features ``(C, h, w)`` of the target and mixes the result into the model."""
+        spectrum = rfft2(x)
+        kernel = self._correlate(spectrum, spectrum)
+        alpha = self._label / (kernel + self._ridge)
+        if self._model is None or self._alpha is None:
+            self._model, self._alpha = spectrum, alpha
+        else:
+            self._model += self._rate * (spectrum - self._model)
+            self._alpha += self._rate * (alpha - self._alpha)
+
+    def respond(self, z: Features) -> Floats:
+        """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
+        assert self._model is not None, "learn() comes first"
+        kernel = self._correlate(self._model, rfft2(z))
+        return np.asarray(irfft2(self._alpha * kernel, self._shape))
+
+    def _correlate(self, x: Spectrum, z: Spectrum) -> Spectrum:
+        return kernel_correlation(x, z, self._shape[1], self._kernel, sigma=self._sigma)
+
+
+class LinearFilter:
+    """Linear filter per channel with a shared denominator, kept as numerator and denominator.
+
+    Danelljan et al., BMVC 2014 (DSST), equations 3-5; with context patches, Mueller et al., CVPR 2017 (papers'
+    equation 9): ``w_d = conj(y) phi_d / (sum |phi|^2 + ridge + context_weight sum_i sum |phi_i|^2)``. For one
+    channel that is the exact minimum; for more it is the usual approximation, exact for the linear kernel in
+    its dual form when there is no context.
+
+    Args:
+        label: The wished response ``(h, w)``, 1 at (0, 0).
+        ridge: Weight of the regularisation.
+        rate: Share of the newest frame in the model.
+        context_weight: Weight of the context patches' wish for a zero response.
+    """
+
+    def __init__(
+        self, label: Floats, *, ridge: float = 1e-2, rate: float = 0.025, context_weight: float = 0.0
+    ) -> None:
+        self._label = rfft2(label)
+        self._shape = (label.shape[0], label.shape[1])
+        self._ridge, self._rate, self._context = np.float32(ridge), np.float32(rate), np.float32(context_weight)
+        self._numerator: Spectrum | None = None
+        self._denominator: Floats | None = None
+
+    def learn(self, x: Features, context: Features | None = None) -> None:
+        """Trains on windowed features ``(C, h, w)``, context ``(n, C, h, w)``, and mixes them into the model."""
+        scale = np.float32(1 / x.size)
+        spectrum = rfft2(x)
+        numerator = np.conj(self._label) * spectrum * scale
+        denominator = _power(spectrum).sum(axis=0) * scale
+        if context is not None:
+            denominator += self._context * scale * _power(rfft2(context)).sum(axis=(0, 1))
+        if self._numerator is None or self._denominator is None:
+            self._numerator, self._denominator = numerator, denominator
+        else:
+            self._numerator += self._rate * (numerator - self._numerator)
+            self._denominator += self._rate * (denominator - self._denominator)
+
+    def respond(self, z: Features) -> Floats:
+        """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
+        assert self._numerator is not None and self._denominator is not None, "learn() comes first"
+        response = (rfft2(z) * np.conj(self._numerator)).sum(axis=-3) / (self._denominator + self._ridge)
+        return np.asarray(irfft2(response, self._shape))
+
+
+def _power(spectrum: Spectrum) -> Floats:
+    return np.asarray(spectrum.real**2 + spectrum.imag**2)
