@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import math
 import re
 import sys
 import types
@@ -18,21 +19,19 @@ from slimtrack.tracker import REGISTERED, Tracker
 
 __all__ = ["Option", "create", "list_trackers", "options_of", "parse_spec", "tracker_class", "why_missing"]
 
-_OURS = {name: f"slimtrack.trackers.{module}" for module, names in {
-    "mosse": ("mosse",),
-    "kcf": ("kcf", "dcf"),
-    "dsst": ("dsst", "fdsst"),
-    "samf": ("samf", "samf-ca"),
-    "cacf": ("cacf", "dcf-ca"),
-    "staple": ("staple",),
-}.items() for name in names}  # fmt: skip
-_PEERS = {
-    **{f"opencv:{name}": "slimtrack.integrations.opencv" for name in
-       ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")},
-    **{name: "slimtrack.integrations.onnx_tracker" for name in
-       ("nanotrack-v1", "nanotrack-v2", "nanotrack-v3", "fear-xs", "vittrack")},
-}  # fmt: skip
-_MODULES = _OURS | _PEERS
+_BY_MODULE = {
+    "trackers.mosse": ("mosse",),
+    "trackers.kcf": ("kcf", "dcf"),
+    "trackers.dsst": ("dsst", "fdsst"),
+    "trackers.samf": ("samf", "samf-ca"),
+    "trackers.cacf": ("cacf", "dcf-ca"),
+    "trackers.staple": ("staple",),
+    "integrations.opencv": tuple(
+        f"opencv:{name}" for name in ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")
+    ),
+    "integrations.onnx_tracker": ("nanotrack-v1", "nanotrack-v2", "nanotrack-v3", "fear-xs", "vittrack"),
+}
+_MODULES = {name: f"slimtrack.{module}" for module, names in _BY_MODULE.items() for name in names}
 """Name -> module that defines it, so that listing names imports nothing."""
 
 
@@ -119,7 +118,7 @@ def list_trackers(*, missing: bool = False) -> list[str]:
 
 def why_missing(name: str) -> str | None:
     """One sentence that says why a known tracker cannot be made here; ``None`` when it can."""
-    if name in _OURS:
+    if _MODULES.get(name, "").startswith("slimtrack.trackers."):
         return None
     try:
         tracker_class(name).require()
@@ -140,7 +139,7 @@ def tracker_class(name: str) -> type[Tracker]:
     if name.rpartition(":")[0].endswith(".py"):
         name = name.rpartition(":")[2]
     if name not in REGISTERED:
-        raise UnknownNameError.of("tracker", name, {*_MODULES, *REGISTERED})
+        raise UnknownNameError.of("tracker", name, list_trackers(missing=True))
     return REGISTERED[name]
 
 
@@ -185,7 +184,19 @@ def _import_for(name: str) -> None:
     else:
         for entry in _entry_points():
             if entry.name == name:
-                entry.load()
+                _load(entry)
+
+
+def _load(entry: importlib.metadata.EntryPoint) -> None:
+    """Imports a tracker that another package brings; a broken one must not break the list of all."""
+    try:
+        entry.load()
+    except SlimtrackError:
+        raise
+    except Exception as error:
+        raise MissingError(
+            f"tracker {entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _import_file(path: Path) -> None:
@@ -267,7 +278,10 @@ def _parsed_plain(text: str, kind: Any) -> Any:
         if text.lower() not in values:
             raise ValueError(text)
         return values[text.lower()]
-    return kind(text)
+    value = kind(text)
+    if kind is float and math.isnan(value):
+        raise ValueError("not a number")
+    return value
 
 
 def _fits(value: Any, kind: Any) -> bool:
@@ -275,7 +289,9 @@ def _fits(value: Any, kind: Any) -> bool:
         if typing.get_origin(member) is Literal:
             fits = value in typing.get_args(member)
         elif member is float:
-            fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+            fits = (
+                isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+            )  # no nan
         elif member is int:
             fits = isinstance(value, int) and not isinstance(value, bool)
         else:
@@ -285,12 +301,14 @@ def _fits(value: Any, kind: Any) -> bool:
     return False
 
 
+_DESCRIBED = {float: "a number", int: "a whole number", bool: "true or false", type(None): "none"}
+
+
 def _described(kind: Any) -> str:
     parts = []
     for member in _members(kind):
         if typing.get_origin(member) is Literal:
             parts.append("one of " + ", ".join(map(str, typing.get_args(member))))
         else:
-            parts.append({float: "a number", int: "a whole number", bool: "true or false"}.get(
-                member, "none" if member is type(None) else f"a {getattr(member, '__name__', member)}"))  # fmt: skip
+            parts.append(_DESCRIBED.get(member, f"a {getattr(member, '__name__', member)}"))
     return " or ".join(parts)

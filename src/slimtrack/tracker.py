@@ -95,7 +95,7 @@ class Tracker(ABC):
         cls.name = name
         REGISTERED[name] = cls
 
-    @classmethod
+    @classmethod  # noqa: B027  (most need nothing)
     def require(cls) -> None:
         """Refuses with one sentence where something this tracker needs is not here; ours need nothing.
 
@@ -196,14 +196,14 @@ class Tracker(ABC):
             return 0.0
         if estimate.score is not None:
             session.evidence = {"score": estimate.score}
-            return float(min(max(estimate.score, 0.0), 1.0))
+            return _bounded(estimate.score)
         evidence = dict(estimate.evidence)
         if session.appearance is not None:
             evidence |= session.appearance.evidence(image, box)
         session.evidence = evidence
         if evidence.get("flat", 0.0) > 0:  # nothing to see: no calibration has to learn that
             return 0.0
-        return CALIBRATIONS.get(self.name, DEFAULT).score(evidence)
+        return _bounded(CALIBRATIONS.get(self.name, DEFAULT).score(evidence))
 
     @contextmanager
     def _guarded(self, verb: str) -> Iterator[None]:
@@ -256,11 +256,11 @@ def checked_box(box: Box | npt.ArrayLike, image: Image) -> Box:
     Raises:
         InputError: It is not four finite numbers, smaller than one pixel, or (nearly) outside the frame.
     """
-    if not isinstance(box, Box):
-        try:
-            box = Box(*map(float, np.asarray(box, dtype=float).reshape(4)))
-        except (TypeError, ValueError) as error:
-            raise InputError(f"box is {box!r}, not four numbers x, y, w, h") from error
+    try:
+        numbers = list(box) if isinstance(box, Box) else box
+        box = Box(*map(float, np.asarray(numbers, dtype=float).reshape(4)))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"box is {box!r}, not four numbers x, y, w, h") from error
     if not box.is_finite:
         raise InputError(f"box {box} has a number that is not finite")
     if box.w < 1 or box.h < 1:
@@ -272,7 +272,12 @@ def checked_box(box: Box | npt.ArrayLike, image: Image) -> Box:
             f"box {box} has {inside:.0%} of its area inside the frame of {width} x {height} pixels, "
             f"at least {_LEAST_INSIDE:.0%} is needed"
         )
-    return Box(*map(float, box))
+    return box
+
+
+def _bounded(score: float) -> float:
+    """The score in [0, 1]; what is not a number is no ground for belief."""
+    return float(min(max(score, 0.0), 1.0)) if score == score else 0.0
 
 
 def _kept_in(box: Box | None, image: Image) -> Box | None:

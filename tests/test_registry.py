@@ -1,0 +1,266 @@
+"""Names, options, files, entry points."""
+
+import importlib.metadata
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+import slimtrack
+from slimtrack import Tracker, create, list_trackers, registry
+from slimtrack.errors import InputError, MissingError, UnknownNameError
+from slimtrack.registry import Option, options_of, parse_spec, tracker_class, why_missing
+from slimtrack.tracker import REGISTERED, Estimate
+
+SOURCE = '''
+"""A tracker in a file."""
+from typing import Literal
+
+from slimtrack import Tracker
+from slimtrack.tracker import Estimate
+
+
+class Still(Tracker, name="{name}"):
+    """Stays where it is.
+
+    Args:
+        score: What it always says,
+            over two lines.
+        mode: One of two.
+        steps: Counted.
+        fast: Whether to hurry.
+        limit: At most that; none for no limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        score: float = 0.9,
+        mode: Literal["a", "b"] = "a",
+        steps: int = 3,
+        fast: bool = False,
+        limit: int | None = None,
+    ) -> None:
+        self.options = (score, mode, steps, fast, limit)
+
+    def _start(self, image, box):
+        pass
+
+    def _locate(self, image):
+        return Estimate(self.box, score=self.options[0])
+
+    def _learn(self, image, box):
+        pass
+'''
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    """What a test registers is gone after it."""
+    before, modules = dict(REGISTERED), set(sys.modules)
+    yield
+    REGISTERED.clear()
+    REGISTERED.update(before)
+    for name in set(sys.modules) - modules:
+        if name.startswith("slimtrack_file_"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "still.py"
+    path.write_text(SOURCE.format(name="still"))
+    return path
+
+
+def test_our_trackers_are_listed_first_without_importing_them() -> None:
+    ours = ["mosse", "kcf", "dcf", "dsst", "fdsst", "samf", "samf-ca", "cacf", "dcf-ca", "staple"]
+    assert set(list_trackers(missing=True)[: len(ours)]) == set(ours)
+    assert all(why_missing(name) is None for name in ours)
+
+
+def test_an_unknown_tracker_suggests_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="no tracker 'kfc': did you mean kcf"):
+        create("kfc")
+
+
+def test_a_tracker_in_a_file(file: Path) -> None:
+    tracker = create(f"{file}:still")
+    assert tracker.name == "still"
+    assert "still" in list_trackers()
+    assert type(create("still")) is type(create(f"{file}:still")) is type(tracker)
+
+
+def test_options_come_from_signature_and_docstring(file: Path) -> None:
+    options = {option.name: option for option in options_of(tracker_class(f"{file}:still"))}
+    assert list(options) == ["score", "mode", "steps", "fast", "limit"]
+    assert options["score"] == Option("score", float, 0.9, "What it always says, over two lines.")
+    assert options["mode"].choices == ("a", "b")
+    assert options["steps"].choices == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("", (0.9, "a", 3, False, None)),
+        ("[]", (0.9, "a", 3, False, None)),
+        ("[score=0.25,mode=b,steps=7,fast=yes,limit=4]", (0.25, "b", 7, True, 4)),
+        ("[ limit = none , fast=0]", (0.9, "a", 3, False, None)),
+        ("[score=1e-2]", (0.01, "a", 3, False, None)),
+    ],
+)
+def test_options_in_the_name(file: Path, spec: str, expected: tuple[object, ...]) -> None:
+    assert create(f"{file}:still{spec}").options == expected  # type: ignore[attr-defined]
+
+
+def test_keywords_win_over_the_name(file: Path) -> None:
+    tracker = create(f"{file}:still[steps=1,score=0.1]", steps=2, score=1)
+    assert tracker.options[:3] == (1, "a", 2)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "words"),
+    [
+        ("[scor=1]", UnknownNameError, "named 'scor': did you mean score"),
+        ("[score=high]", InputError, "score='high' is not a number"),
+        ("[score=nan]", InputError, "score='nan' is not a number"),
+        ("[mode=c]", InputError, "mode='c' is not one of a, b"),
+        ("[steps=1.5]", InputError, "steps='1.5' is not a whole number"),
+        ("[fast=maybe]", InputError, "fast='maybe' is not true or false"),
+        ("[limit=x]", InputError, "limit='x' is not a whole number or none"),
+        ("[score]", InputError, "not of the form option=value"),
+        ("[score=1", InputError, r"not of the form name or name\[option=value"),
+        ("]", InputError, "not of the form"),
+    ],
+)
+def test_bad_options_in_the_name(file: Path, spec: str, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        create(f"{file}:still{spec}")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"score": "0.5"},
+        {"score": True},
+        {"score": float("nan")},
+        {"mode": "c"},
+        {"steps": 1.5},
+        {"steps": True},
+        {"fast": 1},
+        {"limit": "none"},
+    ],
+)
+def test_bad_options_as_keywords(file: Path, options: dict[str, object]) -> None:
+    with pytest.raises(InputError, match=f"option {next(iter(options))}="):
+        create(f"{file}:still", **options)
+    with pytest.raises(UnknownNameError):
+        create(f"{file}:still", colour=1)
+
+
+def test_parse_spec_keeps_colons_and_dots() -> None:
+    assert parse_spec(" dir/x.py:mine[a=1] ") == ("dir/x.py:mine", {"a": "1"})
+    assert parse_spec("opencv:csrt") == ("opencv:csrt", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "does not exist"),
+        ("1 / 0", "failed to import .ZeroDivisionError"),
+        ("def (", "failed to import .SyntaxError"),
+    ],
+)
+def test_a_file_that_is_none(tmp_path: Path, text: str | None, words: str) -> None:
+    path = tmp_path / "bad.py"
+    if text is not None:
+        path.write_text(text)
+    for _ in range(2):  # the second time too
+        with pytest.raises(InputError, match=words):
+            create(f"{path}:bad")
+
+
+def test_a_file_without_that_tracker(file: Path) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean still"):
+        create(f"{file}:stil")
+
+
+def test_a_duplicate_name_raises(tmp_path: Path) -> None:
+    class First(Tracker, name="twice"):
+        """One."""
+
+        def _start(self, image: object, box: object) -> None: ...
+        def _locate(self, image: object) -> Estimate: ...  # type: ignore[empty-body]
+        def _learn(self, image: object, box: object) -> None: ...
+
+    path = tmp_path / "again.py"
+    path.write_text(SOURCE.format(name="twice"))
+    with pytest.raises(InputError, match="'twice' exists already"):
+        create(f"{path}:twice")
+    assert REGISTERED["twice"] is First
+
+
+def test_a_subclass_does_not_inherit_its_name(file: Path) -> None:
+    parent = tracker_class(f"{file}:still")
+
+    class Child(parent):  # type: ignore[misc, valid-type]
+        """Has no name of its own, so it is not registered."""
+
+    assert REGISTERED["still"] is parent
+
+
+class _Entry:
+    def __init__(self, name: str, target: object) -> None:
+        self.name, self.value, self._target = name, f"package:{name}", target
+
+    def load(self) -> object:
+        if isinstance(self._target, Exception):
+            raise self._target
+        return exec(str(self._target), {"__name__": "some_package"})
+
+
+def test_entry_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [
+        _Entry("plugged", SOURCE.format(name="plugged")),
+        _Entry("broken", ImportError("no such thing")),
+    ]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entries)
+    assert "plugged" in list_trackers()
+    assert create("plugged[score=0.5]").name == "plugged"
+    # One broken package does not break the list.
+    assert "broken" not in list_trackers()
+    assert "broken" in list_trackers(missing=True)
+    assert "no such thing" in (why_missing("broken") or "")
+    with pytest.raises(MissingError, match="broken"):
+        create("broken")
+
+
+def test_a_missing_requirement_is_said() -> None:
+    class Needy(Tracker, name="needy"):
+        """Needs what is not here."""
+
+        @classmethod
+        def require(cls) -> None:
+            raise MissingError("needy needs a network: get it there")
+
+        def _start(self, image: object, box: object) -> None: ...
+        def _locate(self, image: object) -> Estimate: ...  # type: ignore[empty-body]
+        def _learn(self, image: object, box: object) -> None: ...
+
+    assert "needy" not in list_trackers()
+    assert "needy" in list_trackers(missing=True)
+    assert why_missing("needy") == "needy needs a network: get it there"
+
+
+def test_literals_of_numbers_parse() -> None:
+    option = Option("levels", Literal[1, 2], 1, "")
+    assert option.parse("2") == 2
+    assert option.choices == (1, 2)
+
+
+def test_create_is_the_public_one() -> None:
+    assert slimtrack.create is registry.create
+    assert list(inspect.signature(create).parameters) == ["name", "options"]
