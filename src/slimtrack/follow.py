@@ -18,7 +18,7 @@ from slimtrack.confidence import State
 from slimtrack.errors import InputError, OutputError
 from slimtrack.registry import create
 from slimtrack.tracker import Track, Tracker, checked_box
-from slimtrack.video.draw import timeline
+from slimtrack.video.draw import require_matplotlib, timeline
 from slimtrack.video.frames import Frames, Source, open_frames
 from slimtrack.video.results import Row, Writer, open_writer
 
@@ -100,7 +100,9 @@ def follow(
     tracker: str | Tracker = DEFAULT_TRACKER,
     **options: Any,
 ) -> Iterator[Track]:
-    """Follows a target through a source, a track a frame::
+    """Follows a target through a source, a track a frame.
+
+    ::
 
         for track in slimtrack.follow("video.mp4", (x, y, w, h)):
             print(track.box, track.score, track.state)
@@ -203,6 +205,8 @@ def track_video(
         InputError: The box or an option cannot be used.
         MissingError: ``plot`` without matplotlib.
     """
+    if plot is not None:
+        require_matplotlib(plot)
     made = _made(tracker, options or {})
     frames = open_frames(source)
     summary = Summary(made.name)

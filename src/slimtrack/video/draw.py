@@ -1,5 +1,6 @@
 """Drawing: a track on its frame, and score and speed over time as a picture."""
 
+import importlib.util
 import io
 import os
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from slimtrack.errors import MissingError
 from slimtrack.files import atomic_write
 from slimtrack.tracker import Track
 
-__all__ = ["COLORS", "annotated", "draw_box", "timeline"]
+__all__ = ["COLORS", "annotated", "draw_box", "require_matplotlib", "timeline"]
 
 COLORS: dict[State, tuple[int, int, int]] = {
     State.TRACKED: (115, 205, 70),
@@ -124,10 +125,9 @@ def timeline(
         MissingError: matplotlib is not there.
         OutputError: The file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingError(f'drawing {path} needs matplotlib: run `pip install "slimtrack[plot]"`') from error
+    require_matplotlib(path)
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 4.2), dpi=120, layout="constrained")  # no pyplot: no global state, no windows
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     at = [number / (fps or 1) for number in range(len(scores))]
@@ -155,6 +155,19 @@ def timeline(
     figure.savefig(picture, format="png")
     with atomic_write(path, "wb") as file:
         file.write(picture.getvalue())
+
+
+def require_matplotlib(path: str | os.PathLike[str]) -> None:
+    """Refuses with the remedy where matplotlib is not there.
+
+    Args:
+        path: The picture that is to be drawn with it.
+
+    Raises:
+        MissingError: It is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingError(f'drawing {path} needs matplotlib: run `pip install "slimtrack[plot]"`')
 
 
 def _runs(states: Sequence[State]) -> list[tuple[State, int, int]]:

@@ -160,7 +160,9 @@ class _Feed:
     notes: list[str] = field(default_factory=list)
 
 
-def open_frames(source: Source) -> Frames:
+def open_frames(
+    source: Source, *, name: str | None = None, fps: float | None = None, count: int | None = None
+) -> Frames:
     """Opens anything that has frames.
 
     Args:
@@ -168,18 +170,27 @@ def open_frames(source: Source) -> Frames:
             the images in ``img/``), a glob pattern such as ``"shots/*.png"``, a camera's number (``0`` or
             ``"0"``), an RTSP or HTTP URL, or an iterable of image arrays. Grey images and images of 16 bit
             are converted, alpha is dropped. A `Frames` is given back as it is.
+        name: What to call it, for sources that have no good name of their own.
+        fps: Frames a second, for sources that do not say or say it wrongly.
+        count: Number of frames, for sources that do not say.
 
     Raises:
         SourceError: It does not exist, is of no known kind, or holds no frame that can be read.
     """
-    if isinstance(source, Frames):
-        return source
+    frames = source if isinstance(source, Frames) else Frames(_feed(source))
+    frames.name = frames.name if name is None else name
+    frames.fps = frames.fps if fps is None else fps
+    frames.count = frames.count if count is None else count
+    return frames
+
+
+def _feed(source: str | int | os.PathLike[str] | Iterable[AnyArray]) -> _Feed:
     if isinstance(source, int):
-        return Frames(_camera(source))
+        return _camera(source)
     if isinstance(source, (str, os.PathLike)):
-        return Frames(_named(os.fspath(source)))
+        return _named(os.fspath(source))
     if isinstance(source, Iterable):
-        return Frames(_arrays(source))
+        return _arrays(source)
     raise SourceError(
         f"source is a {type(source).__name__}, not a path, URL, camera number or list of images"
     )

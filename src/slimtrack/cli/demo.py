@@ -1,0 +1,88 @@
+"""``slimtrack demo``: track a synthetic clip whose truth is known, with nothing to download."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from slimtrack.box import Box, overlap
+from slimtrack.cli.track import Meter, parse_options, summary_table
+from slimtrack.errors import InputError, MissingError, UnknownNameError
+from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
+from slimtrack.registry import create
+from slimtrack.video.draw import require_matplotlib
+from slimtrack.video.frames import open_frames
+from slimtrack.video.synthetic import CLIPS
+
+__all__ = ["demo"]
+
+_FPS = 30.0
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.")] = Path(
+        "out/demo"
+    ),
+    tracker: Annotated[
+        str, typer.Option("--tracker", "-t", help="Name, see `slimtrack trackers`; also name[option=value].")
+    ] = DEFAULT_TRACKER,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Option of the tracker; repeatable."),
+    ] = None,
+    clip: Annotated[str, typer.Option(help=f"One of: {', '.join(CLIPS)}.")] = "demo",
+    seed: Annotated[int | None, typer.Option(help="Another landscape and path.")] = None,
+) -> None:
+    """Track a synthetic clip: annotated video, result file, picture of score and speed, a table."""
+    if clip not in CLIPS:
+        raise UnknownNameError.of("clip", clip, CLIPS)
+    chosen = CLIPS[clip] if seed is None else CLIPS[clip].with_options(seed=seed)
+    made = create(tracker, **parse_options(tracker, settings or ()))
+    first = chosen.truth[0]
+    if first is None:
+        raise InputError(
+            f"clip {clip!r} with seed {seed} has no target in its first frame: choose another seed"
+        )
+    note = _no_picture(out)
+    picture = None if note else out / "timeline.png"
+    outputs = [out / "annotated.mp4", out / "track.csv", out / "boxes.txt"]
+    frames = open_frames(chosen.images(), name=clip, fps=_FPS, count=chosen.length)
+    with frames, Meter(chosen.length) as meter:
+        summary = track_video(
+            frames,
+            first.clipped(*frames.size),
+            tracker=made,
+            outputs=outputs,
+            plot=picture,
+            on_progress=meter,
+        )
+    summary.notes += note
+    Console().print(summary_table(summary, _accuracy(summary, chosen.truth)))
+    if summary.interrupted:
+        raise typer.Exit(130)
+
+
+def _no_picture(out: Path) -> list[str]:
+    """Why there will be no picture: as a note, for the demo shall run without matplotlib too."""
+    try:
+        require_matplotlib(out / "timeline.png")
+    except MissingError as error:
+        return [str(error)]
+    return []
+
+
+def _accuracy(summary: Summary, truth: list[Box | None]) -> dict[str, str]:
+    """Overlap with the exact truth, over the frames after the first in which the target is in view."""
+    pairs = [
+        (tuple(row.track.box), tuple(box))
+        for row in summary.rows[1:]
+        if (box := truth[row.frame]) is not None
+    ]
+    if not pairs:
+        return {}
+    both = np.array(pairs)
+    ious = overlap(both[:, 0], both[:, 1])
+    above = f"{(ious > 0.5).mean():.0%} of the frames above 0.5"
+    return {"mean IoU": f"{ious.mean():.3f} against the exact truth, {above}"}
