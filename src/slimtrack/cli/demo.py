@@ -10,6 +10,7 @@ from rich.console import Console
 from slimtrack.box import Box, overlap
 from slimtrack.cli.track import Meter, parse_options, summary_table
 from slimtrack.errors import InputError, MissingError, UnknownNameError
+from slimtrack.evaluation.timing import single_thread
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.registry import create
 from slimtrack.video.draw import require_matplotlib
@@ -49,7 +50,7 @@ def demo(
     picture = None if note else out / "timeline.png"
     outputs = [out / "annotated.mp4", out / "track.csv", out / "boxes.txt"]
     frames = open_frames(chosen.images(), name=clip, fps=_FPS, count=chosen.length)
-    with frames, Meter(chosen.length) as meter:
+    with frames, single_thread(), Meter(chosen.length) as meter:
         summary = track_video(
             frames,
             first.clipped(*frames.size),

@@ -21,6 +21,7 @@ from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.confidence import State
 from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNameError
+from slimtrack.evaluation.timing import limit_threads
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.registry import create, options_of, parse_spec, tracker_class
 from slimtrack.tracker import Tracker
@@ -73,6 +74,9 @@ def track(
         typer.Option(help="Write a picture of score and speed; if left out: where matplotlib is there."),
     ] = None,
     show: Annotated[bool, typer.Option("--show", help="Play it live in a window.")] = False,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads for the tracker; the speed is stated for them.")
+    ] = 1,
     networks: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of networks, looked in before SLIMTRACK_NETWORKS."),
@@ -89,7 +93,7 @@ def track(
     given = None if box is None else parse_box(box)
     if given is None:
         _require_screen("no --box x,y,w,h was given, and drawing one")
-    with open_frames(source) as frames:
+    with limit_threads(threads), open_frames(source) as frames:
         folder = out or Path("out") / _plain(frames.name)
         outputs = [folder / name for name in names] + ([folder / "annotated.mp4"] if video else [])
         picture = folder / "timeline.png" if _wants_plot(plot) else None

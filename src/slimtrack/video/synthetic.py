@@ -40,7 +40,8 @@ class Clip:
         rotation: Degrees that it turns to either side.
         illumination: Change of brightness and contrast: 0.5 is down to a half.
         blur: Length of the motion blur at its strongest, pixels.
-        occlusion: Share of the target that a tree trunk hides in the middle of the clip; 0 for no tree.
+        occlusion: Width of a tree trunk, in widths of the target, that it passes behind in the middle of the
+            clip; 1 hides all of it, 0 is no tree.
         out_of_view: Whether it leaves the frame for a fifth of the clip, and comes back.
         distractor: Whether a look-alike crosses its way.
         noise: Standard deviation of the sensor's noise, grey levels.
@@ -127,7 +128,7 @@ CLIPS: dict[str, Clip] = {
     "distractor": Clip(distractor=True, seed=8, length=100),
     "demo": Clip(
         width=640, height=360, length=120, size=70, seed=12, motion=0.7, camera=0.8, scale=0.25, rotation=18,
-        illumination=0.25, occlusion=0.55, distractor=True,
+        illumination=0.25, occlusion=0.4, distractor=True,
     ),
     "everything": Clip(
         seed=10, length=120, scale=0.3, rotation=25, illumination=0.4, blur=7, occlusion=0.7,
@@ -234,9 +235,11 @@ class _Scene:
         shape = (clip.height + 32, clip.width + 32, 3)
         self._noise = np.rint(rng.normal(0, max(clip.noise, 1e-9), shape)).astype(np.int16)
         self._shift = rng.integers(0, 32, (clip.length, 2))
-        self._trunk = (
-            _art.trunk(clip.seed, max(round(clip.size * 0.9), 2), clip.height) if clip.occlusion else None
+        self._behind = _bounds(
+            _pose(replace(clip, out_of_view=False), clip.length // 2), _sprite(clip).outline
         )
+        width = max(round(clip.occlusion * self._behind.w), 2)
+        self._trunk = _art.trunk(clip.seed, width, clip.height) if clip.occlusion else None
 
     def image(self, index: int) -> Image:
         """One frame, ``(height, width, 3)`` uint8 BGR."""
@@ -276,9 +279,8 @@ class _Scene:
         """The tree trunk, fixed in the landscape so that the target passes behind it in mid-clip."""
         clip, trunk = self._clip, self._trunk
         assert trunk is not None
-        middle = _bounds(_pose(replace(clip, out_of_view=False), clip.length // 2), _sprite(clip).outline)
         width = trunk.shape[1]
-        start = middle.x + clip.occlusion * middle.w - width  # its right edge hides that share of the target
+        start = self._behind.cx - width / 2
         left = start + self._pan(clip.length // 2)[0] - self._pan(index)[0]
         whole = math.floor(left)
         matrix = np.array([[1, 0, left - whole], [0, 1, 0]], float)
