@@ -1,7 +1,7 @@
 """Published network trackers in ONNX Runtime, to measure against.
 
-Each runs its published files with its published settings; where a step could be taken in several ways it is the
-one of the published code, except that crops are sampled in the frame directly (no padded copy is built).
+Each runs its published files with its published settings. Crops are sampled from the frame directly: no padded
+copy is built, and their geometry is exact where the published code rounds to whole pixels (NanoTrack).
 """
 
 import importlib.util
@@ -116,7 +116,9 @@ class _Nano(OnnxTracker):
             min(max((1 - rate) * old + rate * float(new[best]) / scale, 10.0), limit)
             for old, new, limit in ((last.w, w, float(width)), (last.h, h, float(height)))
         )
-        return Estimate(Box.from_center(last.cx + float(dx), last.cy + float(dy), *size), score=float(scores[best]))
+        return Estimate(
+            Box.from_center(last.cx + float(dx), last.cy + float(dy), *size), score=float(scores[best])
+        )
 
 
 class NanoTrackV1(_Nano, name="nanotrack-v1"):
@@ -175,7 +177,12 @@ class FearXs(OnnxTracker, name="fear-xs"):
         left, top, right, bottom = sides[0, :, row, column].tolist()
         at = (column - 8) * 16 + 128, (row - 8) * 16 + 128
         sx, sy = area.w / 256, area.h / 256
-        box = Box(area.x + (at[0] - left) * sx, area.y + (at[1] - top) * sy, (left + right) * sx, (top + bottom) * sy)
+        box = Box(
+            area.x + (at[0] - left) * sx,
+            area.y + (at[1] - top) * sy,
+            (left + right) * sx,
+            (top + bottom) * sy,
+        )
         score = 1 / (1 + math.exp(-float(logits[0, 0, row, column])))
         return Estimate(Box(*map(round, box)), score=score)
 
@@ -229,7 +236,9 @@ class VitTrack(OnnxTracker, name="vittrack"):
         dx, dy = offsets[0, :, row, column].tolist()
         w, h = (sizes[0, :, row, column] * area.w).tolist()
         cell = area.w / self.cells
-        return Estimate(Box.from_center(area.x + (column + dx) * cell, area.y + (row + dy) * cell, w, h), score=score)
+        return Estimate(
+            Box.from_center(area.x + (column + dx) * cell, area.y + (row + dy) * cell, w, h), score=score
+        )
 
 
 class _Normalisation(NamedTuple):
@@ -242,7 +251,7 @@ class _Normalisation(NamedTuple):
 def _normalisation(mean: Color, std: Color) -> _Normalisation:
     """Brings RGB in 0..255 to ``(pixel / 255 - mean) / std``."""
     m, s = (np.array(v, np.float32).reshape(3, 1, 1) for v in (mean, std))
-    return _Normalisation(1 / (255 * s), -m / s)
+    return _Normalisation((1 / (255 * s)).astype(np.float32), -m / s)
 
 
 _IMAGENET = _normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -269,7 +278,7 @@ def _run(session: Any, inputs: dict[str, Features]) -> list[Features]:
 
 
 def _cut(image: Image, area: Box, side: int, border: Color) -> Image:
-    """The area of the frame as a patch of ``side`` x ``side``, bilinear, ``border`` colour outside the frame."""
+    """The area of the frame as a patch of ``side`` x ``side``, bilinear, ``border`` colour outside."""
     sx, sy = area.w / side, area.h / side
     # Pixel j of the patch has its centre at x + (j + 0.5) sx; cv2 counts from the pixels' centres.
     matrix = np.array([[sx, 0, area.x + sx / 2 - 0.5], [0, sy, area.y + sy / 2 - 0.5]])

@@ -1,0 +1,205 @@
+"""OpenCV's own trackers under our interface, to measure against.
+
+They are taken as they are: their boxes, and their score where they have one. What the wrapper adds keeps a
+program alive: sizes that make them abort, crash or hang are refused before they see them.
+"""
+
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from slimtrack._cv2 import cv2
+from slimtrack.arrays import Image
+from slimtrack.box import Box
+from slimtrack.confidence import Thresholds
+from slimtrack.errors import InputError, InternalError, MissingError
+from slimtrack.networks.find import find_network
+from slimtrack.tracker import Estimate, Tracker
+
+__all__ = ["OpenCvTracker", "flavour"]
+
+_FLAVOURS = (
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+    "opencv-python-headless",
+    "opencv-python",
+)
+
+
+class OpenCvTracker(Tracker):
+    """What OpenCV's trackers share: rebuilt at each init, whole-pixel first box, LOST when they fail."""
+
+    thresholds = Thresholds(tracked=0.5, doubt=0.5, lost=0.0, found=0.0, patience=1)
+    judged = False
+    kind: ClassVar[str]
+    """Its class in OpenCV is ``Tracker<kind>``."""
+    contrib: ClassVar[bool] = True
+    """Whether only the contrib packages of OpenCV hold it."""
+    since: ClassVar[str] = "4.5.1"
+    """First version of OpenCV that holds it."""
+    files: ClassVar[Mapping[str, str]] = {}
+    """Parameter of OpenCV's constructor -> network file."""
+    scored: ClassVar[bool] = False
+    """Whether it has a score of its own."""
+    least_box: ClassVar[int] = 5
+    """Least side in pixels of the part of the first box that lies in the frame."""
+    least_frame: ClassVar[int] = 16
+    """Least side of the frame in pixels."""
+
+    def __init__(self) -> None:
+        self.require()
+
+    @classmethod
+    def require(cls) -> None:
+        """Refuses where this OpenCV has no such tracker, or a network file is missing.
+
+        Raises:
+            MissingError: What is missing and how to get it.
+        """
+        if _factory(cls.kind) is None:
+            package = "opencv-contrib-python-headless" if cls.contrib else "opencv-python-headless"
+            raise MissingError(
+                f"{cls.name} is not in the OpenCV installed here ({flavour()} {cv2.__version__}): "
+                f'install "{package}>={cls.since}" in its place'
+            )
+        for file in cls.files.values():
+            find_network(file)
+
+    def _start(self, image: Image, box: Box) -> None:
+        self._check_size(image, box)
+        rectangle = _rectangle(box)
+        self._inner = self._made()
+        # The newer interface returns None, the legacy one whether it could.
+        if self._inner.init(image, rectangle) is False:
+            raise InternalError(f"{self.name}: OpenCV's init refused box {box}")
+
+    def _locate(self, image: Image) -> Estimate:
+        found, (x, y, w, h) = self._inner.update(image)
+        if not found or w <= 0 or h <= 0:
+            return Estimate(None)
+        score = float(self._inner.getTrackingScore()) if self.scored else 1.0
+        return Estimate(Box(float(x), float(y), float(w), float(h)), score=score)
+
+    def _learn(self, image: Image, box: Box) -> None:
+        """Nothing: OpenCV's trackers learn inside their update."""
+
+    def _made(self) -> Any:
+        factory = _factory(self.kind)
+        assert factory is not None, "require() was asked when this object was made"
+        if not self.files:
+            return factory()
+        parameters = getattr(cv2, f"Tracker{self.kind}_Params")()
+        for key, file in self.files.items():
+            setattr(parameters, key, str(find_network(file)))
+        return factory(parameters)
+
+    def _check_size(self, image: Image, box: Box) -> None:
+        height, width = image.shape[:2]
+        if min(width, height) < self.least_frame:
+            raise InputError(
+                f"image is {width} x {height}: {self.name} needs at least {self.least_frame} pixels a side"
+            )
+        inside = box.clipped(width, height)
+        if min(inside.w, inside.h) < self.least_box:
+            raise InputError(
+                f"box {box} has {inside.w:g} x {inside.h:g} pixels inside the frame: {self.name} needs at least "
+                f"{self.least_box} a side"
+            )
+
+
+class Kcf(OpenCvTracker, name="opencv:kcf"):
+    """OpenCV's KCF (kernelized correlation filter; gives up after its first failure)."""
+
+    kind = "KCF"
+
+
+class Csrt(OpenCvTracker, name="opencv:csrt"):
+    """OpenCV's CSRT (correlation filter with channel and spatial reliability)."""
+
+    kind = "CSRT"
+
+
+class Mil(OpenCvTracker, name="opencv:mil"):
+    """OpenCV's MIL (boosted classifier, multiple instance learning)."""
+
+    kind = "MIL"
+    contrib = False
+    least_frame = 64
+
+
+class Mosse(OpenCvTracker, name="opencv:mosse"):
+    """OpenCV's MOSSE (grey correlation filter)."""
+
+    kind = "MOSSE"
+
+
+class MedianFlow(OpenCvTracker, name="opencv:medianflow"):
+    """OpenCV's MedianFlow (forward-backward optical flow)."""
+
+    kind = "MedianFlow"
+
+
+class DaSiamRpn(OpenCvTracker, name="opencv:dasiamrpn"):
+    """OpenCV's DaSiamRPN (siamese region proposal network)."""
+
+    kind = "DaSiamRPN"
+    contrib = False
+    since = "4.5.3"
+    scored = True
+    files: ClassVar[Mapping[str, str]] = {
+        "model": "dasiamrpn/dasiamrpn_model.onnx",
+        "kernel_cls1": "dasiamrpn/dasiamrpn_kernel_cls1.onnx",
+        "kernel_r1": "dasiamrpn/dasiamrpn_kernel_r1.onnx",
+    }
+
+
+class Nano(OpenCvTracker, name="opencv:nano"):
+    """OpenCV's NanoTrack (small siamese network, v2)."""
+
+    kind = "Nano"
+    contrib = False
+    since = "4.7.0"
+    scored = True
+    files: ClassVar[Mapping[str, str]] = {
+        "backbone": "nanotrackv2/backbone.onnx",
+        "neckhead": "nanotrackv2/head.onnx",
+    }
+
+
+class Vit(OpenCvTracker, name="opencv:vit"):
+    """OpenCV's VitTrack (small vision transformer; OpenCV 5.0 normalises its input wrongly)."""
+
+    kind = "Vit"
+    contrib = False
+    since = "4.9.0"
+    scored = True
+    files: ClassVar[Mapping[str, str]] = {"net": "vittrack/vittrack.onnx"}
+
+
+def flavour() -> str:
+    """Which of OpenCV's packages is installed; ``"a build of OpenCV"`` when it came another way."""
+    found = [name for name in _FLAVOURS if _installed(name)]
+    return " + ".join(found) or "a build of OpenCV"
+
+
+def _installed(package: str) -> bool:
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _factory(kind: str) -> Callable[..., Any] | None:
+    """OpenCV's constructor of a tracker, in the main module or among the legacy ones; ``None`` without it."""
+    for module in (cv2, getattr(cv2, "legacy", None)):
+        factory: Callable[..., Any] | None = getattr(module, f"Tracker{kind}_create", None)
+        if factory is not None:
+            return factory
+    return None
+
+
+def _rectangle(box: Box) -> tuple[int, int, int, int]:
+    """The nearest whole pixels; OpenCV's rectangles have our edges (x: left edge of the first pixel)."""
+    x, y, w, h = map(round, box)
+    return x, y, max(w, 1), max(h, 1)
