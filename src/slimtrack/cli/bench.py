@@ -2,24 +2,30 @@
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slimtrack.errors import InputError
-from slimtrack.evaluation import Dataset, Run, Sequence, Store, Watcher, evaluate, summarise, timing, to_json
+from slimtrack.evaluation import (
+    Dataset,
+    Evaluation,
+    Run,
+    Sequence,
+    Store,
+    Watcher,
+    evaluate,
+    summarise,
+    timing,
+    to_json,
+)
 from slimtrack.evaluation.metrics import measure
-from slimtrack.evaluation.protocols import PROTOCOLS, protocol
-from slimtrack.evaluation.report.tables import attribute_table, sequence_table, tracker_table
+from slimtrack.evaluation.protocols import PROTOCOLS, Protocol, protocol
+from slimtrack.evaluation.report.tables import accuracy_table, attribute_tables, sequence_tables, speed_table
 from slimtrack.files import atomic_write
 
 __all__ = ["bench", "split_specs"]
@@ -27,34 +33,27 @@ __all__ = ["bench", "split_specs"]
 
 def bench(
     folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR", help="Folder of sequences: NAME/img/*.jpg and NAME/groundtruth_rect.txt."
-        ),
+        Path, typer.Argument(metavar="DIR", help="Sequences: NAME/img/*.jpg and NAME/groundtruth_rect.txt.")
     ],
     trackers: Annotated[
-        str,
-        typer.Option(help="Trackers by name, with commas between; options in brackets: kcf[kernel=linear]."),
+        str, typer.Option(help="Names with commas between; options in brackets: kcf[kernel=linear].")
     ] = "kcf",
     threads: Annotated[int, typer.Option(min=1, help="Threads that may work.")] = 1,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
     plots: Annotated[Path | None, typer.Option(help="Write plots to this folder.")] = None,
     jitter: Annotated[
         float,
-        typer.Option(
-            min=0, help="Run from five first boxes, shifted by this many pixels; say 1 for a steady mean."
-        ),
+        typer.Option(min=0, help="Five first boxes, shifted by this many pixels: a steady mean."),
     ] = 0.0,
     sequences: Annotated[str, typer.Option(help="Only these sequences, with commas between.")] = "",
     networks: Annotated[
-        Path | None, typer.Option(help="Folder to look for networks in, beside SLIMTRACK_NETWORKS.")
+        Path | None, typer.Option(help="Folder of networks, looked in before SLIMTRACK_NETWORKS.")
     ] = None,
     rules: Annotated[
         str, typer.Option("--protocol", help=f"Rules of the metrics: {', '.join(PROTOCOLS)}.")
     ] = "otb",
     runs: Annotated[
-        Path | None,
-        typer.Option(help="Folder that keeps finished runs [default: beside --json].", show_default=False),
+        Path | None, typer.Option(help="Folder that keeps finished runs [default: beside --json].")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run everything again.")] = False,
     jobs: Annotated[
@@ -67,30 +66,25 @@ def bench(
     """
     _add_networks(networks)
     dataset = Dataset.read(folder, names=_split(sequences) or None)
-    folder_of_runs = runs or (json.with_name(f"{json.stem}.runs") if json else None)
+    kept = runs or (json.with_name(f"{json.stem}.runs") if json else None)
     chosen = protocol(rules)
-    console = Console()
+    save_plots = _plotter() if plots else None
     try:
-        with _Bar(console) as bar:
+        with _Bar(chosen) as bar:
             result = evaluate(
                 split_specs(trackers), dataset, jitter=jitter, threads=threads, jobs=jobs,
-                store=Store(folder_of_runs) if folder_of_runs else None, fresh=fresh, protocol=chosen, watcher=bar,
+                store=Store(kept) if kept else None, fresh=fresh, protocol=chosen, watcher=bar,
             )  # fmt: skip
     except KeyboardInterrupt:
-        kept = f"finished runs are in {folder_of_runs}; the same command goes on from there"
-        console.print(
-            f"Stopped: {kept if folder_of_runs else 'nothing was kept; with --json finished runs are'}."
-        )
+        typer.echo(f"Stopped. {_how_to_resume(kept, fresh)}", err=True)
         raise typer.Exit(130) from None
     summary = summarise(result)
     if json is not None:
         with atomic_write(json) as file:
             file.write(to_json(summary))
-    if plots is not None:
-        from slimtrack.evaluation.report.plots import save_plots
-
+    if plots is not None and save_plots is not None:
         save_plots(result, summary, plots)
-    _print(console, summary)
+    _print(Console(), summary)
 
 
 def split_specs(text: str) -> list[str]:
@@ -118,14 +112,30 @@ def _add_networks(folder: Path | None) -> None:
     os.environ["SLIMTRACK_NETWORKS"] = os.pathsep.join(filter(None, [str(folder), before]))
 
 
+def _plotter() -> Callable[[Evaluation, dict[str, Any], Path], object]:
+    """The plots' module, asked for before anything is run."""
+    from slimtrack.evaluation.report.plots import save_plots
+
+    return save_plots
+
+
+def _how_to_resume(kept: Path | None, fresh: bool) -> str:
+    if kept is None:
+        return "Nothing was kept: with --json finished runs are, and the same command goes on from there."
+    command = "the same command without --fresh" if fresh else "the same command"
+    return f"Finished runs are in {kept}: {command} goes on from there."
+
+
 class _Bar(Watcher):
     """Progress with running AUC and speed. Drawn between frames, never by a thread beside the clock."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, rules: Protocol) -> None:
+        self._rules = rules
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[figures]}"),
-            console=console, auto_refresh=False,
+            TextColumn("{task.description}", markup=False), BarColumn(20),
+            TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=Console(stderr=True), auto_refresh=False,
         )  # fmt: skip
         self._task = self._progress.add_task("reading", total=None, figures="")
         self._done = 0
@@ -149,27 +159,25 @@ class _Bar(Watcher):
 
     def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
         self._done += len(sequence)
-        self._aucs.setdefault(run.tracker, []).append(measure(run.boxes, sequence.truth).auc)
+        self._aucs.setdefault(run.tracker, []).append(measure(run.boxes, sequence.truth, self._rules).auc)
         self._ms.setdefault(run.tracker, []).append(timing.summarise(run.ms).p50_ms)
         auc = sum(self._aucs[run.tracker]) / len(self._aucs[run.tracker])
         fps = timing.summarise(self._ms[run.tracker]).fps
         self._progress.update(
             self._task, completed=self._done, description=f"{run.tracker} on {run.sequence}",
-            figures=f"{run.tracker}: AUC {auc:.3f}, {fps:.0f} fps", refresh=True,
+            figures=f"AUC {auc:.3f}  {fps:.0f} fps", refresh=True,
         )  # fmt: skip
 
 
 def _print(console: Console, summary: dict[str, Any]) -> None:
-    console.print(tracker_table(summary))
-    attributes = attribute_table(summary)
-    if attributes is not None:
-        console.print(attributes)
+    console.print(accuracy_table(summary))
+    console.print(speed_table(summary))
+    console.print(*attribute_tables(summary, console.width), sep="\n")
     if summary["dataset"]["sequences"] > 1:
-        console.print(sequence_table(summary))
+        console.print(*sequence_tables(summary, console.width), sep="\n")
     if any(row["noisy"] for row in summary["trackers"].values()):
-        console.print(
-            "~ noisy: the two halves differ by more than 10 %; repeat with --fresh on a quiet machine."
-        )
+        console.print("~ noisy: the machine was not quiet, times of the two halves differ by more than 10 %.")
+        console.print("Repeat with --fresh when nothing else runs (and with --jobs 1).")
     for spec, row in summary["trackers"].items():
         for failure in row["failures"][:3]:
             where = f"{failure['sequence']}, run {failure['run']}, frame {failure['frame']}"

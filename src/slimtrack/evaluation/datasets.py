@@ -32,7 +32,8 @@ class Sequence:
     Attributes:
         name: Its name in tables.
         frames: Image files, in order of time.
-        truth: ``(N, 4)`` float64, x, y, w, h, 0-based outer edges as `Box`; ``nan`` where the target is absent.
+        truth: ``(N, 4)`` float64 x, y, w, h, 0-based outer edges as `Box`; ``nan`` where the target is
+            absent. Read-only.
         attributes: Short names such as ``"OCC"`` of what makes it hard.
     """
 
@@ -52,7 +53,7 @@ class Sequence:
     @property
     def absent(self) -> npt.NDArray[np.bool_]:
         """``(N,)``: whether the target is absent."""
-        return np.isnan(self.truth).any(axis=1)
+        return np.asarray(np.isnan(self.truth).any(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,10 @@ class Dataset:
 
         A sequence is a folder ``NAME`` with ``NAME/img/*.jpg`` (or png, bmp), in natural order of name, and
         ``NAME/groundtruth_rect.txt``: a row a frame, x, y, w, h, 1-based, by comma, tab or space; a row of
-        ``nan`` says that the target is absent. Several targets in one folder (``groundtruth_rect.2.txt``) become
-        ``NAME-2``. ``attributes.csv`` (``sequence,OCC,..`` with 0 and 1) lies in the folder or one level above.
+        ``nan`` says that the target is absent. Several targets in one folder
+        (``groundtruth_rect.2.txt``) become ``NAME-2``. ``attributes.csv`` (``sequence,OCC,..`` with 0 and 1)
+        lies in the folder or one level above. There must be as many rows as images, but for the few sequences
+        of which OTB itself says that they are annotated in part (David from image 300 on, for example).
 
         Args:
             folder: The folder.

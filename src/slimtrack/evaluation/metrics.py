@@ -1,4 +1,4 @@
-"""Success, precision and normalised precision of boxes, equal to the public toolkits'. Arrays in, arrays out."""
+"""Success, precision and normalised precision, equal to the public toolkits'. Arrays in, arrays out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,12 +70,12 @@ def measure(
         found, true, missing = found[present], true[present], missing[present]
     if not len(true):
         raise InputError("truth has no frame with a box in it: nothing can be measured")
-    ious = np.where(_counts(true, protocol.overlap_validity), overlap(found, true), -1.0)
+    ious: _Array = np.asarray(np.where(_counts(true, protocol.overlap_validity), overlap(found, true), -1.0))
     counts = _counts(true, protocol.error_validity)
-    errors = np.where(counts, center_errors(found, true), -1.0)
-    relative = np.where(counts, center_errors(found, true, normalized=True), -1.0)
+    errors = np.asarray(np.where(counts, center_errors(found, true), -1.0))
+    relative = np.asarray(np.where(counts, center_errors(found, true, normalized=True), -1.0))
     for figures in (ious, errors, relative):
-        figures[missing] = np.nan
+        np.putmask(figures, missing, np.nan)
     return Curves(  # a comparison with nan is False: a miss, as in the toolkits
         success=np.array([(ious > t).mean() for t in protocol.overlap_thresholds]),
         precision=np.array([(errors <= t).mean() for t in protocol.error_thresholds]),
@@ -127,7 +127,7 @@ def repaired(boxes: npt.ArrayLike, truth: npt.ArrayLike, protocol: Protocol = OT
     if protocol.first_is_truth and len(found):
         found[0] = true[0]
     if protocol.repair and len(found):
-        bad = np.isnan(found).all(axis=1) | (found[:, 2:] <= 0).any(axis=1)
+        bad = np.asarray(np.isnan(found).all(axis=1) | (found[:, 2:] <= 0).any(axis=1))
         bad[0] = False
         last_good = np.maximum.accumulate(np.where(bad, 0, np.arange(len(found))))
         found = found[last_good]

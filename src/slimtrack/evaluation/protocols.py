@@ -23,10 +23,10 @@ class Protocol:
         source: Whose rules they are.
         first_is_truth: The first box of a result is replaced by the true one.
         repair: A later row that is all ``nan`` or has no area is replaced by the row before it.
-        overlap_validity: Which truth rows count in success: ``"box"`` those with four positive (1-based) numbers;
-            any other row has IoU -1, a miss. ``"none"``: all of them.
-        error_validity: The same for precision: an invalid row has error -1, a *hit*. ``"centre"``: rows whose
-            (1-based) centre is positive.
+        overlap_validity: Which truth rows count in success: ``"box"`` those with four positive (1-based)
+            numbers; any other row has IoU -1, a miss. ``"none"``: all of them.
+        error_validity: The same for precision: an invalid row has error -1, a *hit*. ``"centre"``: rows
+            whose (1-based) centre is positive.
         absent: What a truth row of ``nan`` is: ``"left out"`` of numerator and denominator, or ``"counted"``
             (under the rules above).
         overlap_thresholds: Success is the share of frames with IoU **greater** than each of these.

@@ -33,7 +33,7 @@ _TICK = 0.25
 
 
 class Watcher:
-    """Is told how an evaluation comes along, never while the clock runs. Subclass it; here it does nothing."""
+    """Is told how an evaluation comes along, never while the clock runs. Here it does nothing."""
 
     def begin(self, frames: int) -> None:
         """Before the first run.
@@ -198,7 +198,7 @@ def track_once(
 ) -> Run:
     """One pass over a sequence: `init` on the first frame, `update` on the others, each timed.
 
-    An error of the tracker ends its run: the last box is held, its score is 0, it is LOST, and the message kept.
+    An error of the tracker ends its run: the last box is held with score 0, LOST, and the message kept.
 
     Args:
         tracker: Any tracker; what it learned before is forgotten.

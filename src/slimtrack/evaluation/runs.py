@@ -120,7 +120,7 @@ class Store:
 
 @functools.cache
 def code_fingerprint() -> str:
-    """Short hash of the package's code that tracks, so that results of changed code are not taken for new ones."""
+    """Short hash of the package's code that tracks: changed code must not be judged by older results."""
     root = Path(slimtrack.__file__).parent
     digest = hashlib.sha256()
     for file in sorted(root.rglob("*.py")):

@@ -40,10 +40,11 @@ class Judged:
 
 
 def summarise(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything that was measured, as plain numbers, lists and dicts; what could not be measured is ``None``.
+    """Everything that was measured, as numbers, lists and dicts; what could not be measured is ``None``.
 
-    AUC and precision of a sequence are means over its runs; a tracker's are means over sequences. ``auc_runs``
-    are the means over sequences of the runs one by one, ``auc_spread`` is their standard deviation.
+    AUC and precision of a sequence are means over its runs; a tracker's are means over sequences.
+    ``auc_runs`` are the means over sequences of the runs one by one, ``auc_spread`` is their standard
+    deviation.
     """
     rules = evaluation.protocol
     return {

@@ -23,14 +23,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import threadpoolctl
+import threadpoolctl  # type: ignore[import-untyped]
 
 from slimtrack._cv2 import cv2
 from slimtrack.errors import InputError, MissingError, SlimtrackError
 
 __all__ = [
-    "NOISE", "WARM_UP", "PeakMemory", "Stopwatch", "Timing", "cpu_name", "is_noisy", "limit_threads", "machine",
-    "quiet", "single_thread", "summarise",
+    "NOISE", "WARM_UP", "PeakMemory", "Stopwatch", "Timing", "cpu_name", "is_noisy", "limit_threads",
+    "machine", "quiet", "single_thread", "summarise",
 ]  # fmt: skip
 
 WARM_UP = 5
@@ -41,8 +41,8 @@ NOISE = 0.10
 something else, and ratios taken on it mean little."""
 
 _VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
 )  # fmt: skip
 """What libraries read when they are loaded: for those that are not loaded yet, and for worker processes."""
 
@@ -58,9 +58,9 @@ def single_thread() -> Iterator[None]:
 def limit_threads(count: int) -> Iterator[None]:
     """Lets every numerical library use at most ``count`` threads, and checks that it took.
 
-    Sets the environment for libraries that load inside the block, and OpenCV, BLAS and OpenMP (by threadpoolctl),
-    torch and numba where they have threads already. ONNX Runtime and OpenVINO count per network; slimtrack's
-    adapters ask for one thread each. What was set before is set again at the end.
+    Sets the environment for libraries that load inside the block, and OpenCV, BLAS and OpenMP (by
+    threadpoolctl), torch and numba where they have threads already. ONNX Runtime and OpenVINO count per
+    network; slimtrack's adapters ask for one thread each. What was set before is set again at the end.
 
     Args:
         count: Threads, at least 1.
@@ -147,7 +147,7 @@ def summarise(ms: npt.ArrayLike) -> Timing:
 
 
 def is_noisy(runs: Sequence[npt.ArrayLike]) -> bool:
-    """Whether the medians of the first halves and of the second halves of the runs differ by more than `NOISE`.
+    """Whether the medians of the runs' first and second halves differ by more than `NOISE`.
 
     Args:
         runs: ``(N,)`` milliseconds per run; ``nan`` is left out.
@@ -162,7 +162,7 @@ def is_noisy(runs: Sequence[npt.ArrayLike]) -> bool:
 
 
 class PeakMemory:
-    """Peak resident memory of this process in MiB, from when it was made where the system allows it (Linux)."""
+    """Peak resident memory of this process in MiB; on Linux since this was made."""
 
     def __init__(self) -> None:
         try:
@@ -282,5 +282,6 @@ def _check(count: int) -> None:
     kept = [f"{name} has {found}" for name, found in counts.items() if found > count]
     if kept:
         raise SlimtrackError(
-            f"threads could not be limited to {count}: {', '.join(kept)}; set OMP_NUM_THREADS={count} before starting"
+            f"threads could not be limited to {count}: {', '.join(kept)}; "
+            f"set OMP_NUM_THREADS={count} before starting"
         )

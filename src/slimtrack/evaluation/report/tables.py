@@ -2,47 +2,36 @@
 
 from typing import Any
 
+from rich import box
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["attribute_table", "sequence_table", "tracker_table"]
+__all__ = ["accuracy_table", "attribute_tables", "sequence_tables", "speed_table"]
 
 
-def tracker_table(summary: dict[str, Any]) -> Table:
-    """One row a tracker, best AUC first.
+def accuracy_table(summary: dict[str, Any]) -> Table:
+    """How well each tracker follows and how far its score can be trusted; best AUC first.
+
+    ``norm.`` is normalised precision, ``absent`` the share of absent frames called TRACKED.
 
     Args:
         summary: Of `slimtrack.evaluation.summarise`.
     """
-    head = summary["dataset"]
-    protocol = summary["protocol"]
-    runs = f"{protocol['runs']} first boxes" if protocol["runs"] > 1 else "one run: chaotic, see --jitter 1"
-    table = Table(title=f"{head['name']}: {head['sequences']} sequences, {runs}", title_justify="left")
-    table.add_column("tracker", no_wrap=True)
-    for name in (
-        "AUC",
-        "±",
-        "prec@20",
-        "norm. prec",
-        "fps",
-        "p50 ms",
-        "p95 ms",
-        "init ms",
-        "AUROC",
-        "ECE",
-        "false alarm",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
+    data, protocol = summary["dataset"], summary["protocol"]
+    runs = (
+        f"mean of {protocol['runs']} first boxes"
+        if protocol["runs"] > 1
+        else "one run (chaotic: see --jitter)"
+    )
+    table = _table(f"{data['name']}: {data['sequences']} sequences, {data['frames']} frames, {runs}")
+    _columns(table, "tracker", "AUC", "±", "prec@20", "norm.", "AUROC", "ECE", "absent")
     for spec, row in _by_auc(summary):
         table.add_row(
-            spec,
+            Text(spec),
             _number(row["auc"], 3),
             _number(row["auc_spread"], 3),
             _number(row["precision20"], 3),
             _number(row["normalized_precision"], 3),
-            _number(row["fps"], 0) + ("~" if row["noisy"] else ""),
-            _number(row["p50_ms"], 2),
-            _number(row["p95_ms"], 2),
-            _number(row["init_ms"], 1),
             _number(row["score_auroc"], 3),
             _number(row["score_ece"], 3),
             _percent(row["absent_called_tracked"]),
@@ -50,46 +39,99 @@ def tracker_table(summary: dict[str, Any]) -> Table:
     return table
 
 
-def sequence_table(summary: dict[str, Any]) -> Table:
-    """AUC of every tracker on every sequence.
+def speed_table(summary: dict[str, Any]) -> Table:
+    """How fast each tracker is, on which processor; best AUC first, "~" where the machine was not quiet.
 
     Args:
         summary: Of `slimtrack.evaluation.summarise`.
     """
-    return _cross("AUC per sequence", "sequence", "sequences", summary)
+    machine = summary["machine"]
+    threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
+    table = _table(f"Speed on {machine['cpu']}, {threads}")
+    _columns(table, "tracker", "fps", "p50 ms", "p95 ms", "init ms", "peak MiB", "gave up")
+    for spec, row in _by_auc(summary):
+        table.add_row(
+            Text(spec),
+            ("~" if row["noisy"] else "") + _number(row["fps"], 0),
+            _number(row["p50_ms"], 2),
+            _number(row["p95_ms"], 2),
+            _number(row["init_ms"], 1),
+            _number(row["peak_rss_mb"], 0),
+            str(len(row["failures"]) or "–"),
+        )
+    return table
 
 
-def attribute_table(summary: dict[str, Any]) -> Table | None:
-    """AUC of every tracker by what makes a sequence hard; ``None`` when the dataset names no attributes.
+def sequence_tables(summary: dict[str, Any], width: int) -> list[Table]:
+    """AUC of every tracker on every sequence, the best in bold.
 
     Args:
         summary: Of `slimtrack.evaluation.summarise`.
+        width: Characters a line; more trackers than fit go into further tables.
+    """
+    return _cross("AUC by sequence", "sequence", "sequences", summary, width)
+
+
+def attribute_tables(summary: dict[str, Any], width: int) -> list[Table]:
+    """AUC of every tracker by what makes a sequence hard; none when the dataset names no attributes.
+
+    Args:
+        summary: Of `slimtrack.evaluation.summarise`.
+        width: Characters a line; more trackers than fit go into further tables.
     """
     if not any(row["attributes"] for row in summary["trackers"].values()):
-        return None
-    return _cross("AUC per attribute", "attribute", "attributes", summary)
+        return []
+    return _cross("AUC by attribute", "attribute", "attributes", summary, width)
 
 
-def _cross(title: str, first: str, part: str, summary: dict[str, Any]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column(first, no_wrap=True)
-    columns = _by_auc(summary)
-    for spec, _ in columns:
-        table.add_column(spec, justify="right")
-    for name, figures in columns[0][1][part].items():
-        label = f"{name} ({figures['sequences']})" if part == "attributes" else name
-        values = [row[part][name]["auc"] for _, row in columns]
-        table.add_row(label, *(_best(value, values) for value in values))
-    return table
+def _cross(title: str, first: str, part: str, summary: dict[str, Any], width: int) -> list[Table]:
+    trackers, tables = _by_auc(summary), []
+    rows = trackers[0][1][part]
+    labels = {n: f"{n} ({f['sequences']})" if part == "attributes" else n for n, f in rows.items()}
+    best = {name: max(row[part][name]["auc"] for _, row in trackers) for name in rows}
+    room = width - max(len(first), *map(len, labels.values()))
+    for specs in _fitting([spec for spec, _ in trackers], room):
+        table = _table(title)
+        table.add_column(first, no_wrap=True)
+        for spec in specs:
+            table.add_column(Text(spec), justify="right", overflow="fold", min_width=5)
+        for name, label in labels.items():
+            values = [summary["trackers"][spec][part][name]["auc"] for spec in specs]
+            table.add_row(Text(label), *(_marked(v, v == best[name] and len(trackers) > 1) for v in values))
+        tables.append(table)
+    return tables
+
+
+def _fitting(specs: list[str], room: int) -> list[list[str]]:
+    """The names in groups that fit side by side, at least one in each."""
+    groups: list[list[str]] = [[]]
+    left = room
+    for spec in specs:
+        needed = max(len(spec), 5) + 3
+        if groups[-1] and needed > left:
+            groups.append([])
+            left = room
+        groups[-1].append(spec)
+        left -= needed
+    return groups
+
+
+def _table(title: str) -> Table:
+    return Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _columns(table: Table, first: str, *others: str) -> None:
+    table.add_column(first, overflow="fold")
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
 
 
 def _by_auc(summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return sorted(summary["trackers"].items(), key=lambda item: -item[1]["auc"])
 
 
-def _best(value: float, values: list[float]) -> str:
-    text = _number(value, 3)
-    return f"[bold]{text}[/]" if len(values) > 1 and value == max(values) else text
+def _marked(value: float, best: bool) -> Text:
+    return Text(_number(value, 3), style="bold" if best else "")
 
 
 def _number(value: float | None, digits: int) -> str:
