@@ -1,7 +1,7 @@
 """Published network trackers in ONNX Runtime, to measure against.
 
-Each runs its published files with its published settings. Crops are sampled from the frame directly: no padded
-copy is built, and their geometry is exact where the published code rounds to whole pixels (NanoTrack).
+Each runs its published files with its published settings. Crops are sampled from the frame directly, without
+a padded copy; their geometry is exact where the published code rounds to whole pixels (NanoTrack).
 """
 
 import importlib.util

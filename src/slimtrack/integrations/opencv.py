@@ -102,8 +102,8 @@ class OpenCvTracker(Tracker):
         inside = box.clipped(width, height)
         if min(inside.w, inside.h) < self.least_box:
             raise InputError(
-                f"box {box} has {inside.w:g} x {inside.h:g} pixels inside the frame: {self.name} needs at least "
-                f"{self.least_box} a side"
+                f"box {box} has {inside.w:g} x {inside.h:g} pixels inside the frame: "
+                f"{self.name} needs at least {self.least_box} a side"
             )
 
 
