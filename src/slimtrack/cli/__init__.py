@@ -1,1 +1,106 @@
 """The command line: one file a command."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import slimtrack
+from slimtrack.cli.bench import bench
+from slimtrack.cli.demo import demo
+from slimtrack.cli.doctor import doctor
+from slimtrack.cli.track import track
+from slimtrack.cli.trackers import trackers
+from slimtrack.errors import SlimtrackError
+
+__all__ = ["app", "main"]
+
+_REFUSED = 2
+"""Exit code for what the user can put right."""
+
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells expect it."""
+
+
+class _Group(TyperGroup):
+    """The commands; Ctrl-C ends them with a word instead of silence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("stopped", err=True)
+            raise typer.Exit(_INTERRUPTED) from None
+
+
+app = typer.Typer(
+    name="slimtrack",
+    cls=_Group,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (track, demo, bench, trackers, doctor):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"slimtrack {slimtrack.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Follow an object in a video from one box, in real time on one CPU core."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and ends the process.
+
+    Args:
+        arguments: What stands after the program's name; the process's own arguments when ``None``.
+
+    Raises:
+        SystemExit: Always. 0: all went well; 2, with one sentence on stderr: what the user can put right; 130:
+            Ctrl-C; 1: a failure that should not happen, or nobody reads the output any more.
+    """
+    words, debug = _without_debug(sys.argv[1:] if arguments is None else arguments)
+    try:
+        typer.main.get_command(app)(args=words, prog_name="slimtrack")
+    except SlimtrackError as error:
+        _fail(str(error), error, _REFUSED, debug)
+    except OSError as error:
+        _fail(_sentence(error), error, _REFUSED, debug)
+    except Exception as error:
+        hint = "" if debug else "; --debug shows where"
+        _fail(f"failed inside ({type(error).__name__}: {error}){hint}", error, 1, debug)
+
+
+def _without_debug(words: list[str]) -> tuple[list[str], bool]:
+    """Takes ``--debug`` out of the words before ``--``, wherever it stands, and says whether it was there."""
+    end = words.index("--") if "--" in words else len(words)
+    kept = [word for word in words[:end] if word != "--debug"]
+    return kept + words[end:], len(kept) < end
+
+
+def _fail(sentence: str, error: Exception, code: int, debug: bool) -> None:
+    """Ends the process with one sentence, or with the traceback before it."""
+    if debug:
+        sys.excepthook(type(error), error, error.__traceback__)
+    typer.echo(f"slimtrack: {' '.join(sentence.split())}", err=True)
+    sys.exit(code)
+
+
+def _sentence(error: OSError) -> str:
+    """What the system refused, and for which file."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {reason}" if error.filename else reason

@@ -1,0 +1,235 @@
+"""``slimtrack doctor``: what this machine has, and what is missing for what."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import json as json_format
+import os
+import platform
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import threadpoolctl  # type: ignore[import-untyped]
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+import slimtrack
+from slimtrack._cv2 import cv2
+from slimtrack.errors import MissingError, SlimtrackError
+from slimtrack.evaluation.datasets import Dataset
+from slimtrack.evaluation.timing import cpu_name
+from slimtrack.networks.find import VARIABLE, add_folder, network_folders
+from slimtrack.registry import list_trackers, why_missing
+
+__all__ = ["DATA_VARIABLE", "Finding", "doctor", "examine"]
+
+DATA_VARIABLE = "SLIMTRACK_DATA"
+"""Environment variable: folders of sequences, separated as ``PATH`` is."""
+
+_RUNTIMES = (
+    ("onnxruntime", "network trackers", "pip install onnxruntime"),
+    ("openvino", "faster networks on Intel processors", "pip install openvino"),
+    ("torch", "training and fine-tuning networks", "pip install torch"),
+)
+_EXTRAS = (
+    ("matplotlib", "plots and the picture of score and speed", "pip install matplotlib"),
+    ("jinja2", "reports", "pip install jinja2"),
+    ("ray", "benchmarks on several machines", "pip install ray"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        topic: The group it belongs to.
+        name: What was looked at.
+        value: What was found.
+        remedy: What it is for and how to get it, where it is missing; empty otherwise.
+        required: Whether slimtrack cannot do without.
+    """
+
+    topic: str
+    name: str
+    value: str
+    remedy: str = ""
+    required: bool = False
+
+
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    networks: Annotated[
+        Path | None, typer.Option(metavar="DIR", help=f"Folder of networks, before {VARIABLE}.")
+    ] = None,
+) -> None:
+    """Show what this machine has (processor, OpenCV, runtimes, networks, data) and what is missing."""
+    if networks is not None:
+        add_folder(networks)
+    findings = list(examine())
+    if json:
+        typer.echo(json_format.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _print(Console(), findings)
+    if any(finding.required and finding.remedy for finding in findings):
+        raise typer.Exit(1)
+
+
+def examine() -> Iterator[Finding]:
+    """Looks at everything, part by part."""
+    for part in (_machine, _opencv, _numba, _video, _threads, _packages, _trackers, _networks, _datasets):
+        yield from part()
+
+
+def _print(console: Console, findings: Iterable[Finding]) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    topic, missing = "", []
+    for finding in findings:
+        table.add_row(
+            f"[bold]{finding.topic if finding.topic != topic else ''}[/bold]",
+            escape(finding.name),
+            escape(finding.value),
+        )
+        topic = finding.topic
+        if finding.remedy:
+            missing.append(finding)
+    console.print(table)
+    if not missing:
+        console.print("\nNothing is missing.")
+        return
+    console.print("\n[bold]Missing[/bold]")
+    for finding in missing:
+        mark = "required" if finding.required else "optional"
+        console.print(f"  {escape(finding.name)} ({mark}): {escape(finding.remedy)}", soft_wrap=True)
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding("machine", "processor", cpu_name())
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Finding("machine", "cores", f"{os.cpu_count()}, {usable} usable")
+    yield Finding("machine", "system", f"{platform.system()} {platform.release()} {platform.machine()}")
+    yield Finding("machine", "python", platform.python_version())
+    yield Finding("machine", "slimtrack", slimtrack.__version__)
+
+
+def _threads() -> Iterator[Finding]:
+    """Threads per library, among those that are loaded by now."""
+    for pool in threadpoolctl.threadpool_info():
+        library = f"{pool['internal_api']} ({Path(pool['filepath']).name.partition('.')[0]})"
+        yield Finding("threads", library, str(pool["num_threads"]))
+    with suppress(MissingError):
+        yield Finding("threads", "OpenCV", str(cv2.getNumThreads()))
+    limit = os.environ.get("OMP_NUM_THREADS", "not set")
+    yield Finding("threads", "OMP_NUM_THREADS", f"{limit} (bench and track limit all of these to --threads)")
+
+
+def _opencv() -> Iterator[Finding]:
+    from slimtrack.integrations.opencv import flavour
+
+    try:
+        version = str(cv2.__version__)
+    except MissingError as error:
+        yield Finding("OpenCV", "OpenCV", "missing", f"all image operations: {error}", required=True)
+        return
+    yield Finding("OpenCV", "package", f"{flavour()} {version}")
+    found = [name.removeprefix("opencv:") for name in list_trackers() if name.startswith("opencv:")]
+    yield Finding("OpenCV", "its trackers", ", ".join(found) or "none")
+
+
+def _numba() -> Iterator[Finding]:
+    """Compiles, or loads from numba's cache, what the features need; says how long it took."""
+    start = time.perf_counter()
+    try:
+        hog = importlib.import_module("slimtrack.features.hog")
+        hog.fhog(np.zeros((16, 16, 3), np.uint8))
+    except ImportError as error:
+        remedy = f"fast HOG features: run `pip install numba` ({error})"
+        yield Finding("numba", "numba", "missing", remedy, required=True)
+        return
+    seconds = time.perf_counter() - start
+    stats = [each.stats for each in vars(hog).values() if hasattr(each, "stats")]
+    compiled = sum(sum(stat.cache_misses.values()) for stat in stats)
+    state = f"compiled now in {seconds:.1f} s" if compiled else f"cache is warm, loaded in {seconds:.1f} s"
+    yield Finding("numba", "numba", f"{_version('numba')}, {state}")
+
+
+def _video() -> Iterator[Finding]:
+    try:
+        import av
+    except ImportError as error:
+        remedy = f"reading and writing video: run `pip install av` ({error})"
+        yield Finding("video", "PyAV", "missing", remedy, required=True)
+        return
+    yield Finding("video", "PyAV", str(_version("av")))
+    try:
+        av.codec.Codec("libx264", "w")
+    except Exception as error:
+        remedy = f"annotated mp4: this PyAV has no libx264 ({error}); run `pip install --force-reinstall av`"
+        yield Finding("video", "H.264 encoder", "missing", remedy)
+    else:
+        yield Finding("video", "H.264 encoder", "libx264")
+
+
+def _packages() -> Iterator[Finding]:
+    for topic, packages in (("runtimes", _RUNTIMES), ("extras", _EXTRAS)):
+        for package, purpose, command in packages:
+            version = _version(package) if importlib.util.find_spec(package) else None
+            remedy = "" if version else f"{purpose}: run `{command}`"
+            yield Finding(topic, package, version or "missing", remedy)
+
+
+def _trackers() -> Iterator[Finding]:
+    names = list_trackers(missing=True)
+    reasons = {name: why_missing(name) for name in names}
+    here = [name for name, reason in reasons.items() if reason is None]
+    yield Finding("trackers", "can be made here", ", ".join(here))
+    for name, reason in reasons.items():
+        if reason is not None:
+            yield Finding("trackers", name, "missing", reason)
+
+
+def _networks() -> Iterator[Finding]:
+    folders = network_folders()
+    if not folders:
+        remedy = (
+            f"network trackers: set {VARIABLE} to the folders that hold their files, or give --networks DIR"
+        )
+        yield Finding("networks", VARIABLE, "not set", remedy)
+    for folder in folders:
+        if not folder.is_dir():
+            yield Finding(
+                "networks", str(folder), "missing", f"correct {VARIABLE}: this folder does not exist"
+            )
+            continue
+        kinds = {".onnx", ".npz", ".mat", ".safetensors"}
+        files = sorted({path.parent.name for path in folder.rglob("*") if path.suffix in kinds})
+        yield Finding("networks", str(folder), ", ".join(files) or "no network in it")
+
+
+def _datasets() -> Iterator[Finding]:
+    folders = [text for text in os.environ.get(DATA_VARIABLE, "").split(os.pathsep) if text.strip()]
+    if not folders:
+        remedy = (
+            f"only this list (`slimtrack bench DIR` takes any folder): set {DATA_VARIABLE} to your folders"
+        )
+        yield Finding("data", DATA_VARIABLE, "not set", remedy)
+    for folder in folders:
+        try:
+            count = len(Dataset.read(folder))
+        except SlimtrackError as error:
+            yield Finding("data", folder, "unreadable", f"correct {DATA_VARIABLE}: {error}")
+        else:
+            yield Finding("data", folder, f"{count} sequence{'s' if count != 1 else ''}")
+
+
+def _version(package: str) -> str | None:
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    return None

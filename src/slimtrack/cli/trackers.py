@@ -1,0 +1,137 @@
+"""``slimtrack trackers``: what exists, with its options."""
+
+import inspect
+import json as json_format
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from slimtrack.errors import MissingError
+from slimtrack.networks.find import add_folder
+from slimtrack.registry import Option, list_trackers, options_of, tracker_class, why_missing
+
+__all__ = ["trackers"]
+
+
+def trackers(
+    name: Annotated[
+        str | None, typer.Argument(help="Show this tracker in detail; all of them if left out.")
+    ] = None,
+    options: Annotated[bool, typer.Option("--options", help="Show the options of every tracker.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    networks: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of networks, before SLIMTRACK_NETWORKS.")
+    ] = None,
+) -> None:
+    """List the trackers, their options, and what is missing for the others."""
+    if networks is not None:
+        add_folder(networks)
+    entries = [_entry(each) for each in ([name] if name else list_trackers(missing=True))]
+    console = Console()
+    if json:
+        typer.echo(json_format.dumps([_as_data(entry) for entry in entries], indent=2))
+    elif name:
+        _print_one(console, entries[0])
+    else:
+        _print_all(console, entries, options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One tracker as it is listed."""
+
+    name: str
+    text: str
+    options: list[Option]
+    missing: str | None
+
+    @property
+    def title(self) -> str:
+        return self.text.partition("\n")[0]
+
+
+def _entry(name: str) -> _Entry:
+    try:
+        cls = tracker_class(name)
+    except MissingError as error:
+        return _Entry(name, "", [], str(error))
+    body = (inspect.getdoc(cls) or "").partition("\nArgs:")[0].strip()
+    return _Entry(name, body, options_of(cls), why_missing(name))
+
+
+def _as_data(entry: _Entry) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "description": entry.title,
+        "available": entry.missing is None,
+        "missing": entry.missing,
+        "options": [
+            {
+                "name": option.name,
+                "type": _type_name(option.type),
+                "choices": list(option.choices),
+                "default": option.default,
+                "help": option.help,
+            }
+            for option in entry.options
+        ],
+    }
+
+
+def _type_name(kind: Any) -> str:
+    """A short name for a person: ``float``, ``gaussian | linear``, ``int | None``."""
+    if typing.get_origin(kind) is typing.Literal:
+        return " | ".join(map(str, typing.get_args(kind)))
+    members = typing.get_args(kind)
+    if members and typing.get_origin(kind) not in (list, tuple, dict):
+        return " | ".join("none" if member is type(None) else _type_name(member) for member in members)
+    return getattr(kind, "__name__", str(kind)) if not members else str(kind)
+
+
+def _print_all(console: Console, entries: list[_Entry], options: bool) -> None:
+    table = Table("tracker", "what it is", "options", title="Trackers", title_justify="left")
+    absent = []
+    for entry in entries:
+        if entry.missing is None:
+            summary = "\n".join(_line(o) for o in entry.options) if options else _names(entry)
+            table.add_row(escape(entry.name), escape(entry.title), escape(summary))
+        else:
+            absent.append(entry)
+    console.print(table)
+    if absent:
+        table = Table("tracker", "what is missing", title="Not here", title_justify="left")
+        for entry in absent:
+            table.add_row(escape(entry.name), escape(entry.missing or ""))
+        console.print(table)
+    console.print(
+        "`slimtrack trackers NAME` shows one with its options; use: --tracker NAME --set option=value"
+    )
+
+
+def _names(entry: _Entry) -> str:
+    return ", ".join(option.name for option in entry.options)
+
+
+def _line(option: Option) -> str:
+    return f"{option.name}={option.default} ({_type_name(option.type)}) {option.help}".rstrip()
+
+
+def _print_one(console: Console, entry: _Entry) -> None:
+    console.print(f"[bold]{escape(entry.name)}[/bold]: {escape(entry.text or 'no description')}")
+    if entry.missing:
+        console.print(f"Not here: {escape(entry.missing)}")
+    if not entry.options:
+        console.print("It has no options.")
+        return
+    table = Table("option", "default", "type", "meaning")
+    for option in entry.options:
+        table.add_row(
+            *(escape(str(v)) for v in (option.name, option.default, _type_name(option.type))), option.help
+        )
+    console.print(table)
