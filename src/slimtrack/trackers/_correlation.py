@@ -56,11 +56,12 @@ class CorrelationTracker(Tracker):
     def _make_filter(self, window: SearchWindow) -> Filter:
         raise TypeError(f"{type(self).__name__} must say how its filter is made")
 
+    def _make_window(self, box: Box) -> SearchWindow:
+        return SearchWindow.around(box, area=self._area, stride=self._feature.stride, pixels=self._pixels)
+
     def _start(self, image: Image, box: Box) -> None:
         self._first = box
-        self._window = SearchWindow.around(
-            box, area=self._area, stride=self._feature.stride, pixels=self._pixels
-        )
+        self._window = self._make_window(box)
         w, h = (side // self._feature.stride for side in self._window.patch)
         self._cosine = cosine_window(h, w)
         self._filter = self._make_filter(self._window)
