@@ -89,7 +89,7 @@ class Store:
         """The run kept under this key, or ``None``; a file that cannot be read counts as none."""
         file = self._file(tracker, sequence, index)
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 head = json.loads(str(stored["head"]))
                 if head["key"] != _plain(key):
                     return None

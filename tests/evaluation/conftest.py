@@ -1,0 +1,92 @@
+"""A small dataset on disk, and trackers whose behaviour is known."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from slimtrack.arrays import Image
+from slimtrack.box import Box
+from slimtrack.errors import InputError
+from slimtrack.tracker import REGISTERED, Estimate, Tracker
+
+Rows = npt.NDArray[np.float64]
+
+
+class Still(Tracker):
+    """Stays where it was put.
+
+    Args:
+        score: Its score in every frame.
+    """
+
+    name = "still"
+    judged = False
+
+    def __init__(self, *, score: float = 0.75) -> None:
+        self.given = score
+        self.starts: list[Box] = []
+        self.updates = 0
+
+    def _start(self, image: Image, box: Box) -> None:
+        self.starts.append(box)
+
+    def _locate(self, image: Image) -> Estimate:
+        self.updates += 1
+        return Estimate(self.box, evidence={"sharp": 2.0}, score=self.given)
+
+    def _learn(self, image: Image, box: Box) -> None:
+        pass
+
+
+class GivesUp(Still):
+    """Moves by one pixel a frame and fails at the fourth update."""
+
+    name = "gives-up"
+
+    def _locate(self, image: Image) -> Estimate:
+        self.updates += 1
+        if self.updates == 4:
+            raise InputError("the fourth frame is too much")
+        return Estimate(self.box.moved(1, 0), score=1.0)
+
+    def _start(self, image: Image, box: Box) -> None:
+        self.updates = 0
+
+
+@pytest.fixture(autouse=True)
+def known_trackers() -> Iterator[None]:
+    """The trackers above have their names in these tests, and nowhere else."""
+    before = dict(REGISTERED)
+    REGISTERED.update({"still": Still, "gives-up": GivesUp})
+    yield
+    REGISTERED.clear()
+    REGISTERED.update(before)
+
+
+@pytest.fixture
+def write_sequence(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a sequence into the folder ``data`` and returns that folder."""
+
+    def write(
+        name: str, truth: npt.ArrayLike, *, frames: int | None = None, sep: str = ",", suffix: str = ".jpg"
+    ) -> Path:
+        rows = np.atleast_2d(np.asarray(truth, dtype=float))
+        folder = tmp_path / "data" / name / "img"
+        folder.mkdir(parents=True)
+        image = np.random.default_rng(len(rows)).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        for number in range(1, (len(rows) if frames is None else frames) + 1):
+            cv2.imwrite(str(folder / f"{number:04d}{suffix}"), image)
+        text = "\n".join(sep.join(f"{value:g}" for value in row) for row in rows)
+        (folder.parent / "groundtruth_rect.txt").write_text(text + "\n")
+        return tmp_path / "data"
+
+    return write
+
+
+def moving(frames: int, step: float = 1.0) -> Rows:
+    """1-based truth of a box of 10 x 8 that moves to the right."""
+    return np.array([[11 + step * k, 9, 10, 8] for k in range(frames)], dtype=float)
