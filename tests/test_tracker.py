@@ -216,7 +216,7 @@ def test_an_image_that_cannot_be_used(image: object, words: str) -> None:
     ],
 )
 def test_a_box_that_cannot_be_tracked(box: object) -> None:
-    with pytest.raises(InputError, match="^box "):
+    with pytest.raises(InputError, match=r"^box "):
         checked_box(box, FRAME)  # type: ignore[arg-type]
 
 

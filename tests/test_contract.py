@@ -1,0 +1,314 @@
+"""The contract suite: what every registered tracker holds to, ours and peers alike."""
+
+import functools
+import inspect
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slimtrack import Box, SlimtrackError, State, Track, Tracker, create, list_trackers
+from slimtrack.arrays import Image
+from slimtrack.errors import InputError, NotStartedError
+from slimtrack.registry import Option, options_of, tracker_class
+from slimtrack.video.synthetic import CLIPS
+
+NETWORKS = Path(__file__).parents[2] / "shared" / "weights"
+
+if NETWORKS.is_dir():
+    os.environ.setdefault("SLIMTRACK_NETWORKS", str(NETWORKS))
+
+ALL = list_trackers()
+OURS = [name for name in ALL if tracker_class(name).__module__.startswith("slimtrack.trackers.")]
+every = pytest.mark.parametrize("name", ALL)
+ours = pytest.mark.parametrize("name", OURS)
+
+SCALED = {"dsst", "fdsst", "samf", "samf-ca", "staple"}
+"""Trackers that follow the target's size."""
+
+Frames = Sequence[tuple[Image, Box | None]]
+
+
+@functools.cache
+def clip(kind: str, length: int = 0, width: int = 0) -> Frames:
+    """A synthetic clip, its images read-only; shorter or smaller when asked."""
+    source = CLIPS[kind]
+    if width:
+        factor = width / source.width
+        source = source.with_options(
+            width=width, height=round(source.height * factor), size=source.size * factor, camera=0.2
+        )
+    frames = list(source.with_options(length=length or source.length).frames())
+    for image, _ in frames:
+        image.setflags(write=False)
+    return frames
+
+
+def small(kind: str = "plain", seed: int = 0) -> Frames:
+    """A dozen frames of 160 x 120: enough for every promise but following."""
+    frames = clip(kind, 60, 160)
+    return frames[seed : seed + 12]
+
+
+def run(tracker: Tracker, frames: Frames) -> list[Track]:
+    """Starts a tracker in the first frame and follows through the others."""
+    first = frames[0][1]
+    assert first is not None
+    tracker.init(frames[0][0], first)
+    return [tracker.update(image) for image, _ in frames[1:]]
+
+
+def assert_sound(track: Track, image: Image) -> None:
+    height, width = image.shape[:2]
+    assert isinstance(track, Track)
+    assert isinstance(track.box, Box)
+    assert isinstance(track.state, State)
+    assert all(type(value) is float for value in (*track.box, track.score))
+    assert track.box.is_finite
+    assert track.box.w > 0
+    assert track.box.h > 0
+    assert 0 <= track.score <= 1
+    assert -1e-6 <= track.box.cx <= width + 1e-6
+    assert -1e-6 <= track.box.cy <= height + 1e-6
+
+
+def test_all_of_ours_are_here() -> None:
+    assert set(OURS) >= {
+        "mosse", "kcf", "dcf", "dsst", "fdsst", "samf", "cacf", "dcf-ca", "samf-ca", "staple"
+    }  # fmt: skip
+
+
+# ---------------------------------------------------------------------------- every tracker, peers too
+
+
+@every
+def test_the_same_input_gives_the_same_boxes(name: str) -> None:
+    tracker = create(name)
+    once = run(tracker, small())
+    assert run(tracker, small()) == once  # the same tracker again
+    assert run(create(name), small()) == once  # another one
+
+
+@every
+def test_two_trackers_interleaved_equal_each_alone(name: str) -> None:
+    clips = small(), small("rotation", 3)
+    alone = [run(create(name), frames) for frames in clips]
+    trackers = create(name), create(name)
+    for tracker, frames in zip(trackers, clips, strict=True):
+        tracker.init(frames[0][0], frames[0][1])  # type: ignore[arg-type]
+    together: tuple[list[Track], list[Track]] = ([], [])
+    for index in range(1, len(clips[0])):
+        for tracker, frames, tracks in zip(trackers, clips, together, strict=True):
+            tracks.append(tracker.update(frames[index][0]))
+    assert list(together) == alone
+
+
+@every
+def test_init_again_forgets_all_of_the_last_target(name: str) -> None:
+    other = small("illumination", 2)
+    fresh = run(create(name), other)
+    tracker = create(name)
+    run(tracker, small())
+    assert run(tracker, other) == fresh
+
+
+@every
+def test_init_again_in_a_frame_of_another_size(name: str) -> None:
+    larger = clip("plain", 8)
+    tracker = create(name)
+    run(tracker, small()[:4])
+    assert run(tracker, larger) == run(create(name), larger)
+
+
+@every
+def test_output_is_sound_and_images_are_left_alone(name: str) -> None:
+    frames = small()
+    before = [image.copy() for image, _ in frames]
+    for track, (image, _) in zip(run(create(name), frames), frames[1:], strict=True):
+        assert_sound(track, image)
+    for (image, _), copy in zip(frames, before, strict=True):
+        np.testing.assert_array_equal(image, copy)
+
+
+@every
+def test_what_it_returned_is_what_it_remembers(name: str) -> None:
+    tracker = create(name)
+    for image, _ in small()[1:]:
+        if tracker._session is None:
+            tracker.init(*small()[0])  # type: ignore[arg-type]
+        track = tracker.update(image)
+        assert tracker.box == track.box
+        assert all(math.isfinite(value) for value in tracker.evidence.values())
+
+
+@every
+def test_arrays_of_any_layout_are_the_same_picture(name: str) -> None:
+    frames = small()[:5]
+    expected = run(create(name), frames)
+    fortran = [(np.asfortranarray(image), box) for image, box in frames]
+    strided = [(np.repeat(image, 2, axis=1)[:, ::2], box) for image, box in frames]
+    assert run(create(name), fortran) == expected
+    assert run(create(name), strided) == expected
+
+
+@every
+def test_grey_frames(name: str) -> None:
+    frames = [(np.ascontiguousarray(image[..., 1]), box) for image, box in small()[:5]]
+    for track, (image, _) in zip(run(create(name), frames), frames[1:], strict=True):
+        assert_sound(track, image)
+
+
+@every
+def test_update_before_init_is_refused(name: str) -> None:
+    with pytest.raises(NotStartedError, match="init"):
+        create(name).update(small()[0][0])
+
+
+@every
+def test_bad_input_is_refused_by_name_and_forgotten(name: str) -> None:
+    frames = small()
+    tracker = create(name)
+    image, box = frames[0]
+    assert box is not None
+    for bad_box in (Box(0, 0, 0, 0), Box(math.nan, 0, 9, 9), Box(-90, 0, 20, 20)):
+        with pytest.raises(InputError, match=r"^box"):
+            tracker.init(image, bad_box)
+    for bad_image in (image.astype(np.float32), image[:0], np.zeros((9, 9, 4), np.uint8)):
+        with pytest.raises(InputError, match=r"^image"):
+            tracker.init(bad_image, box)
+    tracker.init(image, box)
+    tracks = []
+    for image, _ in frames[1:]:
+        for bad_image in (image[:-1], image.astype(float)):
+            with pytest.raises(InputError, match=r"^image"):
+                tracker.update(bad_image)
+        tracks.append(tracker.update(image))
+    assert tracks == run(create(name), frames)
+
+
+@every
+def test_a_target_that_leaves_the_frame(name: str) -> None:
+    frames = clip("out-of-view", 60, 160)
+    tracks = run(create(name), frames[18:46])
+    for track in tracks:
+        assert_sound(track, frames[0][0])
+
+
+@every
+def test_lost_keeps_its_box_and_does_not_learn(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = create(name)
+    learned = []
+    learn = tracker._learn
+
+    def noting(image: Image, box: Box) -> None:
+        learned.append(box)
+        learn(image, box)
+
+    monkeypatch.setattr(tracker, "_learn", noting)
+    run(tracker, small())
+    black = np.zeros_like(small()[0][0])
+    for _ in range(20):
+        before, count = tracker.box, len(learned)
+        if tracker.update(black).state is State.LOST:
+            assert tracker.box == before
+            assert len(learned) == count
+        else:
+            assert len(learned) == count + 1
+
+
+@every
+def test_it_follows_the_plain_clip(name: str) -> None:
+    frames = clip("plain", 45)  # twice the speed, half the frames
+    overlaps = [t.box.iou(b) for t, (_, b) in zip(run(create(name), frames), frames[1:], strict=True) if b]
+    assert np.mean(overlaps) > 0.55
+
+
+@every
+def test_options_are_documented_and_typed(name: str) -> None:
+    cls = tracker_class(name)
+    assert (inspect.getdoc(cls) or "").strip()
+    assert all(
+        p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is not inspect.Parameter.empty
+        for p in list(inspect.signature(cls.__init__).parameters.values())[1:]
+        if p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    )
+    for option in options_of(cls):
+        assert option.help, f"{name}: option {option.name} has no line in the docstring"
+        option.check(option.default)
+        assert option.parse(str(option.default)) == option.default
+
+
+@every
+def test_defaults_spelled_out_are_the_defaults(name: str) -> None:
+    defaults = {option.name: option.default for option in options_of(tracker_class(name))}
+    assert run(create(name, **defaults), small()[:4]) == run(create(name), small()[:4])
+
+
+# ------------------------------------------------------------------------------------------- ours only
+
+
+@ours
+def test_looking_twice_sees_the_same(name: str) -> None:
+    """`_locate` changes nothing that cannot be taken back."""
+    tracker = create(name)
+    run(tracker, small()[:6])
+    image = small()[6][0]
+    once, twice = (tracker._locate(image) for _ in range(2))
+    assert once == twice
+
+
+@ours
+@pytest.mark.parametrize(
+    "kind", ["plain", "motion", "rotation", "illumination", "blur", "distractor", "scale"]
+)
+def test_it_follows_what_it_should(name: str, kind: str) -> None:
+    if kind == "scale" and name not in SCALED:
+        pytest.skip("does not follow the target's size")
+    frames = clip(kind)
+    overlaps = [t.box.iou(b) for t, (_, b) in zip(run(create(name), frames), frames[1:], strict=True) if b]
+    assert np.mean(np.array(overlaps) > 0.5) >= 0.9
+    assert np.mean(overlaps) > 0.6
+
+
+@ours
+def test_its_score_knows_presence_from_absence(name: str) -> None:
+    frames = clip("out-of-view")
+    tracks = run(create(name), frames)
+    away = [box is None for _, box in frames[1:]]
+    there = tracks[: away.index(True) - 12]
+    absent = [track for track, gone in zip(tracks, away, strict=True) if gone]
+    assert np.mean([t.score for t in there]) > np.mean([t.score for t in absent]) + 0.3
+    assert np.mean([t.state is State.TRACKED for t in there]) > 0.8
+    assert np.mean([t.state is State.TRACKED for t in absent]) < 0.3
+
+
+def _numbers(name: str) -> list[Option]:
+    return [o for o in options_of(tracker_class(name)) if o.type in (int, float)]
+
+
+@ours
+def test_options_out_of_range_are_refused_or_harmless(name: str) -> None:
+    for option in _numbers(name):
+        for value in (-1, 0):
+            try:
+                tracks = run(create(name, **{option.name: value}), small()[:4])
+            except SlimtrackError as error:
+                assert isinstance(error, InputError), f"{name}[{option.name}={value}]: {error}"
+                assert option.name in str(error)
+                continue
+            for track in tracks:
+                assert_sound(track, small()[0][0])
+
+
+@ours
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 2), (1, 60), (60, 1), (7, 5), (33, 17)])
+def test_tiny_frames(name: str, width: int, height: int) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (6, height, width, 3), dtype=np.uint8)
+    tracker = create(name)
+    tracker.init(images[0], Box(0, 0, max(width // 2, 1), max(height // 2, 1)))
+    for image in images[1:]:
+        assert_sound(tracker.update(image), image)
