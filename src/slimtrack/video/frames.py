@@ -198,9 +198,8 @@ def _feed(source: str | int | os.PathLike[str] | Iterable[AnyArray]) -> _Feed:
 
 def natural_key(name: str) -> list[tuple[bool, int, str]]:
     """Sorts ``frame10`` behind ``frame9``: runs of digits compare as numbers."""
-    return [
-        (part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name)
-    ]
+    parts = re.split(r"(\d+)", name)
+    return [(True, int(part), "") if part.isdecimal() else (False, 0, part) for part in parts]
 
 
 def _named(text: str) -> _Feed:

@@ -134,11 +134,16 @@ def _format_of(path: Path) -> str:
 class _Appended:
     """A file that grows by whole pieces: after a full disk it still ends behind the last whole one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, head: str, tail: str = "") -> None:
         self._path = path
         self._end = 0
         with writing(path):
             self._file = path.open("wb", buffering=0)  # unbuffered: nothing waits in memory for a crash
+        try:
+            self.put(head, tail)
+        except OutputError:
+            self._file.close()
+            raise
 
     def put(self, piece: str, tail: str = "") -> None:
         """Writes ``piece`` over the last tail, and a ``tail`` that the next piece will replace."""
@@ -171,8 +176,7 @@ class _TextWriter(Writer):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._file = _Appended(path)
-        self._file.put(self.head)
+        self._file = _Appended(path, self.head)
 
     def add(self, row: Row, image: Image) -> None:
         self._file.put(self.line(row))
@@ -233,9 +237,8 @@ class _JsonWriter(Writer):
 
     def __init__(self, path: Path, about: Mapping[str, object]) -> None:
         super().__init__(path)
-        self._file = _Appended(path)
         head = "".join(f"{json.dumps(key)}: {json.dumps(value)},\n" for key, value in about.items())
-        self._file.put("{" + head + '"frames": [', self._TAIL)
+        self._file = _Appended(path, "{" + head + '"frames": [', self._TAIL)
         self._first = True
 
     def add(self, row: Row, image: Image) -> None:

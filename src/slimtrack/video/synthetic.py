@@ -127,8 +127,8 @@ CLIPS: dict[str, Clip] = {
     "out-of-view": Clip(out_of_view=True, seed=7, target="car", size=60, length=120),
     "distractor": Clip(distractor=True, seed=8, length=100),
     "demo": Clip(
-        width=640, height=360, length=120, size=70, seed=12, motion=0.7, camera=0.8, scale=0.25, rotation=18,
-        illumination=0.25, occlusion=0.4, distractor=True,
+        width=640, height=360, length=150, size=70, seed=12, motion=0.6, camera=0.8, scale=0.25, rotation=18,
+        illumination=0.25, occlusion=0.35, distractor=True,
     ),
     "everything": Clip(
         seed=10, length=120, scale=0.3, rotation=25, illumination=0.4, blur=7, occlusion=0.7,

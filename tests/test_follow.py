@@ -1,0 +1,141 @@
+"""From source to result: what is tracked, timed and written, also when it ends before its time."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from slimtrack import Box, State, Tracker
+from slimtrack.arrays import Image
+from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameError
+from slimtrack.follow import follow, track_video
+from slimtrack.tracker import Estimate
+from slimtrack.video.frames import open_frames
+from slimtrack.video.results import read_boxes
+from slimtrack.video.synthetic import Clip
+
+CLIP = Clip(length=14, width=160, height=120, size=30)
+START = Box(10, 10, 30, 30)
+
+
+class Drifter(Tracker, name="test-drifter"):
+    """Moves one pixel to the right a frame.
+
+    Args:
+        score: What it says of itself.
+    """
+
+    judged = False
+
+    def __init__(self, *, score: float = 0.9) -> None:
+        self._said = score
+
+    def _start(self, image: Image, box: Box) -> None:
+        pass
+
+    def _locate(self, image: Image) -> Estimate:
+        return Estimate(self.box.moved(1, 0), score=self._said)
+
+    def _learn(self, image: Image, box: Box) -> None:
+        pass
+
+
+def interrupted(after: int) -> Iterator[Image]:
+    for number, image in enumerate(CLIP.images()):
+        if number == after:
+            raise KeyboardInterrupt
+        yield image
+
+
+def test_follow_gives_a_track_a_frame() -> None:
+    tracks = list(follow(CLIP.images(), START, tracker="test-drifter", score=0.8))
+    assert len(tracks) == 14
+    assert (tracks[0].box, tracks[0].score, tracks[0].state) == (START, 1.0, State.TRACKED)
+    assert tracks[13].box == START.moved(13, 0) and tracks[13].score == 0.8
+
+
+def test_follow_takes_frames_a_tracker_and_numbers() -> None:
+    with open_frames(CLIP.images()) as frames:
+        tracks = follow(frames, (10, 10, 30, 30), tracker=Drifter())
+        next(tracks)
+        next(tracks)
+        assert frames.index == 1
+
+
+def test_follow_refuses_at_once() -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        follow("nowhere.mp4", START, tracker="test-drifter")
+    with pytest.raises(InputError, match="outside|inside"):
+        follow(CLIP.images(), (500, 500, 10, 10), tracker="test-drifter")
+    with pytest.raises(UnknownNameError, match="test-drifter"):
+        follow(CLIP.images(), START, tracker="test-drifer")
+    with pytest.raises(InputError, match="made already"):
+        follow(CLIP.images(), START, tracker=Drifter(), score=0.5)
+    with pytest.raises(InputError, match="not a name or a Tracker"):
+        follow(CLIP.images(), START, tracker=3)  # type: ignore[arg-type]
+
+
+def test_everything_is_written_and_summed_up(tmp_path: Path) -> None:
+    outputs = [tmp_path / name for name in ("a.txt", "a.csv", "a.json", "a.mot.txt", "a.mp4")]
+    summary = track_video(CLIP.images(), START, tracker=Drifter(), outputs=outputs, plot=tmp_path / "a.png")
+    assert summary.outputs == [*outputs, tmp_path / "a.png"] and all(path.stat().st_size for path in outputs)
+    assert summary.frames == 14 and not summary.interrupted and summary.tracker == "test-drifter"
+    assert summary.fps is not None and summary.p50_ms is not None and summary.p95_ms is not None
+    assert summary.fps == pytest.approx(1000 / summary.p50_ms) and summary.p50_ms <= summary.p95_ms
+    assert summary.shares == {State.TRACKED: 1.0, State.UNCERTAIN: 0.0, State.LOST: 0.0}
+    assert read_boxes(tmp_path / "a.txt") == read_boxes(tmp_path / "a.csv")
+    assert read_boxes(tmp_path / "a.txt")[13] == START.moved(13, 0)
+
+
+def test_warm_up_is_not_counted() -> None:
+    summary = track_video(CLIP.images(), START, tracker=Drifter())
+    slow = [row.ms for row in summary.rows][6:]
+    assert summary.p50_ms == pytest.approx(np.median(slow))  # type: ignore[arg-type]
+    assert summary.rows[0].ms is None and summary.init_ms > 0
+
+
+def test_ctrl_c_keeps_everything(tmp_path: Path) -> None:
+    outputs = [tmp_path / name for name in ("a.txt", "a.json", "a.mp4")]
+    summary = track_video(interrupted(7), START, tracker=Drifter(), outputs=outputs)
+    assert summary.interrupted and summary.frames == 7
+    assert len(read_boxes(tmp_path / "a.txt")) == 7
+    assert len(json.loads((tmp_path / "a.json").read_text())["frames"]) == 7
+    with open_frames(tmp_path / "a.mp4") as frames:
+        assert len(list(frames)) == 7
+
+
+def test_a_callback_can_end_the_run() -> None:
+    summary = track_video(CLIP.images(), START, tracker=Drifter(), on_progress=lambda _, row: row.frame < 4)
+    assert summary.interrupted and summary.frames == 5
+
+
+def test_a_source_that_fails_half_way_keeps_what_was_written(tmp_path: Path) -> None:
+    images = [*CLIP.images()][:6] + [np.zeros((50, 50, 3), np.uint8)]
+    with pytest.raises(SourceError, match="frame 6 is 50 x 50"):
+        track_video(images, START, tracker=Drifter(), outputs=[tmp_path / "a.csv"])
+    assert len(read_boxes(tmp_path / "a.csv")) == 6
+
+
+def test_broken_frames_keep_their_numbers(tmp_path: Path) -> None:
+    for number, image in enumerate(CLIP.images()):
+        cv2.imwrite(str(tmp_path / f"{number:03d}.png"), image)
+    (tmp_path / "004.png").write_bytes(b"broken")
+    summary = track_video(tmp_path, START, tracker=Drifter(), outputs=[tmp_path / "out" / "a.txt"])
+    boxes = read_boxes(tmp_path / "out" / "a.txt")
+    assert summary.skipped == 1 and "004.png" in summary.notes[0]
+    assert len(boxes) == 14 and boxes[4] is None and boxes[5] == START.moved(4, 0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_ends_the_run_and_the_other_files_stay(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="no space left"):
+        track_video(
+            CLIP.images(),
+            START,
+            tracker=Drifter(),
+            outputs={tmp_path / "a.csv": "csv", "/dev/full": "mp4"},
+        )
+    assert (tmp_path / "a.csv").read_text().startswith("frame,")
