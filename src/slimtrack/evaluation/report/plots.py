@@ -20,6 +20,7 @@ try:
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 except ImportError as error:
     raise MissingError(f"plots need matplotlib: run `pip install slimtrack[plot]` ({error})") from error
 
@@ -27,6 +28,12 @@ __all__ = ["save_plots"]
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#4B4B4B")
 """Okabe and Ito's palette, which colour-blind readers can tell apart, darker where it is thin on white."""
+
+_PLACES = (
+    ((7, 4), "left"), ((7, -11), "left"), ((-7, 4), "right"), ((-7, -11), "right"), ((0, 9), "center"),
+    ((0, -16), "center"), ((8, 4), "left"),
+)  # fmt: skip
+"""Where a label may stand beside its point, best first; the last is taken when none is free."""
 
 _DASHES = ("-", "--", "-.", ":")
 _STYLE: dict[Any, Any] = {
@@ -181,14 +188,10 @@ def _speed_accuracy(_: Evaluation, summary: dict[str, Any]) -> Figure | None:
     axes.errorbar(x, y, yerr=spread, fmt="none", ecolor="#BBBBBB", elinewidth=1, capsize=2, zorder=1)
     front = [(fps, auc) for fps, auc in zip(x, y, strict=True) if not _beaten(fps, auc, x, y)]
     axes.plot(
-        *zip(*sorted(front), strict=True), color="#DDDDDD", linewidth=5, solid_capstyle="round", zorder=0
+        *zip(*sorted(front), strict=True), color="#E3E3E3", linewidth=4, solid_capstyle="round", zorder=0
     )
-    for rank, (spec, row) in enumerate(ranked):
-        color = _COLORS[rank % len(_COLORS)]
-        axes.scatter(row["fps"], row["auc"], s=46, color=color, edgecolor="white", zorder=3)
-        offset = (7, -11) if _crowded(row["fps"], row["auc"], x, y) else (7, 4)
-        place = (row["fps"], row["auc"])
-        axes.annotate(spec, place, offset, textcoords="offset points", fontsize=9, color="#333333")
+    colors = [_COLORS[rank % len(_COLORS)] for rank in range(len(ranked))]
+    axes.scatter(x, y, s=46, c=colors, edgecolor="white", zorder=3)
     axes.set_xscale("log")
     low, high = min(x), max(x)
     axes.set_xlim(low / 1.6, high * 2.6)
@@ -202,6 +205,7 @@ def _speed_accuracy(_: Evaluation, summary: dict[str, Any]) -> Figure | None:
         ylabel="AUC",
     )
     axes.set_title(f"Speed and accuracy on {_data(summary)}")
+    _label(figure, axes, [spec for spec, _ in ranked], x, y)
     return figure
 
 
@@ -210,11 +214,23 @@ def _beaten(fps: float, auc: float, x: list[float], y: list[float]) -> bool:
     return any(f > fps and a > auc for f, a in zip(x, y, strict=True))
 
 
-def _crowded(fps: float, auc: float, x: list[float], y: list[float]) -> bool:
-    """Whether a label above this point would run into that of a point just above it."""
-    near = 0.08 * max(max(y) - min(y), 0.1)
-    pairs = zip(x, y, strict=True)
-    return any(0 < a - auc < near and abs(math.log10(f / fps)) < 0.4 for f, a in pairs)
+def _label(figure: Figure, axes: Axes, names: list[str], x: list[float], y: list[float]) -> None:
+    """Writes a name beside each point, where it runs into no other point or name if there is such a place."""
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    points = axes.transData.transform(np.column_stack([x, y]))
+    taken = [Bbox.from_bounds(px - 6, py - 6, 12, 12) for px, py in points]
+    for name, place in zip(names, zip(x, y, strict=True), strict=True):
+        for offset, side in _PLACES:
+            text = axes.annotate(
+                name, place, offset, textcoords="offset points", ha=side, fontsize=9, color="#333333"
+            )
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                break
+            if (offset, side) != _PLACES[-1]:
+                text.remove()
+        taken.append(box)
 
 
 def _attributes(_: Evaluation, summary: dict[str, Any]) -> Figure | None:

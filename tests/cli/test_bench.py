@@ -1,0 +1,153 @@
+"""``slimtrack bench``, as it is called."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from slimtrack.cli.bench import bench, split_specs
+from slimtrack.errors import InputError, SlimtrackError, SourceError, UnknownNameError
+from slimtrack.evaluation import runner
+from slimtrack.tracker import REGISTERED, Estimate, Tracker
+
+app = typer.Typer()
+app.command()(bench)
+
+
+class Still(Tracker):
+    """Stays where it was put.
+
+    Args:
+        score: Its score.
+        other: Nothing.
+    """
+
+    name = "still"
+    judged = False
+
+    def __init__(self, *, score: float = 0.75, other: int = 1) -> None:
+        self.given = score
+
+    def _start(self, image, box):
+        pass
+
+    def _locate(self, image):
+        return Estimate(self.box, score=self.given)
+
+    def _learn(self, image, box):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch):
+    monkeypatch.setitem(REGISTERED, "still", Still)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    for name in ("A", "B"):
+        images = tmp_path / "data" / name / "img"
+        images.mkdir(parents=True)
+        for number in range(1, 9):
+            cv2.imwrite(str(images / f"{number:04d}.jpg"), image)
+        (images.parent / "groundtruth_rect.txt").write_text("11\t9\t10\t8\n" * 8)
+    return tmp_path / "data"
+
+
+def call(*arguments):
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    if isinstance(result.exception, SlimtrackError):
+        raise result.exception
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_measures_and_writes(folder, tmp_path):
+    out, plots = tmp_path / "deep" / "out.json", tmp_path / "plots"
+    result = call(
+        folder, "--trackers", "still,still[score=0.2,other=3]", "--jitter", 1, "--json", out, "--plots", plots
+    )
+    assert result.exit_code == 0
+    assert "still[score=0.2,other=3]" in result.stdout
+    summary = json.loads(out.read_text())
+    assert set(summary["trackers"]) == {"still", "still[score=0.2,other=3]"}
+    assert summary["trackers"]["still"]["auc"] == pytest.approx((20 / 21 + 4 * 17 / 21) / 5, abs=0.06)
+    assert (plots / "success.png").stat().st_size > 5000
+    assert len(list((out.parent / "out.runs").rglob("*.npz"))) == 2 * 2 * 5
+
+
+def test_a_finished_sequence_is_not_run_again(folder, tmp_path, monkeypatch):
+    out = tmp_path / "out.json"
+    call(folder, "--trackers", "still", "--json", out, "--sequences", "A")
+    first = json.loads(out.read_text())["trackers"]["still"]["sequences"]["A"]
+    done = []
+    once = runner.track_once
+    monkeypatch.setattr(runner, "track_once", lambda *a, **k: done.append(k["sequence"]) or once(*a, **k))
+    call(folder, "--trackers", "still", "--json", out)
+    assert done == ["B"]
+    assert json.loads(out.read_text())["trackers"]["still"]["sequences"]["A"] == first
+    call(folder, "--trackers", "still", "--json", out, "--fresh")
+    assert done == ["B", "A", "B"]
+
+
+def test_stopped_by_the_user(folder, tmp_path, monkeypatch):
+    once = runner.track_once
+
+    def stop_at_b(*args, **named):
+        if named["sequence"] == "B":
+            raise KeyboardInterrupt
+        return once(*args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "track_once", stop_at_b)
+        result = call(folder, "--trackers", "still", "--json", tmp_path / "out.json")
+        assert result.exit_code == 130
+        assert "out.runs: the same command goes on" in result.output.replace("\n", "")
+        result = call(folder, "--trackers", "still")
+        assert result.exit_code == 130 and "with --json" in result.output
+    assert not (tmp_path / "out.json").exists()
+    call(folder, "--trackers", "still", "--json", tmp_path / "out.json")
+    assert (tmp_path / "out.json").exists()
+
+
+def test_one_sentence_for_what_cannot_be(folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for arguments, error, what in (
+        ((tmp_path / "empty",), SourceError, "holds no sequence"),
+        ((tmp_path / "nowhere",), SourceError, "does not exist"),
+        ((folder, "--trackers", "stil"), UnknownNameError, "did you mean still"),
+        ((folder, "--trackers", "still[scor=1]"), UnknownNameError, "score"),
+        ((folder, "--trackers", "still[score=1"), InputError, "form"),
+        ((folder, "--trackers", " ,"), InputError, "no tracker"),
+        ((folder, "--trackers", "still", "--sequences", "C"), UnknownNameError, "sequence"),
+        ((folder, "--trackers", "still", "--protocol", "otb2"), UnknownNameError, "otb"),
+        ((folder, "--trackers", "still", "--networks", tmp_path / "x"), InputError, "not a folder"),
+    ):
+        with pytest.raises(error, match=what) as caught:
+            call(*arguments)
+        assert "\n" not in str(caught.value)
+
+
+def test_networks_are_looked_for_there_too(folder, tmp_path, monkeypatch):
+    import os
+
+    monkeypatch.setenv("SLIMTRACK_NETWORKS", "before")
+    call(folder, "--trackers", "still", "--networks", tmp_path)
+    assert os.environ["SLIMTRACK_NETWORKS"] == f"{tmp_path}{os.pathsep}before"
+
+
+@pytest.mark.parametrize(
+    ("text", "specs"),
+    [
+        ("kcf", ["kcf"]),
+        ("kcf, samf ,", ["kcf", "samf"]),
+        ("kcf[a=1,b=2],opencv:csrt", ["kcf[a=1,b=2]", "opencv:csrt"]),
+        ("a[x=1],b[y=2,z=3],c", ["a[x=1]", "b[y=2,z=3]", "c"]),
+    ],
+)
+def test_commas_inside_brackets_belong_to_the_options(text, specs):
+    assert split_specs(text) == specs
