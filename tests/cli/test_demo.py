@@ -1,5 +1,6 @@
 """``slimtrack demo``: a clip, its results and how good they are."""
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,8 @@ def test_the_demo_writes_video_result_and_picture(tmp_path: Path, clip: str) -> 
 def test_without_matplotlib_there_is_no_picture_but_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slimtrack.cli.demo._no_picture", lambda out: ["matplotlib is missing"])
+    module = importlib.import_module("slimtrack.cli.demo")
+    monkeypatch.setattr(module, "_no_picture", lambda out: ["matplotlib is missing"])
     code, text, _ = call("--out", tmp_path, "--tracker", "mosse", "--clip", "plain")
     assert code == 0 and "matplotlib is missing" in text and not (tmp_path / "timeline.png").exists()
 

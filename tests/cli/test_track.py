@@ -1,5 +1,6 @@
 """``slimtrack track``: what it writes, what it prints, what it refuses."""
 
+import importlib
 from pathlib import Path
 
 import cv2
@@ -140,7 +141,7 @@ def test_progress_begins_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> N
     with Meter(10) as meter:
         assert meter(Clip(length=1).mask(0), row)
         assert meter._progress is None
-        monkeypatch.setattr("slimtrack.cli.track._PATIENCE", -1.0)
+        monkeypatch.setattr(importlib.import_module("slimtrack.cli.track"), "_PATIENCE", -1.0)
         assert meter(Clip(length=1).mask(0), row)
         assert meter._progress is not None
 
