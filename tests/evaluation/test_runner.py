@@ -1,5 +1,6 @@
 """One-pass evaluation: what is run, kept, found again and reported."""
 
+import dataclasses
 import json
 import math
 
@@ -273,3 +274,13 @@ def test_frames_come_as_bgr(tmp_path):
     file = tmp_path / "blue.png"
     cv2.imwrite(str(file), image)
     np.testing.assert_array_equal(next(iter(DecodedFrames([file]))), image)
+
+
+def test_a_run_that_was_kept_waiting_is_noisy(data):
+    result = evaluate(["still"], data)
+    for several in result.runs["still"].values():
+        several[:] = [dataclasses.replace(run, cores=0.6, ms=np.full(len(run.ms), 2.0)) for run in several]
+    assert summarise(result)["trackers"]["still"]["noisy"] is True
+    for several in result.runs["still"].values():
+        several[:] = [dataclasses.replace(run, cores=1.0) for run in several]
+    assert summarise(result)["trackers"]["still"]["noisy"] is False

@@ -172,12 +172,17 @@ class _Bar(Watcher):
 def _print(console: Console, summary: dict[str, Any]) -> None:
     console.print(accuracy_table(summary))
     console.print(speed_table(summary))
-    console.print(*attribute_tables(summary, console.width), sep="\n")
-    if summary["dataset"]["sequences"] > 1:
-        console.print(*sequence_tables(summary, console.width), sep="\n")
+    for table in (*attribute_tables(summary, console.width), *sequence_tables(summary, console.width)):
+        console.print(table)
     if any(row["noisy"] for row in summary["trackers"].values()):
-        console.print("~ noisy: the machine was not quiet, times of the two halves differ by more than 10 %.")
-        console.print("Repeat with --fresh when nothing else runs (and with --jobs 1).")
+        console.print(
+            "~ the machine was busy: times are not to be trusted. Repeat with --fresh when it is quiet."
+        )
+    for spec, row in summary["trackers"].items():
+        if row["cores_used"] > summary["machine"]["threads"] + 0.1:
+            console.print(
+                f"{spec} used {row['cores_used']:.1f} cores: more threads than allowed.", markup=False
+            )
     for spec, row in summary["trackers"].items():
         for failure in row["failures"][:3]:
             where = f"{failure['sequence']}, run {failure['run']}, frame {failure['frame']}"

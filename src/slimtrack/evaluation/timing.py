@@ -4,7 +4,8 @@
 2. Frames are decoded before the clock starts; the time of a frame is `Tracker.update` alone; the first
    `WARM_UP` updates are tracked but not timed.
 3. Reported are the median, the 95th and 99th percentile in milliseconds, and fps = 1000 / median.
-4. A run whose two halves differ in their median by more than `NOISE` is called noisy.
+4. A run is called noisy when the medians of its two halves differ by more than `NOISE`, or when it got less
+   than the share `BUSY` of a core: repeat it on a quiet machine.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ from slimtrack._cv2 import cv2
 from slimtrack.errors import InputError, MissingError, SlimtrackError
 
 __all__ = [
-    "NOISE", "WARM_UP", "PeakMemory", "Stopwatch", "Timing", "cpu_name", "is_noisy", "limit_threads",
+    "BUSY", "NOISE", "WARM_UP", "PeakMemory", "Stopwatch", "Timing", "cpu_name", "is_noisy", "limit_threads",
     "machine", "quiet", "single_thread", "summarise",
 ]  # fmt: skip
 
@@ -39,6 +40,9 @@ WARM_UP = 5
 NOISE = 0.10
 """Relative difference between the medians of two halves above which a run is noisy: such a machine was doing
 something else, and ratios taken on it mean little."""
+
+BUSY = 0.90
+"""Processor time by wall time below which a single-threaded run was kept waiting by other work."""
 
 _VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
