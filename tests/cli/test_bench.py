@@ -151,3 +151,10 @@ def test_networks_are_looked_for_there_too(folder, tmp_path, monkeypatch):
 )
 def test_commas_inside_brackets_belong_to_the_options(text, specs):
     assert split_specs(text) == specs
+
+
+def test_help_shows_how_options_are_written():
+    from slimtrack.cli import app as whole
+
+    text = CliRunner().invoke(whole, ["bench", "--help"], env={"COLUMNS": "200"}).output
+    assert "kcf[kernel=linear]" in text
