@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: What stands after the program's name; the process's own arguments when ``None``.
 
     Raises:
-        SystemExit: Always. 0: all went well; 2, with one sentence on stderr: what the user can put right; 130:
+        SystemExit: Always. 0: all went well; 2, with one sentence on stderr: the user can put it right; 130:
             Ctrl-C; 1: a failure that should not happen, or nobody reads the output any more.
     """
     words, debug = _without_debug(sys.argv[1:] if arguments is None else arguments)

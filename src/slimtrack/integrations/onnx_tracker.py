@@ -184,7 +184,7 @@ class FearXs(OnnxTracker, name="fear-xs"):
             (top + bottom) * sy,
         )
         score = 1 / (1 + math.exp(-float(logits[0, 0, row, column])))
-        return Estimate(Box(*map(round, box)), score=score)
+        return Estimate(Box(*(float(round(value)) for value in box)), score=score)
 
 
 class VitTrack(OnnxTracker, name="vittrack"):
@@ -213,9 +213,10 @@ class VitTrack(OnnxTracker, name="vittrack"):
         self._template = self._input(image, self._area(box, 2), 128)
 
     def _area(self, box: Box, factor: float) -> Box:
-        """The square around the box, of ``factor`` times the side of a square of its area, whole pixels."""
+        """The square around the box, ``factor`` times the side of a square of its area, in whole pixels."""
         side = math.ceil(factor * math.sqrt(box.w * box.h))
-        return Box(round(box.cx - side / 2), round(box.cy - side / 2), side, side)
+        left, top = box.x + int((box.w - side) / 2), box.y + int((box.h - side) / 2)
+        return Box(int(left), int(top), side, side)
 
     def _input(self, image: Image, area: Box, side: int) -> Features:
         """The area as RGB, normalised as for ImageNet."""
@@ -236,9 +237,8 @@ class VitTrack(OnnxTracker, name="vittrack"):
         dx, dy = offsets[0, :, row, column].tolist()
         w, h = (sizes[0, :, row, column] * area.w).tolist()
         cell = area.w / self.cells
-        return Estimate(
-            Box.from_center(area.x + (column + dx) * cell, area.y + (row + dy) * cell, w, h), score=score
-        )
+        box = Box.from_center(area.x + (column + dx) * cell, area.y + (row + dy) * cell, w, h)
+        return Estimate(Box(*(float(int(value)) for value in box)), score=score)
 
 
 class _Normalisation(NamedTuple):
@@ -279,6 +279,10 @@ def _run(session: Any, inputs: dict[str, Features]) -> list[Features]:
 
 def _cut(image: Image, area: Box, side: int, border: Color) -> Image:
     """The area of the frame as a patch of ``side`` x ``side``, bilinear, ``border`` colour outside."""
+    height, width = image.shape[:2]
+    if all(float(v).is_integer() for v in area) and area.clipped(width, height) == area:
+        left, top, right, bottom = map(int, (area.x, area.y, area.right, area.bottom))
+        return np.asarray(cv2.resize(image[top:bottom, left:right], (side, side)))
     sx, sy = area.w / side, area.h / side
     # Pixel j of the patch has its centre at x + (j + 0.5) sx; cv2 counts from the pixels' centres.
     matrix = np.array([[sx, 0, area.x + sx / 2 - 0.5], [0, sy, area.y + sy / 2 - 0.5]])

@@ -120,7 +120,10 @@ class Csrt(OpenCvTracker, name="opencv:csrt"):
 
 
 class Mil(OpenCvTracker, name="opencv:mil"):
-    """OpenCV's MIL (boosted classifier, multiple instance learning)."""
+    """OpenCV's MIL (boosted classifier, multiple instance learning).
+
+    It seeds itself by the clock: alone among all trackers here, two runs of it differ.
+    """
 
     kind = "MIL"
     contrib = False

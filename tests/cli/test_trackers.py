@@ -1,0 +1,130 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from typer.testing import CliRunner
+
+from slimtrack import Box, Tracker, list_trackers
+from slimtrack.arrays import Image
+from slimtrack.cli import app
+from slimtrack.cli.trackers import _type_name
+from slimtrack.errors import InputError, UnknownNameError
+from slimtrack.networks.find import VARIABLE
+from slimtrack.tracker import REGISTERED, Estimate
+
+
+@pytest.fixture
+def example() -> Iterator[str]:
+    """A tracker with one option of each kind."""
+
+    class Example(Tracker, name="example-of-cli"):
+        """Stays where it is.
+
+        More about it, with [brackets].
+
+        Args:
+            rate: How fast.
+            kernel: Which kernel.
+        """
+
+        def __init__(self, *, rate: float = 0.25, kernel: Literal["linear", "round"] = "round") -> None: ...
+
+        def _start(self, image: Image, box: Box) -> None: ...
+
+        def _locate(self, image: Image) -> Estimate:
+            return Estimate(self.box, score=1.0)
+
+        def _learn(self, image: Image, box: Box) -> None: ...
+
+    yield "example-of-cli"
+    del REGISTERED["example-of-cli"]
+
+
+def output(*words: str) -> str:
+    result = CliRunner().invoke(app, ["trackers", *words], env={"COLUMNS": "200", "TERM": "dumb"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_the_table_names_every_tracker_and_why_some_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    text = output()
+    for name in list_trackers(missing=True):
+        assert name in text
+    assert "Not here" in text
+    assert "SLIMTRACK_NETWORKS is not set" in text
+
+
+def test_the_table_has_a_line_of_description_and_the_names_of_options(example: str) -> None:
+    row = next(line for line in output().splitlines() if example in line)
+    assert "Stays where it is." in row
+    assert "rate, kernel" in row
+    assert "More about it" not in row
+
+
+def test_the_options_of_all(example: str) -> None:
+    text = output("--options")
+    assert "rate=0.25 (float) How fast." in text
+    assert "kernel=round (linear | round) Which kernel." in text
+
+
+def test_one_in_detail(example: str) -> None:
+    text = output(example)
+    assert "example-of-cli: Stays where it is." in text
+    assert "More about it, with [brackets]." in text
+    assert "Args" not in text
+    for words in (
+        ("rate", "0.25", "float", "How fast."),
+        ("kernel", "round", "linear | round", "Which kernel."),
+    ):
+        assert any(all(word in line for word in words) for line in text.splitlines())
+
+
+def test_a_tracker_without_options_says_so() -> None:
+    assert "It has no options." in output("opencv:mosse")
+
+
+def test_as_json(example: str) -> None:
+    (entry,) = json.loads(output(example, "--json"))
+    assert entry["name"] == example
+    assert entry["description"] == "Stays where it is."
+    assert entry["available"] is True and entry["missing"] is None
+    assert entry["options"][1] == {
+        "name": "kernel", "type": "linear | round", "choices": ["linear", "round"], "default": "round",
+        "help": "Which kernel.",
+    }  # fmt: skip
+
+
+def test_all_as_json_holds_every_tracker() -> None:
+    assert [entry["name"] for entry in json.loads(output("--json"))] == list_trackers(missing=True)
+
+
+def test_networks_may_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    (entry,) = json.loads(output("fear-xs", "--json", "--networks", str(tmp_path)))
+    if "ONNX Runtime" not in entry["missing"]:
+        assert str(tmp_path) in entry["missing"]
+    with pytest.raises(InputError, match="does not exist"):
+        output("--networks", str(tmp_path / "nothing"))
+
+
+def test_an_unknown_name_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean"):
+        output("opencv:csrtt")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (float, "float"),
+        (int | None, "int | none"),
+        (Literal["a", "b"], "a | b"),
+        (tuple[int, int], "tuple[int, int]"),
+    ],
+)
+def test_names_of_types(kind: object, text: str) -> None:
+    assert _type_name(kind) == text

@@ -1,0 +1,59 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from slimtrack.errors import InputError, MissingError
+from slimtrack.networks.find import VARIABLE, add_folder, find_network, network_folders
+
+
+@pytest.fixture
+def two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        (folder / "net").mkdir(parents=True)
+    (second / "net" / "a.onnx").write_bytes(b"second")
+    monkeypatch.setenv(VARIABLE, os.pathsep.join([str(first), "", str(second)]))
+    return first, second
+
+
+def test_the_first_folder_that_holds_the_file_wins(two_folders: tuple[Path, Path]) -> None:
+    first, second = two_folders
+    assert network_folders() == [first, second]
+    assert find_network("net/a.onnx") == second / "net" / "a.onnx"
+    (first / "net" / "a.onnx").write_bytes(b"first")
+    assert find_network("net/a.onnx").read_bytes() == b"first"
+
+
+def test_an_added_folder_comes_first_and_reaches_child_processes(
+    two_folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "third" / "net").mkdir(parents=True)
+    (tmp_path / "third" / "net" / "a.onnx").write_bytes(b"third")
+    add_folder(tmp_path / "third")
+    assert find_network("net/a.onnx").read_bytes() == b"third"
+    assert os.environ[VARIABLE].split(os.pathsep)[0] == str(tmp_path / "third")
+
+
+def test_an_added_folder_may_be_the_only_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    add_folder(tmp_path)
+    assert network_folders() == [tmp_path]
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        add_folder(tmp_path / "nothing")
+
+
+def test_a_missing_file_says_which_where_and_what_to_do(two_folders: tuple[Path, Path]) -> None:
+    with pytest.raises(MissingError) as caught:
+        find_network("net/b.onnx")
+    for part in ("net/b.onnx", *map(str, two_folders), VARIABLE, "--networks"):
+        assert part in str(caught.value)
+
+
+def test_without_the_variable_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(MissingError, match=f"{VARIABLE} is not set"):
+        find_network("net/a.onnx")
