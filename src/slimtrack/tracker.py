@@ -285,4 +285,5 @@ def _kept_in(box: Box | None, image: Image) -> Box | None:
     if box is None or not box.is_finite or box.w <= 0 or box.h <= 0:
         return None
     height, width = image.shape[:2]
-    return Box.from_center(min(max(box.cx, 0.0), width), min(max(box.cy, 0.0), height), box.w, box.h)
+    cx, cy, w, h = map(float, (box.cx, box.cy, box.w, box.h))  # numbers of Python, whatever the tracker's are
+    return Box.from_center(min(max(cx, 0.0), float(width)), min(max(cy, 0.0), float(height)), w, h)
