@@ -1,7 +1,8 @@
 """Published network trackers in ONNX Runtime, to measure against.
 
-Each runs its published files with its published settings. Crops are sampled from the frame directly, without
-a padded copy; their geometry is exact where the published code rounds to whole pixels (NanoTrack).
+Each runs its published files with its published settings. Where the published code forgets that it has
+rounded a crop to whole pixels (NanoTrack), the crop is sampled exactly; where it goes on with the rounded one,
+so do we.
 """
 
 import importlib.util
@@ -254,6 +255,9 @@ def _normalisation(mean: Color, std: Color) -> _Normalisation:
     return _Normalisation((1 / (255 * s)).astype(np.float32), -m / s)
 
 
+_COPIED = 2.0**24
+"""Most pixels of an area that is copied and resized; a larger one is sampled in the frame, without a copy."""
+
 _IMAGENET = _normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -279,19 +283,30 @@ def _run(session: Any, inputs: dict[str, Features]) -> list[Features]:
 
 def _cut(image: Image, area: Box, side: int, border: Color) -> Image:
     """The area of the frame as a patch of ``side`` x ``side``, bilinear, ``border`` colour outside."""
-    height, width = image.shape[:2]
-    if all(float(v).is_integer() for v in area) and area.clipped(width, height) == area:
-        left, top, right, bottom = map(int, (area.x, area.y, area.right, area.bottom))
-        return np.asarray(cv2.resize(image[top:bottom, left:right], (side, side)))
+    if area.area <= _COPIED and all(float(value).is_integer() for value in area):
+        return np.asarray(cv2.resize(_padded(image, area, border), (side, side)))
     sx, sy = area.w / side, area.h / side
     # Pixel j of the patch has its centre at x + (j + 0.5) sx; cv2 counts from the pixels' centres.
     matrix = np.array([[sx, 0, area.x + sx / 2 - 0.5], [0, sy, area.y + sy / 2 - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return np.asarray(
-        cv2.warpAffine(
-            image, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=border
-        )
+    patch = cv2.warpAffine(
+        image, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=border
     )
+    return np.asarray(patch)
+
+
+def _padded(image: Image, area: Box, border: Color) -> Image:
+    """An area of whole pixels; a view where it lies inside the frame."""
+    height, width = image.shape[:2]
+    x, y, right, bottom = (int(value) for value in (area.x, area.y, area.right, area.bottom))
+    inside = image[min(max(y, 0), height) : max(bottom, 0), min(max(x, 0), width) : max(right, 0)]
+    if inside.shape[:2] == (bottom - y, right - x):
+        return inside
+    if not inside.size:
+        return np.full((bottom - y, right - x, 3), border, np.uint8)
+    top, left = max(-y, 0), max(-x, 0)
+    below, beside = bottom - y - top - inside.shape[0], right - x - left - inside.shape[1]
+    return np.asarray(cv2.copyMakeBorder(inside, top, below, left, beside, cv2.BORDER_CONSTANT, value=border))
 
 
 def _planes(patch: Image, *, rgb: bool = False) -> Features:

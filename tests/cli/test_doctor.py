@@ -1,0 +1,134 @@
+import builtins
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from slimtrack.cli import app
+from slimtrack.errors import MissingError
+from slimtrack.networks.find import VARIABLE
+
+doctor = importlib.import_module("slimtrack.cli.doctor")
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, ["doctor", *words], env={"COLUMNS": "200", "TERM": "dumb"})
+
+
+def findings() -> dict[tuple[str, str], dict[str, Any]]:
+    result = run("--json")
+    return {(each["topic"], each["name"]): each for each in json.loads(result.output)}
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in (VARIABLE, doctor.DATA_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+
+
+def test_it_shows_the_machine_and_ends_with_0() -> None:
+    result = run()
+    assert result.exit_code == 0
+    for word in (
+        "processor",
+        "cores",
+        "python",
+        "slimtrack",
+        "OpenCV",
+        "numba",
+        "H.264",
+        "onnxruntime",
+        "Missing",
+    ):
+        assert word in result.output
+
+
+def test_what_is_there_is_told_with_its_version() -> None:
+    found = findings()
+    assert found["machine", "processor"]["value"]
+    assert "opencv" in found["OpenCV", "package"]["value"]
+    assert (
+        "loaded in" in found["numba", "numba"]["value"] or "compiled now" in found["numba", "numba"]["value"]
+    )
+    assert found["video", "H.264 encoder"]["value"] == "libx264"
+    assert int(found["threads", "OpenCV"]["value"]) >= 0
+    assert "kcf" in found["trackers", "can be made here"]["value"]
+
+
+def test_every_missing_thing_says_what_it_is_for_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda package: None)
+    found = findings()
+    for package, _, command in (*doctor._RUNTIMES, *doctor._EXTRAS):
+        (finding,) = [each for (_, name), each in found.items() if name == package]
+        assert finding["value"] == "missing"
+        assert finding["remedy"].endswith(f"run `{command}`")
+    assert VARIABLE in found["networks", VARIABLE]["remedy"]
+
+
+def test_without_opencv_it_ends_with_1_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Absent:
+        def __getattr__(self, name: str) -> Any:
+            raise MissingError("OpenCV is not installed: run `pip install opencv-python-headless`")
+
+    monkeypatch.setattr(doctor, "cv2", Absent())
+    result = run()
+    assert result.exit_code == 1
+    assert "OpenCV (required): all image operations: OpenCV is not installed" in result.output
+
+
+def test_without_pyav_it_ends_with_1_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = builtins.__import__
+
+    def refusing(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "av":
+            raise ImportError("no av")
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refusing)
+    result = run()
+    assert result.exit_code == 1
+    assert "PyAV (required): reading and writing video: run `pip install av` (no av)" in result.output
+
+
+def test_networks_are_listed_per_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "fear_xs").mkdir()
+    (tmp_path / "fear_xs" / "search.onnx").write_bytes(b"")
+    gone, empty = tmp_path / "gone", tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv(VARIABLE, os.pathsep.join(map(str, (tmp_path, gone, empty))))
+    found = findings()
+    assert found["networks", str(tmp_path)]["value"] == "fear_xs"
+    assert found["networks", str(empty)]["value"] == "no network in it"
+    assert "does not exist" in found["networks", str(gone)]["remedy"]
+
+
+def test_a_folder_of_networks_may_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    assert ("networks", str(tmp_path)) in {
+        (each["topic"], each["name"])
+        for each in json.loads(run("--json", "--networks", str(tmp_path)).output)
+    }
+
+
+def test_datasets_are_counted_and_bad_ones_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    (good / "Walk" / "img").mkdir(parents=True)
+    bad.mkdir()
+    (good / "Walk" / "img" / "0001.jpg").write_bytes(b"")
+    (good / "Walk" / "groundtruth_rect.txt").write_text("1,1,5,5\n")
+    monkeypatch.setenv(doctor.DATA_VARIABLE, os.pathsep.join(map(str, (good, bad))))
+    found = findings()
+    assert found["data", str(good)]["value"] == "1 sequence"
+    assert found["data", str(bad)]["value"] == "unreadable"
+    assert "holds no sequence" in found["data", str(bad)]["remedy"]
+
+
+def test_nothing_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda: iter([doctor.Finding("machine", "python", "3")]))
+    result = run()
+    assert result.exit_code == 0
+    assert "Nothing is missing." in result.output
