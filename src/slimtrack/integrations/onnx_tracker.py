@@ -1,8 +1,8 @@
 """Published network trackers in ONNX Runtime, to measure against.
 
 Each runs its published files with its published settings. Where the published code forgets that it has
-rounded a crop to whole pixels (NanoTrack), the crop is sampled exactly; where it goes on with the rounded one,
-so do we.
+rounded a crop to whole pixels (NanoTrack), the crop is sampled exactly; where it goes on with the
+rounded one, so do we.
 """
 
 import importlib.util

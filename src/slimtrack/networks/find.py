@@ -13,7 +13,9 @@ VARIABLE = "SLIMTRACK_NETWORKS"
 
 def network_folders() -> list[Path]:
     """The folders in which networks are looked for, in order; they need not exist."""
-    return [Path(text).expanduser() for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text.strip()]
+    return [
+        Path(text).expanduser() for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text.strip()
+    ]
 
 
 def add_folder(folder: Path | str) -> None:
