@@ -1,0 +1,87 @@
+"""Hostile input x every tracker of ours: nothing crashes, every refusal names the argument, LOST is said."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from hostile_cases import CASES, Case, scene
+from slimtrack import State, Track, create, list_trackers
+from slimtrack.errors import InputError, NotStartedError
+from slimtrack.registry import tracker_class
+
+OURS = [name for name in list_trackers() if tracker_class(name).__module__.startswith("slimtrack.trackers.")]
+LONG = {"mosse": 20_000, "kcf": 20_000}
+"""Frames of the long run where they are many; ``benchmarks/hostile.py`` runs 20,000 for every tracker."""
+
+
+def played(name: str, case: Case) -> list[Track]:
+    tracker = create(name)
+    if case.first is not None:
+        tracker.init(case.first(), case.box)
+    return [tracker.update(image) for image in case.later()]
+
+
+def assert_finite(tracks: list[Track]) -> None:
+    for track in tracks:
+        assert track.box.is_finite
+        assert track.box.w > 0
+        assert track.box.h > 0
+        assert 0 <= track.score <= 1
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("case", CASES, ids=[case.title for case in CASES])
+def test_hostile_input(name: str, case: Case) -> None:
+    if case.expected.startswith("refuses"):
+        kind = NotStartedError if case.expected == "refuses update" else InputError
+        with pytest.raises(kind) as caught:
+            played(name, case)
+        if kind is InputError:
+            assert str(caught.value).startswith(case.expected.removeprefix("refuses "))
+        return
+    tracks = played(name, case)
+    assert_finite(tracks)
+    if case.expected == "lost":
+        assert {track.state for track in tracks[10:]} == {State.LOST}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_refused_frame_does_not_end_the_track(name: str) -> None:
+    plain, disturbed = create(name), create(name)
+    for tracker in (plain, disturbed):
+        tracker.init(scene(), (60, 40, 36, 28))
+    for index in range(1, 6):
+        for bad in (None, scene()[:50], scene().astype(float), np.zeros((0, 0, 3), np.uint8)):
+            with pytest.raises(InputError):
+                disturbed.update(bad)  # type: ignore[arg-type]
+        assert disturbed.update(scene(index)) == plain.update(scene(index))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_it_finds_the_target_again_after_black_frames(name: str) -> None:
+    """Black frames must not be learned: the target, where it was, is believed again."""
+    tracker = create(name)
+    tracker.init(scene(), (60, 40, 36, 28))
+    before = [tracker.update(scene(index % 4)) for index in range(12)][-1]
+    for _ in range(50):
+        assert tracker.update(np.zeros_like(scene())).score < 0.5
+    after = [tracker.update(scene(index % 4)) for index in range(8, 12)][-1]
+    assert after.box.iou(before.box) > 0.7
+    assert after.state is not State.LOST
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_many_frames(name: str) -> None:
+    count = LONG.get(name, 300)
+    frames = [np.ascontiguousarray(scene(index)[20:84, 40:136]) for index in range(20)]
+    frames += frames[::-1]
+    tracker = create(name)
+    tracker.init(frames[0], (20, 20, 36, 28))
+    for index, image in enumerate(itertools.islice(itertools.cycle(frames), count)):
+        track = tracker.update(image)
+        if index % 97 == 0 or index == count - 1:
+            assert_finite([track])
+    assert math.isfinite(track.score)
+    assert track.box.iou(type(track.box)(20, 20, 36, 28)) > 0.3
