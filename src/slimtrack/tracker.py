@@ -151,8 +151,6 @@ class Tracker(ABC):
             state = session.hysteresis.decide(None if box is None else score)
             if box is not None and state is not State.LOST:
                 session.box = box
-                if session.appearance is not None and state is State.TRACKED:
-                    session.appearance.learn()
                 self._learn(image, box)
         return Track(session.box, score, state)
 

@@ -1,0 +1,139 @@
+"""Fits the score of every tracker of ours to P(IoU > 0.5) and writes ``src/slimtrack/calibrations.py``.
+
+Command: ``python benchmarks/fit_calibration.py ../shared/sequences/dev``
+
+The evidence is collected with LOST switched off, on the sequences given (never on those that are reported) and
+on the synthetic clips, from two first boxes each; every sequence weighs the same. The table printed is held
+out: each sequence judged by a fit on all the others.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import joblib
+import numpy as np
+
+from slimtrack.box import Box
+from slimtrack.confidence import Calibration, Thresholds
+from slimtrack.evaluation.calibration import auroc, expected_calibration_error, fit_logistic, held_out_scores
+from slimtrack.evaluation.datasets import Dataset, Sequence
+from slimtrack.evaluation.metrics import overlaps
+from slimtrack.evaluation.runner import DecodedFrames, first_boxes, track_once
+from slimtrack.evaluation.timing import single_thread
+from slimtrack.files import atomic_write
+from slimtrack.registry import create
+from slimtrack.video.synthetic import CLIPS
+
+TRACKERS = ("mosse", "kcf", "dcf", "dsst", "fdsst", "samf", "samf-ca", "cacf", "dcf-ca", "staple")
+USED = ("peak", "psr", "shape", "grey")
+"""What the fit may use: more evidence fits these few sequences better and others worse."""
+
+OUT = Path(__file__).parents[1] / "src" / "slimtrack" / "calibrations.py"
+HEADER = '''"""Calibrations of the trackers' scores, written by ``benchmarks/fit_calibration.py``; do not edit by hand."""
+
+from slimtrack.confidence import Calibration
+
+__all__ = ["CALIBRATIONS", "DEFAULT"]
+
+'''
+
+
+def write_clips(folder: Path) -> None:
+    """The synthetic clips as a data set: PNG frames, 1-based truth, ``nan`` where the target is absent."""
+    for name, clip in CLIPS.items():
+        images = folder / f"synthetic-{name}" / "img"
+        images.mkdir(parents=True)
+        rows = []
+        for index, (image, box) in enumerate(clip.frames(), 1):
+            cv2.imwrite(str(images / f"{index:04d}.png"), image)
+            rows.append("nan,nan,nan,nan" if box is None else str(box.moved(1, 1)))
+        (images.parent / "groundtruth_rect.txt").write_text("\n".join(rows) + "\n")
+
+
+def collect(name: str, sequence: Sequence) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Evidence ``(n, k)`` and labels of a tracker over a sequence, two first boxes, LOST switched off."""
+    rows, labels, names = [], [], []
+    with single_thread():
+        tracker = create(name)
+        tracker.thresholds = Thresholds(lost=0.0)
+        frames = DecodedFrames(sequence.frames)
+        for first in first_boxes(Box(*sequence.truth[0]), 1.0)[:2]:
+            run = track_once(tracker, frames, first)
+            names = [key for key in USED if key in run.evidence]
+            rows.append(np.stack([run.evidence[key][1:] for key in names], axis=1))
+            right = overlaps(run.boxes, sequence.truth)[1:] > 0.5
+            labels.append(np.where(sequence.absent[1:], False, right))
+    return np.concatenate(rows), np.concatenate(labels), names
+
+
+def gather(
+    name: str, sequences: Iterable[Sequence], jobs: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Evidence, labels and sequence names of a tracker over all sequences."""
+    sequences = list(sequences)
+    parts = joblib.Parallel(n_jobs=jobs)(joblib.delayed(collect)(name, one) for one in sequences)
+    groups = np.concatenate(
+        [[one.name] * len(labels) for one, (_, labels, _) in zip(sequences, parts, strict=True)]
+    )
+    evidence, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    known = np.isfinite(evidence).all(axis=1)
+    return evidence[known], labels[known], groups[known], parts[0][2]
+
+
+def described(calibration: Calibration) -> str:
+    weights = ", ".join(f'"{key}": {value:.4g}' for key, value in calibration.weights.items())
+    return f"Calibration({{{weights}}}, {calibration.bias:.4g})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", nargs="+", help="folders of sequences to fit on")
+    parser.add_argument("--trackers", default=",".join(TRACKERS))
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--l2", type=float, default=0.01)
+    parser.add_argument("--keep", type=Path, help="folder for the collected evidence, to look at")
+    args = parser.parse_args()
+    fitted: dict[str, Calibration] = {}
+    pooled = []
+    with tempfile.TemporaryDirectory() as folder:
+        write_clips(Path(folder))
+        sequences = [one for path in (*args.data, folder) for one in Dataset.read(path)]
+        for name in args.trackers.split(","):
+            evidence, labels, groups, names = gather(name, sequences, args.jobs)
+            if args.keep:
+                args.keep.mkdir(parents=True, exist_ok=True)
+                np.savez(
+                    args.keep / f"{name}.npz", evidence=evidence, labels=labels, groups=groups, names=names
+                )
+            fitted[name] = fit_logistic(evidence, labels, names, l2=args.l2, groups=groups)
+            held = held_out_scores(evidence, labels, names, groups, l2=args.l2)
+            real = ~np.char.startswith(groups, "synthetic-")
+            print(
+                f"{name}: held out AUROC {auroc(held[real], labels[real]):.3f}, "
+                f"ECE {expected_calibration_error(held[real], labels[real]):.3f}",
+                flush=True,
+            )
+            pooled.append((evidence, labels, np.char.add(f"{name}/", groups), names))
+    names = pooled[0][3]
+    stacked = [np.concatenate([part[i] for part in pooled]) for i in range(3)]
+    default = fit_logistic(stacked[0], stacked[1], names, l2=args.l2, groups=stacked[2])
+    lines = [
+        f"DEFAULT = {described(default)}",
+        '"""For trackers that have none of their own: fitted on all of ours together."""',
+        "",
+    ]
+    lines += ["CALIBRATIONS: dict[str, Calibration] = {"]
+    lines += [f'    "{name}": {described(value)},' for name, value in fitted.items()]
+    lines += ["}", '"""Per name of tracker."""', ""]
+    with atomic_write(OUT) as file:
+        file.write(HEADER + "\n".join(lines))
+    print(f"written: {OUT}")
+
+
+if __name__ == "__main__":
+    main()
