@@ -1,0 +1,255 @@
+"""The hostile cases of the tests against our trackers and OpenCV's: makes the tables of docs/hostile-input.md.
+
+    python benchmarks/hostile.py [--trackers kcf,opencv:csrt] [--write] [--frames 20000]
+
+Every case runs in a process of its own with a time limit, because OpenCV's trackers may end theirs.
+OpenCV's are called as they are (``cv2.TrackerKCF.create()``), not through our interface.
+"""
+
+import argparse
+import concurrent.futures
+import itertools
+import math
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+from hostile_cases import CASES, Case, scene  # noqa: E402  (the table lies beside the tests that use it)
+
+PAGE = ROOT / "docs" / "hostile-input.md"
+OURS = "mosse,kcf,dcf,dsst,fdsst,samf,samf-ca,cacf,dcf-ca,staple"
+THEIRS = "opencv:mosse,opencv:kcf,opencv:medianflow,opencv:csrt,opencv:mil"
+LIMIT = 60.0
+"""Seconds a case may take before it is called a hang; the slowest good one takes about 10."""
+
+GOOD = ("refused", "sound", "lost")
+"""Outcomes that a user can work with."""
+
+
+class Target(Protocol):
+    """What a case is played on."""
+
+    def init(self, image: Any, box: Any) -> None: ...
+    def update(self, image: Any) -> tuple[bool, tuple[float, ...]]: ...
+
+
+class Ours:
+    """A tracker of slimtrack."""
+
+    def __init__(self, name: str) -> None:
+        from slimtrack import create
+
+        self._tracker = create(name)
+        self.init = self._tracker.init
+
+    def update(self, image: Any) -> tuple[bool, tuple[float, ...]]:
+        track = self._tracker.update(image)
+        return track.state != "lost", (*track.box, track.score)
+
+
+class Theirs:
+    """A tracker of OpenCV, as it comes."""
+
+    def __init__(self, name: str) -> None:
+        import cv2
+
+        class_name = {
+            "kcf": "KCF",
+            "csrt": "CSRT",
+            "mil": "MIL",
+            "mosse": "MOSSE",
+            "medianflow": "MedianFlow",
+        }[name]
+        holders = (cv2, getattr(cv2, "legacy", cv2))
+        self._tracker = next(
+            getattr(holder, f"Tracker{class_name}_create")()
+            for holder in holders
+            if hasattr(holder, f"Tracker{class_name}_create")
+        )
+        self._error = cv2.error
+
+    def init(self, image: Any, box: Any) -> None:
+        # OpenCV 5 takes whole numbers; a caller would round.
+        whole = tuple(round(v) if math.isfinite(v) else v for v in box) if isinstance(box, tuple) else box
+        self._tracker.init(image, whole)
+
+    def update(self, image: Any) -> tuple[bool, tuple[float, ...]]:
+        found, box = self._tracker.update(image)
+        return bool(found), tuple(map(float, box))
+
+
+def made(name: str) -> Target:
+    return Theirs(name.removeprefix("opencv:")) if name.startswith("opencv:") else Ours(name)
+
+
+def played(name: str, case: Case) -> str:
+    """One word for what came of a case, and details after a colon."""
+    target = made(name)
+    if case.first is not None:
+        target.init(case.first(), case.box)
+    answers = [target.update(image) for image in case.later()]
+    if not all(math.isfinite(value) for _, values in answers for value in values):
+        return "not finite"
+    if case.expected.startswith("refuses"):
+        return "accepted: bad input taken for good"
+    if case.expected == "lost":
+        return "lost" if not any(found for found, _ in answers[10:]) else f"tracked: {answers[-1][1]}"
+    return "sound"
+
+
+def child(name: str, index: int) -> None:
+    """Plays a case in this process and prints what came of it."""
+    from slimtrack import SlimtrackError
+    from slimtrack.errors import InternalError
+
+    os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
+    case = CASES[index]
+    try:
+        print(played(name, case))
+    except InternalError as error:
+        print(f"internal error: {error}")
+    except SlimtrackError as error:
+        refused = case.expected.startswith("refuses")
+        print(f"refused: {error}" if refused else f"error: {error}")
+    except Exception as error:
+        text = re.sub(r"\s+", " ", str(error))
+        # An assertion deep inside OpenCV says nothing that its caller can use; its typed refusals do.
+        inside = type(error).__name__ == "error" and "Can't parse" not in text
+        refused = case.expected.startswith("refuses") and not inside
+        print(f"{'refused' if refused else 'internal error'}: {type(error).__name__}: {text[:200]}")
+
+
+def outcome(name: str, index: int) -> str:
+    """The same in a process of its own."""
+    command = [sys.executable, __file__, "--child", name, str(index)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=LIMIT, env=environment, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"hang: more than {LIMIT:g} s"
+    if done.returncode < 0:
+        return f"crash: {signal.Signals(-done.returncode).name}"
+    if done.returncode or not done.stdout.strip():
+        return f"crash: exit code {done.returncode}: {done.stderr[-200:]}"
+    return done.stdout.strip().splitlines()[-1]
+
+
+def table(names: list[str], results: dict[tuple[str, int], str]) -> Iterator[str]:
+    """Markdown: cases down, trackers across."""
+    yield "| input | has to be | " + " | ".join(names) + " |"
+    yield "|---" * (len(names) + 2) + "|"
+    for index, case in enumerate(CASES):
+        words = [results[name, index].partition(":")[0] for name in names]
+        cells = [word if word in GOOD else f"**{word}**" for word in words]
+        yield f"| {case.title} | {case.expected} | " + " | ".join(cells) + " |"
+    yield ""
+    yield (
+        "| tracker | "
+        + " | ".join((*GOOD, "internal error", "error", "accepted", "tracked", "crash", "hang"))
+        + " |"
+    )
+    yield "|---" * 10 + "|"
+    for name in names:
+        counts = Counter(results[name, index].partition(":")[0] for index in range(len(CASES)))
+        known = (*GOOD, "internal error", "error", "accepted", "tracked", "crash", "hang")
+        yield f"| {name} | " + " | ".join(str(counts[word]) for word in known) + " |"
+
+
+def long_run(name: str, count: int) -> tuple[int, int, int, float]:
+    """Resident KiB after warm-up and at the end of a looped clip, frames, and seconds."""
+    frames = [np.ascontiguousarray(scene(index)[20:84, 40:136]) for index in range(20)]
+    frames += frames[::-1]
+    tracker = made(name)
+    tracker.init(frames[0], (20, 20, 36, 28))
+    start, early = time.perf_counter(), 0
+    for index, image in enumerate(itertools.islice(itertools.cycle(frames), count)):
+        tracker.update(image)
+        if index == min(2000, count // 5):
+            early = resident()
+    return early, resident(), count, time.perf_counter() - start
+
+
+def resident() -> int:
+    """KiB of this process in memory now; the peak where the system does not say."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        match = re.search(r"VmRSS:\s+(\d+)", status.read_text())
+        if match:
+            return int(match[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def long_table(names: list[str], count: int) -> Iterator[str]:
+    """Markdown: memory over many frames, each tracker in a process of its own."""
+    yield f"| tracker | frames | MiB after {min(2000, count // 5):,} | MiB at the end | growth, KiB | seconds |"
+    yield "|---|---|---|---|---|---|"
+    for name in names:
+        command = [sys.executable, __file__, "--long", name, "--frames", str(count)]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        early, late, frames, seconds = done.stdout.split()
+        yield (
+            f"| {name} | {int(frames):,} | {int(early) / 1024:.1f} | {int(late) / 1024:.1f} "
+            f"| {int(late) - int(early)} | {float(seconds):.0f} |"
+        )
+
+
+def replaced(text: str, mark: str, lines: Iterator[str]) -> str:
+    """The page with what stands between two marks exchanged."""
+    pattern = re.compile(rf"(<!-- table:{mark} -->\n).*?(<!-- end of table:{mark} -->)", re.DOTALL)
+    body = "\n".join(lines) + "\n"
+    return pattern.sub(lambda match: match[1] + body + match[2], text)
+
+
+def show(mark: str, make: Callable[[], Iterator[str]], write: bool) -> None:
+    lines = list(make())
+    print("\n".join(lines), flush=True)
+    if write:
+        PAGE.write_text(replaced(PAGE.read_text(), mark, iter(lines)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trackers", default=f"{OURS},{THEIRS}")
+    parser.add_argument("--frames", type=int, default=20_000, help="of the long run; 0 leaves it out")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/hostile-input.md")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--long", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        child(arguments.child[0], int(arguments.child[1]))
+        return
+    if arguments.long:
+        print(*long_run(arguments.long, arguments.frames))
+        return
+    names = arguments.trackers.split(",")
+    pairs = list(itertools.product(names, range(len(CASES))))
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        results = dict(zip(pairs, pool.map(lambda pair: outcome(*pair), pairs), strict=True))
+    show("hostile", lambda: table(names, results), arguments.write)
+    for (name, index), text in results.items():
+        if text.partition(":")[0] not in GOOD:
+            print(f"{name}: {CASES[index].title}: {text}", file=sys.stderr)
+    if arguments.frames:
+        show("long", lambda: long_table(names, arguments.frames), arguments.write)
+
+
+if __name__ == "__main__":
+    main()
