@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from slimtrack.filters.histogram import ColorModel, color_bins
+from slimtrack.filters.mosse import MosseFilter, normalised
+from slimtrack.filters.response import evidence, gaussian_label, peak, refine
+from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
+
+
+def test_mosse_is_the_least_squares_filter():
+    """Bolme et al., equation 5: minimise the summed squared error of the correlation, dense."""
+    rng = np.random.default_rng(0)
+    patches = rng.standard_normal((6, 4, 5)).astype(np.float32)
+    label = gaussian_label(4, 5, 0.7)
+    model = MosseFilter(label, ridge=1e-6)
+    model.learn(patches)
+    rows = np.concatenate(
+        [[np.roll(p, (-dy, -dx), (0, 1)).ravel() for dy in range(4) for dx in range(5)] for p in patches]
+    ).astype(float)
+    w = np.linalg.lstsq(rows, np.tile(label.ravel(), 6), rcond=None)[0]
+    z = rng.standard_normal((4, 5)).astype(np.float32)
+    wanted = np.array([np.roll(z, (-dy, -dx), (0, 1)).ravel() @ w for dy in range(4) for dx in range(5)])
+    np.testing.assert_allclose(model.respond(z).ravel(), wanted, atol=1e-3)
+
+
+def test_log_normalisation():
+    x = normalised(np.random.default_rng(0).integers(0, 256, (20, 30)))
+    assert abs(float(x.mean())) < 1e-5
+    assert float(x.std()) == pytest.approx(1, abs=1e-3)
+    assert np.all(normalised(np.full((4, 4), 7)) == 0)
+
+
+@pytest.mark.parametrize("make", [ScaleFilter, FastScaleFilter])
+@pytest.mark.parametrize("factor", [0.94, 0.98, 1.0, 1.03, 1.07])
+def test_a_known_scale_is_recovered(make, factor):
+    """Samples of a smooth function of log scale: enlarged by ``factor``, it looks smaller at every scale."""
+    model = make()
+    rng = np.random.default_rng(3)
+    frequency, phase = rng.uniform(10, 50, 60)[:, None], rng.uniform(0, 6, 60)[:, None]
+
+    def samples(grown):
+        return np.sin(frequency * np.log(model.factors / grown)[None] + phase).astype(np.float32)
+
+    model.learn(samples(1.0))
+    assert model.best(samples(factor)) == pytest.approx(factor, rel=0.008)
+
+
+def test_color_model_is_bayes_rule_of_the_two_histograms():
+    patch = np.zeros((4, 4, 3), np.uint8)
+    patch[:2] = 200
+    patch[0, 0] = 0
+    inside = np.zeros((4, 4), bool)
+    inside[:2] = True
+    model = ColorModel()
+    model.learn(color_bins(patch), inside, ~inside)
+    # Colour 200: 7/8 of the target, none outside; colour 0: 1/8 of the target, all of the outside.
+    found = model.likelihood(color_bins(patch))
+    assert found[1, 1] == pytest.approx(1.0)
+    assert found[3, 3] == pytest.approx((1 / 8) / (1 / 8 + 1))
+    assert model.likelihood(color_bins(np.full((1, 1, 3), 99, np.uint8)))[0, 0] == 0
+
+
+def test_peak_of_a_gaussian_between_cells():
+    y, x = np.mgrid[:20, :24]
+    response = np.exp(-((y - 5.3) ** 2 + (x - 21.8) ** 2) / 8)
+    assert peak(response) == pytest.approx((5.3, 21.8 - 24), abs=0.02)
+    assert refine(0, 1, 0) == 0
+    assert refine(1, 1, 1) == 0
+
+
+def test_evidence_prefers_one_clear_peak():
+    label = gaussian_label(24, 30, 1.5)
+    double = label + 0.9 * np.roll(label, (9, 11), (0, 1))
+    noise = np.random.default_rng(0).random((24, 30)).astype(np.float32)
+    clear, torn, none = (evidence(r) for r in (label, double, noise))
+    assert clear["psr"] > torn["psr"] > none["psr"]
+    assert clear["apce"] > none["apce"]
+    assert torn["second"] == pytest.approx(0.9, abs=0.02)
+    for tiny in (np.ones((1, 1)), np.zeros((3, 3)), label[:2, :2]):
+        assert all(np.isfinite(list(evidence(tiny).values())))
