@@ -198,7 +198,8 @@ def resident() -> int:
 
 def long_table(names: list[str], count: int) -> Iterator[str]:
     """Markdown: memory over many frames, each tracker in a process of its own."""
-    yield f"| tracker | frames | MiB after {min(2000, count // 5):,} | MiB at the end | growth, KiB | seconds |"
+    warm = min(2000, count // 5)
+    yield f"| tracker | frames | MiB after {warm:,} | MiB at the end | growth, KiB | seconds |"
     yield "|---|---|---|---|---|---|"
     for name in names:
         command = [sys.executable, __file__, "--long", name, "--frames", str(count)]

@@ -2,8 +2,9 @@
 
 from slimtrack.box import Box
 from slimtrack.errors import SlimtrackError
+from slimtrack.follow import follow
 from slimtrack.registry import create, list_trackers
 from slimtrack.tracker import State, Track, Tracker
 
-__all__ = ["Box", "SlimtrackError", "State", "Track", "Tracker", "create", "list_trackers"]
+__all__ = ["Box", "SlimtrackError", "State", "Track", "Tracker", "create", "follow", "list_trackers"]
 __version__ = "0.1.0"

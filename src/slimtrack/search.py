@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slimtrack._cv2 import cv2
-from slimtrack.arrays import Features, Image
+from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError
 
@@ -32,7 +32,9 @@ def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[i
     """
     left, top, sx, sy = cx - w / 2, cy - h / 2, w / out[0], h / out[1]
     # A block of half the frame is as coarse as can matter, and bounds the memory of a huge window.
-    kx, ky = (int(min(step, max(side // 2, 1))) for step, side in ((sx, image.shape[1]), (sy, image.shape[0])))
+    kx, ky = (
+        int(min(step, max(side // 2, 1))) for step, side in ((sx, image.shape[1]), (sy, image.shape[0]))
+    )
     if kx >= 2 or ky >= 2:
         image, left, top, sx, sy = _averaged(image, (left, top), (w, h), (max(kx, 1), max(ky, 1)), (sx, sy))
     # Pixel j of the patch has its centre at left + (j + 0.5) sx; cv2 counts from the pixels' centres.
@@ -140,7 +142,7 @@ class SearchWindow:
         step = self.pixel * scale
         return extract(image, cx, cy, self.patch[0] * step, self.patch[1] * step, self.patch)
 
-    def pyramid(self, image: Image, cx: float, cy: float, scales: Sequence[float]) -> Image:
+    def pyramid(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> Image:
         """The patches ``(S, h, w, 3)`` uint8 of several scales at one centre."""
         out = np.empty((len(scales), self.patch[1], self.patch[0], 3), np.uint8)
         for patch, scale in zip(out, scales, strict=True):
