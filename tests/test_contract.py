@@ -16,7 +16,7 @@ from slimtrack.errors import InputError, NotStartedError
 from slimtrack.registry import Option, options_of, tracker_class
 from slimtrack.video.synthetic import CLIPS
 
-NETWORKS = Path(__file__).parents[2] / "shared" / "weights"
+NETWORKS = Path(os.environ.get("SLIMTRACK_SHARED", Path(__file__).parents[2] / "shared")) / "weights"
 
 if NETWORKS.is_dir():
     os.environ.setdefault("SLIMTRACK_NETWORKS", str(NETWORKS))
