@@ -75,9 +75,18 @@ def _crop(image: Image, x: int, y: int, w: int, h: int) -> Image:
     height, width = image.shape[:2]
     if x >= 0 and y >= 0 and x + w <= width and y + h <= height:
         return image[y : y + h, x : x + w]
-    rows = np.clip(np.arange(y, y + h), 0, height - 1)
-    columns = np.clip(np.arange(x, x + w), 0, width - 1)
-    return np.asarray(image[rows[0] : rows[-1] + 1][rows - rows[0]][:, columns])
+    (left, before_x, after_x), (top, before_y, after_y) = (_padded(x, w, width), _padded(y, h, height))
+    inside = image[top : top + h - before_y - after_y, left : left + w - before_x - after_x]
+    return np.asarray(
+        cv2.copyMakeBorder(inside, before_y, after_y, before_x, after_x, borderType=cv2.BORDER_REPLICATE)
+    )
+
+
+def _padded(first: int, count: int, limit: int) -> tuple[int, int, int]:
+    """First pixel inside the frame, and pixels to repeat before and after, of ``count`` pixels from ``first``."""
+    low, high = min(max(first, 0), limit - 1), max(min(first + count, limit), 1)
+    before = min(max(low - first, 0), count - 1)
+    return low, before, max(count - before - max(high - low, 1), 0)
 
 
 def cosine_window(h: int, w: int) -> Features:
