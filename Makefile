@@ -27,10 +27,11 @@ demo:
 		$(call install,$$extras)
 	"$(VENV)/bin/slimtrack" demo
 
+# Two processes of one thread each: BLAS threads of several processes on few cores wait for one another.
 test:
 	@$(call make_venv)
 	@$(call install,$(TEST_EXTRAS))
-	"$(VENV)/bin/python" -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$(VENV)/bin/python" -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 check:
 	@$(call make_venv)
