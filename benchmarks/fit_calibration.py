@@ -2,9 +2,9 @@
 
 Command: ``python benchmarks/fit_calibration.py ../shared/sequences/dev``
 
-The evidence is collected with LOST switched off, on the sequences given (never on those that are reported) and
-on the synthetic clips, from two first boxes each; every sequence weighs the same. The table printed is held
-out: each sequence judged by a fit on all the others.
+The evidence is collected with LOST switched off, on the sequences given (never on those that are reported)
+and on the synthetic clips, from two first boxes each; every sequence weighs the same. The table printed is
+held out: each sequence judged by a fit on all the others.
 """
 
 import argparse
@@ -32,7 +32,7 @@ USED = ("peak", "psr", "shape", "grey")
 """What the fit may use: more evidence fits these few sequences better and others worse."""
 
 OUT = Path(__file__).parents[1] / "src" / "slimtrack" / "calibrations.py"
-HEADER = '''"""Calibrations of the trackers' scores, written by ``benchmarks/fit_calibration.py``; do not edit by hand."""
+HEADER = '''"""Calibrations of the trackers' scores: ``benchmarks/fit_calibration.py`` writes this file."""
 
 from slimtrack.confidence import Calibration
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 else:
 
     class _Cv2:
-        """Imports OpenCV when first used: ``import slimtrack`` works, and says what to install, without it."""
+        """Imports OpenCV when first used: ``import slimtrack`` works without, and says what to install."""
 
         def __getattr__(self, name):
             try:

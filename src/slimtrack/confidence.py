@@ -47,7 +47,7 @@ class Hysteresis:
         """The state after one more frame.
 
         Args:
-            score: Probability that the target is in its box, or ``None`` when nothing was found: LOST at once.
+            score: Probability that the target is in its box; ``None`` when nothing was found: LOST at once.
         """
         at = self._at
         self._low = self._low + 1 if score is not None and score < at.lost else 0

@@ -83,7 +83,7 @@ def _crop(image: Image, x: int, y: int, w: int, h: int) -> Image:
 
 
 def _padded(first: int, count: int, limit: int) -> tuple[int, int, int]:
-    """First pixel inside the frame, and pixels to repeat before and after, of ``count`` pixels from ``first``."""
+    """Of ``count`` pixels from ``first``: the first inside the frame, how many to repeat before and after."""
     low, high = min(max(first, 0), limit - 1), max(min(first + count, limit), 1)
     before = min(max(low - first, 0), count - 1)
     return low, before, max(count - before - max(high - low, 1), 0)

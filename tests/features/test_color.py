@@ -14,7 +14,8 @@ from slimtrack.features.stack import Stack
     [
         ((250, 5, 5), "red"), ((10, 10, 240), "blue"), ((250, 245, 10), "yellow"), ((2, 2, 2), "black"),
         ((252, 252, 252), "white"), ((125, 128, 126), "grey"), ((20, 170, 25), "green"),
-        ((250, 140, 10), "orange"), ((130, 10, 130), "purple"), ((255, 165, 190), "pink"), ((110, 62, 25), "brown"),
+        ((250, 140, 10), "orange"), ((130, 10, 130), "purple"), ((255, 165, 190), "pink"),
+        ((110, 62, 25), "brown"),
     ],
 )  # fmt: skip
 def test_typical_colours_get_their_names(rgb, term):

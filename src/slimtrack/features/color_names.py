@@ -71,7 +71,9 @@ def load_table(path: str | Path) -> Floats:
     except (OSError, ValueError) as error:
         raise InputError(f"colour table {path} cannot be read: {error}") from error
     if table.ndim != 2 or len(table) != 32**3 or table.shape[1] not in (10, 11, 13, 14):
-        raise InputError(f"colour table {path} has shape {table.shape}, not 32768 x 10 or 11 (with R, G, B before)")
+        raise InputError(
+            f"colour table {path} has shape {table.shape}, not 32768 x 10 or 11 (with R, G, B before)"
+        )
     return np.ascontiguousarray(table[:, 3:] if table.shape[1] > 11 else table, np.float32)
 
 

@@ -55,11 +55,18 @@ class KernelFilter:
     """
 
     def __init__(
-        self, label: Floats, *, kernel: Kernel = "gaussian", sigma: float = 0.5, ridge: float = 1e-4, rate: float = 0.02
+        self,
+        label: Floats,
+        *,
+        kernel: Kernel = "gaussian",
+        sigma: float = 0.5,
+        ridge: float = 1e-4,
+        rate: float = 0.02,
     ) -> None:
         self._label = rfft2(label)
         self._shape = (label.shape[0], label.shape[1])
-        self._kernel, self._sigma, self._ridge, self._rate = kernel, sigma, np.float32(ridge), np.float32(rate)
+        self._kernel, self._sigma = kernel, sigma
+        self._ridge, self._rate = np.float32(ridge), np.float32(rate)
         self._model: Spectrum | None = None
         self._alpha: Spectrum | None = None
 
@@ -76,7 +83,7 @@ class KernelFilter:
 
     def respond(self, z: Features) -> Floats:
         """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
-        assert self._model is not None, "learn() comes first"
+        assert self._model is not None and self._alpha is not None, "learn() comes first"
         kernel = self._correlate(self._model, rfft2(z))
         return np.asarray(irfft2(self._alpha * kernel, self._shape))
 
@@ -87,7 +94,8 @@ class KernelFilter:
 class LinearFilter:
     """Linear filter per channel with a shared denominator, kept as numerator and denominator.
 
-    Danelljan et al., BMVC 2014 (DSST), equations 3-5; with context patches, Mueller et al., CVPR 2017 (papers'
+    Danelljan et al., BMVC 2014 (DSST), equations 3-5; with context patches, Mueller et al., CVPR 2017 (the
+    papers'
     equation 9): ``w_d = conj(y) phi_d / (sum |phi|^2 + ridge + context_weight sum_i sum |phi_i|^2)``. For one
     channel that is the exact minimum; for more it is the usual approximation, exact for the linear kernel in
     its dual form when there is no context.
@@ -104,12 +112,16 @@ class LinearFilter:
     ) -> None:
         self._label = rfft2(label)
         self._shape = (label.shape[0], label.shape[1])
-        self._ridge, self._rate, self._context = np.float32(ridge), np.float32(rate), np.float32(context_weight)
+        self._ridge, self._rate, self._context = (
+            np.float32(ridge),
+            np.float32(rate),
+            np.float32(context_weight),
+        )
         self._numerator: Spectrum | None = None
         self._denominator: Floats | None = None
 
     def learn(self, x: Features, context: Features | None = None) -> None:
-        """Trains on windowed features ``(C, h, w)``, context ``(n, C, h, w)``, and mixes them into the model."""
+        """Mixes windowed features ``(C, h, w)``, with context ``(n, C, h, w)``, into the model."""
         scale = np.float32(1 / x.size)
         spectrum = rfft2(x)
         numerator = np.conj(self._label) * spectrum * scale

@@ -30,7 +30,9 @@ class ColorModel:
         self._histograms: Floats | None = None
         self._share = np.zeros(_LEVELS**3, np.float32)
 
-    def learn(self, bins: npt.NDArray[np.intp], inside: npt.NDArray[np.bool_], outside: npt.NDArray[np.bool_]) -> None:
+    def learn(
+        self, bins: npt.NDArray[np.intp], inside: npt.NDArray[np.bool_], outside: npt.NDArray[np.bool_]
+    ) -> None:
         """Adds a patch of colour indices ``(h, w)`` with masks of sure target and sure surroundings."""
         newest = np.stack([_frequencies(bins[mask]) for mask in (inside, outside)])
         if self._histograms is None:

@@ -19,7 +19,7 @@ def gaussian_label(h: int, w: int, sigma: float) -> Floats:
 
 
 def peak(response: Floats) -> tuple[float, float]:
-    """Shift (dy, dx) of the highest point of a wrapped response ``(h, w)``, in cells, to a fraction of one."""
+    """Shift (dy, dx) of the highest point of a wrapped response ``(h, w)``, to a fraction of a cell."""
     h, w = response.shape
     y, x = divmod(int(response.argmax()), w)
     centre = float(response[y, x])

@@ -4,7 +4,7 @@ import numpy as np
 import scipy.fft
 import scipy.linalg
 
-from slimtrack.arrays import Floats
+from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters.response import refine
 
 __all__ = ["FastScaleFilter", "ScaleFilter"]
@@ -31,19 +31,19 @@ class ScaleFilter:
         sigma: float | None = None,
     ) -> None:
         steps = np.arange(count) - (count - 1) // 2
-        self.factors = step**-steps.astype(float)
+        self.factors = step ** -steps.astype(float)
         self.step = step
         wish = np.exp(-0.5 * (steps / (count**0.5 / 4 if sigma is None else sigma)) ** 2)
         self._label = scipy.fft.fft(wish.astype(np.float32))
         self._window = np.hanning(count + 2)[1:-1].astype(np.float32)
         self._ridge, self._rate = np.float32(ridge), np.float32(rate)
-        self._numerator: Floats | None = None
+        self._numerator: Spectrum | None = None
         self._denominator: Floats | None = None
 
     def learn(self, samples: Floats) -> None:
         """Trains on samples ``(d, count)`` of `factors`, the middle one at scale 1."""
         spectrum = scipy.fft.fft(self._prepared(samples))
-        numerator = np.conj(self._label) * spectrum
+        numerator = np.asarray(np.conj(self._label) * spectrum, np.complex64)
         denominator = (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
         if self._numerator is None or self._denominator is None:
             self._numerator, self._denominator = numerator, denominator
@@ -88,13 +88,14 @@ class FastScaleFilter:
     ) -> None:
         coarse = step ** (fine / count)
         steps = np.arange(count) - (count - 1) // 2
-        self.factors = coarse**-steps.astype(float)
+        self.factors = coarse ** -steps.astype(float)
         self._count, self._fine, self._step = count, fine, step
         wish = np.exp(-0.5 * (steps / (count / 16)) ** 2)
         self._label = scipy.fft.fft(wish.astype(np.float32))
         self._window = np.hanning(count + 2)[1:-1].astype(np.float32)
         self._ridge, self._rate = np.float32(ridge), np.float32(rate)
         self._model: Floats | None = None
+        self._denominator: Floats | None = None
 
     def learn(self, samples: Floats) -> None:
         """Trains on samples ``(d, count)`` of `factors`, the middle one at scale 1."""
@@ -108,11 +109,14 @@ class FastScaleFilter:
         spectrum = scipy.fft.fft((own.T @ samples) * self._window)
         self._numerator = np.conj(self._label) * model
         energy = (spectrum.real**2 + spectrum.imag**2).sum(axis=0)
-        first = not hasattr(self, "_denominator")
-        self._denominator = energy if first else self._denominator + self._rate * (energy - self._denominator)
+        if self._denominator is None:
+            self._denominator = energy
+        else:
+            self._denominator += self._rate * (energy - self._denominator)
 
     def best(self, samples: Floats) -> float:
         """The factor, between the steps too, at which samples ``(d, count)`` fit best."""
+        assert self._denominator is not None, "learn() comes first"
         spectrum = scipy.fft.fft((self._basis.T @ samples) * self._window)
         response = (spectrum * np.conj(self._numerator)).sum(axis=0) / (self._denominator + self._ridge)
         values = _interpolated(response, self._fine)

@@ -1,5 +1,6 @@
 """What the correlation filter trackers share: a window, a feature, a filter, scales."""
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -94,4 +95,4 @@ class CorrelationTracker(Tracker):
 
     def _label_sigma(self, window: SearchWindow, share: float) -> float:
         """Width of the wished response in cells: ``share`` of the target's mean side."""
-        return share * (window.target[0] * window.target[1]) ** 0.5 / self._feature.stride
+        return share * math.sqrt(window.target[0] * window.target[1]) / self._feature.stride

@@ -41,9 +41,7 @@ class Kcf(CorrelationTracker, name="kcf"):
     def _make_filter(self, window: SearchWindow) -> KernelFilter:
         w, h = (side // self._feature.stride for side in window.patch)
         label = gaussian_label(h, w, self._label_sigma(window, self._label))
-        return KernelFilter(
-            label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate
-        )
+        return KernelFilter(label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate)
 
 
 class Dcf(Kcf, name="dcf"):
@@ -58,6 +56,12 @@ class Dcf(Kcf, name="dcf"):
     """
 
     def __init__(
-        self, *, area: float = 6.25, ridge: float = 1e-4, rate: float = 0.02, label: float = 0.1, cell: int = 4
+        self,
+        *,
+        area: float = 6.25,
+        ridge: float = 1e-4,
+        rate: float = 0.02,
+        label: float = 0.1,
+        cell: int = 4,
     ) -> None:
         super().__init__(area=area, kernel="linear", ridge=ridge, rate=rate, label=label, cell=cell)

@@ -49,9 +49,7 @@ class Samf(CorrelationTracker, name="samf"):
     def _make_filter(self, window: SearchWindow) -> KernelFilter:
         w, h = (side // self._feature.stride for side in window.patch)
         label = gaussian_label(h, w, self._label_sigma(window, self._label))
-        return KernelFilter(
-            label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate
-        )
+        return KernelFilter(label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate)
 
 
 class SamfCa(ContextTracker, name="samf-ca"):
