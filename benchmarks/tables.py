@@ -1,0 +1,90 @@
+"""Writes the tables of the README and docs/measurement.md from the JSON files of ``slimtrack bench``.
+
+Command: ``python benchmarks/tables.py bench.json [more.json ..]``
+
+Several files are joined; of a tracker that stands in more than one, the first file's figures are taken. The
+machine's processor is written under the table. Ratios are to peers of the same file.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "measurement.md")
+MARKS = ("<!-- table:bench -->", "<!-- end of table:bench -->")
+OURS = ("mosse", "kcf", "dcf", "dsst", "fdsst", "samf", "samf-ca", "cacf", "dcf-ca", "staple")
+
+PAIRS = (("mosse", "opencv:mosse"), ("kcf", "opencv:kcf"), ("kcf", "opencv:csrt"), ("staple", "opencv:csrt"))
+
+
+def number(value: Any, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def row(name: str, of: dict[str, Any], dev: dict[str, Any]) -> str:
+    absent = dev.get("absent_called_tracked")
+    cells = [
+        f"**{name}**" if name in OURS else name,
+        f"{number(of['auc'])} ± {number(of['auc_spread'])}",
+        number(of["precision20"]),
+        number(of["fps"], 0),
+        f"{number(of['p50_ms'], 2)} / {number(of['p95_ms'], 2)}",
+        number(of["score_auroc"]),
+        number(of["score_ece"]),
+        "-" if absent is None else f"{absent:.0%}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def table(files: list[dict[str, Any]], dev: dict[str, Any]) -> str:
+    trackers: dict[str, Any] = {}
+    for file in files:
+        trackers = {**file["trackers"], **trackers}
+    lines = [
+        "| tracker | AUC ± spread | precision | frames/s | p50 / p95 ms | score AUROC | ECE | absent TRACKED |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in sorted(trackers, key=lambda n: -trackers[n]["auc"]):
+        lines.append(row(name, trackers[name], dev.get("trackers", {}).get(name, {})))
+    return "\n".join(lines) + "\n\n" + ratios(files) + "\n" + footing(files)
+
+
+def ratios(files: list[dict[str, Any]]) -> str:
+    """Speed of ours over OpenCV's counterpart, taken in one run."""
+    parts = []
+    for ours, peer in PAIRS:
+        found = next((file["trackers"] for file in files if {ours, peer} <= file["trackers"].keys()), None)
+        if found:
+            times = found[peer]["p50_ms"] / found[ours]["p50_ms"]
+            gain = found[ours]["auc"] - found[peer]["auc"]
+            parts.append(f"{ours} runs at {times:.2f} times the speed of {peer} (AUC {gain:+.3f})")
+    return "In the same run: " + "; ".join(parts) + ".\n" if parts else ""
+
+
+def footing(files: list[dict[str, Any]]) -> str:
+    machines = sorted({str(file["machine"].get("cpu")) for file in files})
+    noisy = sorted({name for file in files for name, of in file["trackers"].items() if of.get("noisy")})
+    text = f"Processor: {', '.join(machines)}, one core, shared with others."
+    return text + (f" Noisy by the protocol: {', '.join(noisy)}." if noisy else "") + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--dev", type=Path, help="JSON of the sequences with absences, for the last column")
+    args = parser.parse_args()
+    files = [json.loads(path.read_text()) for path in args.files]
+    text = table(files, json.loads(args.dev.read_text()) if args.dev else {})
+    pattern = re.compile(f"({re.escape(MARKS[0])}).*?({re.escape(MARKS[1])})", re.DOTALL)
+    for page in PAGES:
+        page.write_text(pattern.sub(lambda match: f"{match[1]}\n{text}{match[2]}", page.read_text()))
+        print(f"written: {page}")
+
+
+if __name__ == "__main__":
+    main()
