@@ -44,7 +44,7 @@ def table(files: list[dict[str, Any]], dev: dict[str, Any]) -> str:
     for file in files:
         trackers = {**file["trackers"], **trackers}
     lines = [
-        "| tracker | AUC ± spread | precision | frames/s | p50 / p95 ms | score AUROC | ECE | absent TRACKED |",
+        "| tracker | AUC ± spread | precision | frames/s | p50 / p95 ms | AUROC | ECE | absent TRACKED |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in sorted(trackers, key=lambda n: -trackers[n]["auc"]):
