@@ -1,6 +1,5 @@
 """``slimtrack bench``: trackers measured on a dataset."""
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from slimtrack.evaluation.metrics import measure
 from slimtrack.evaluation.protocols import PROTOCOLS, Protocol, protocol
 from slimtrack.evaluation.report.tables import accuracy_table, attribute_tables, sequence_tables, speed_table
 from slimtrack.files import atomic_write
+from slimtrack.networks.find import add_folder
 
 __all__ = ["bench", "split_specs"]
 
@@ -64,7 +64,8 @@ def bench(
 
     A finished run is kept beside the JSON file and not run again: stop at any time, start again to go on.
     """
-    _add_networks(networks)
+    if networks is not None:
+        add_folder(networks)
     dataset = Dataset.read(folder, names=_split(sequences) or None)
     kept = runs or (json.with_name(f"{json.stem}.runs") if json else None)
     chosen = protocol(rules)
@@ -101,15 +102,6 @@ def split_specs(text: str) -> list[str]:
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _add_networks(folder: Path | None) -> None:
-    if folder is None:
-        return
-    if not folder.is_dir():
-        raise InputError(f"--networks {folder} is not a folder")
-    before = os.environ.get("SLIMTRACK_NETWORKS")
-    os.environ["SLIMTRACK_NETWORKS"] = os.pathsep.join(filter(None, [str(folder), before]))
 
 
 def _plotter() -> Callable[[Evaluation, dict[str, Any], Path], object]:

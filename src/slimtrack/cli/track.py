@@ -23,6 +23,7 @@ from slimtrack.confidence import State
 from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNameError
 from slimtrack.evaluation.timing import limit_threads
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
+from slimtrack.networks.find import add_folder
 from slimtrack.registry import create, options_of, parse_spec, tracker_class
 from slimtrack.tracker import Tracker
 from slimtrack.video.draw import annotated
@@ -84,8 +85,7 @@ def track(
 ) -> None:
     """Follow a target through a video: annotated video, result files, a table."""
     if networks is not None:
-        before = os.environ.get("SLIMTRACK_NETWORKS")
-        os.environ["SLIMTRACK_NETWORKS"] = os.pathsep.join(filter(None, [str(networks), before]))
+        add_folder(networks)
     made = create(tracker, **parse_options(tracker, settings or ()))
     names = _files(formats)
     if show:
