@@ -94,10 +94,12 @@ def test_evidence_that_is_not_a_number_is_no_belief() -> None:
     assert tracker.update(FRAME).score in (0.0, pytest.approx(1 / (1 + np.exp(2))))
 
 
-def test_nothing_to_see_is_score_zero() -> None:
-    tracker = started(Estimate(BOX, {"psr": 100.0, "flat": 1.0}), Estimate(BOX, {"psr": 100.0, "flat": 1.0}))
-    assert tracker.update(FRAME).score == 0
-    assert tracker.update(FRAME).state is State.LOST
+def test_nothing_to_see_is_lost_at_once() -> None:
+    flat = Estimate(BOX.moved(9, 9), {"psr": 100.0, "flat": 1.0})
+    tracker = started(flat, scored(0.9, 1))
+    assert tracker.update(FRAME) == Track(BOX, 0.0, State.LOST)
+    assert [what for what, _ in tracker.calls] == ["start", "locate"]
+    assert tracker.update(FRAME) == Track(BOX.moved(1, 0), 0.9, State.TRACKED)
 
 
 def test_a_box_outside_is_moved_to_the_border() -> None:

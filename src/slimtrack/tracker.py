@@ -148,7 +148,8 @@ class Tracker(ABC):
             estimate = self._locate(image)
             box = _kept_in(estimate.box, image)
             score = self._score(image, box, estimate)
-            state = session.hysteresis.decide(None if box is None else score)
+            nothing = box is None or session.evidence.get("flat", 0.0) > 0
+            state = session.hysteresis.decide(None if nothing else score)
             if box is not None and state is not State.LOST:
                 session.box = box
                 self._learn(image, box)
