@@ -2,17 +2,17 @@
 
     python benchmarks/hostile.py [--trackers kcf,opencv:csrt] [--write] [--frames 20000]
 
-Every case runs in a process of its own with a time limit, because OpenCV's trackers may end theirs.
+A tracker plays its cases in a process with a time limit, because OpenCV's may end or hold up theirs.
 OpenCV's are called as they are (``cv2.TrackerKCF.create()``), not through our interface.
 """
 
 import argparse
-import concurrent.futures
 import itertools
 import math
 import os
 import re
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -116,43 +116,64 @@ def played(name: str, case: Case) -> str:
     return "sound"
 
 
-def child(name: str, index: int) -> None:
-    """Plays a case in this process and prints what came of it."""
+def judged(name: str, case: Case) -> str:
+    """What came of a case, errors included, on one line."""
     from slimtrack import SlimtrackError
     from slimtrack.errors import InternalError
 
-    os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
-    case = CASES[index]
     try:
-        print(played(name, case))
+        return played(name, case)
     except InternalError as error:
-        print(f"internal error: {error}")
+        return f"internal error: {error}"
     except SlimtrackError as error:
-        refused = case.expected.startswith("refuses")
-        print(f"refused: {error}" if refused else f"error: {error}")
+        return f"{'refused' if case.expected.startswith('refuses') else 'error'}: {error}"
     except Exception as error:
         text = re.sub(r"\s+", " ", str(error))
         # An assertion deep inside OpenCV says nothing that its caller can use; its typed refusals do.
         inside = type(error).__name__ == "error" and "Can't parse" not in text and "Overload" not in text
         refused = case.expected.startswith("refuses") and not inside
-        print(f"{'refused' if refused else 'internal error'}: {type(error).__name__}: {text[:200]}")
+        return f"{'refused' if refused else 'internal error'}: {type(error).__name__}: {text[:200]}"
 
 
-def outcome(name: str, index: int) -> str:
-    """The same in a process of its own."""
-    command = [sys.executable, __file__, "--child", name, str(index)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+def outcomes(name: str) -> list[str]:
+    """What came of every case, in processes that the tracker may end or hold up.
+
+    A process plays on until it dies or hangs; the cases after that one get another.
+    """
+    found: list[str] = []
+    while len(found) < len(CASES):
+        command = [sys.executable, __file__, "--child", name, str(len(found))]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        ) as process:
+            assert process.stdout is not None
+            for line in iter(lambda: _line(process), ""):
+                found.append(line.strip())
+            hung = process.poll() is None and not _ended(process)
+            if hung:
+                process.kill()
+        if len(found) < len(CASES):
+            code = process.returncode
+            died = f"crash: {signal.Signals(-code).name}" if code < 0 else f"crash: exit code {code}"
+            found.append(f"hang: more than {LIMIT:g} s" if hung else died)
+    return found
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    """The next line of a process; empty when it ended or said nothing for too long."""
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], LIMIT)
+    return process.stdout.readline() if ready else ""
+
+
+def _ended(process: subprocess.Popen[str]) -> bool:
+    """Whether it ends within a moment: its output is closed a little before."""
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=LIMIT, env=environment, check=False
-        )
+        process.wait(timeout=5)
     except subprocess.TimeoutExpired:
-        return f"hang: more than {LIMIT:g} s"
-    if done.returncode < 0:
-        return f"crash: {signal.Signals(-done.returncode).name}"
-    if done.returncode or not done.stdout.strip():
-        return f"crash: exit code {done.returncode}: {done.stderr[-200:]}"
-    return done.stdout.strip().splitlines()[-1]
+        return False
+    return True
 
 
 def table(names: list[str], results: dict[tuple[str, int], str]) -> Iterator[str]:
@@ -235,20 +256,18 @@ def main() -> None:
         "--frames", type=int, default=20_000, help="of our trackers' long run; 0 leaves it out"
     )
     parser.add_argument("--write", action="store_true", help="put the tables into docs/hostile-input.md")
-    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--long", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        child(arguments.child[0], int(arguments.child[1]))
+        for case in CASES[int(arguments.child[1]) :]:
+            print(judged(arguments.child[0], case).replace("\n", " "), flush=True)
         return
     if arguments.long:
         print(*long_run(arguments.long, arguments.frames))
         return
     names = arguments.trackers.split(",")
-    pairs = list(itertools.product(names, range(len(CASES))))
-    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        results = dict(zip(pairs, pool.map(lambda pair: outcome(*pair), pairs), strict=True))
+    results = {(name, index): text for name in names for index, text in enumerate(outcomes(name))}
     show("hostile", lambda: table(names, results), arguments.write)
     for (name, index), text in results.items():
         if text.partition(":")[0] not in GOOD:
