@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slimtrack.filters._fft import energy, irfft2, rfft2
+from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.correlation import KernelFilter, LinearFilter, kernel_correlation
 from slimtrack.filters.response import gaussian_label, peak
 
@@ -69,11 +70,11 @@ def test_kernel_filter_is_dense_kernel_ridge_regression(kernel):
     assert len(other) == len(rows)
 
 
-def test_linear_filter_of_one_channel_is_dense_ridge_regression_with_context():
+def test_context_filter_of_one_channel_is_dense_ridge_regression_with_context():
     """Papers' equation 9: train on all shifts of the target, wish 0 on all shifts of the context."""
     x, context = some(2, 1, 5, 4), some(3, 2, 1, 5, 4)
     label, ridge, weight = gaussian_label(5, 4, 0.8), 0.05, 0.7
-    model = LinearFilter(label, ridge=ridge, context_weight=weight)
+    model = ContextFilter(label, ridge=ridge, weight=weight)
     model.learn(x, context)
     rows = all_shifts(x)
     normal = rows.T @ rows + ridge * x.size * np.eye(x.size)
@@ -105,3 +106,13 @@ def test_rate_one_forgets_and_arguments_are_not_changed():
         mixed.learn(z)
         fresh.learn(z)
         np.testing.assert_allclose(mixed.respond(z[None]), fresh.respond(z[None]), atol=1e-4)
+
+
+def test_linear_filter_equals_the_kernel_filter_with_the_linear_kernel():
+    """One moment: the primal with a shared denominator is the dual, for any number of channels."""
+    x, z = some(8, 3, 6, 7), some(9, 3, 6, 7)
+    label = gaussian_label(6, 7, 1.0)
+    primal, dual = LinearFilter(label, ridge=0.02), KernelFilter(label, kernel="linear", ridge=0.02)
+    primal.learn(x)
+    dual.learn(x)
+    np.testing.assert_allclose(primal.respond(z[None]), dual.respond(z[None]), atol=1e-4)

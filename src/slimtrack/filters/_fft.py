@@ -7,7 +7,7 @@ import scipy.fft
 
 from slimtrack.arrays import Floats
 
-__all__ = ["energy", "irfft2", "rfft2"]
+__all__ = ["energy", "irfft2", "power", "rfft2"]
 
 
 def rfft2(x: Floats) -> Any:
@@ -27,8 +27,12 @@ def energy(spectrum: Any, width: int) -> Any:
         spectrum: ``(..., C, h, w // 2 + 1)``.
         width: The real arrays' ``w``: its middle columns count twice.
     """
-    square = spectrum.real**2 + spectrum.imag**2
-    columns = square.sum(axis=(-3, -2))
+    columns = power(spectrum).sum(axis=(-3, -2))
     single = columns[..., 0] + (columns[..., -1] if width % 2 == 0 else 0)
     twice = columns[..., 1 : (width + 1) // 2].sum(axis=-1)
     return np.asarray((single + 2 * twice) / (spectrum.shape[-2] * width))
+
+
+def power(spectrum: Any) -> Any:
+    """Squared magnitude of every coefficient, float32 for complex64."""
+    return spectrum.real**2 + spectrum.imag**2

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Spectrum
-from slimtrack.filters._fft import energy, irfft2, rfft2
+from slimtrack.filters._fft import energy, irfft2, power, rfft2
 
 __all__ = ["Kernel", "KernelFilter", "LinearFilter", "kernel_correlation"]
 
@@ -92,42 +92,30 @@ class KernelFilter:
 
 
 class LinearFilter:
-    """Linear filter per channel with a shared denominator, kept as numerator and denominator.
+    """Linear filter per channel with a shared denominator, both averaged over time.
 
-    Danelljan et al., BMVC 2014 (DSST), equations 3-5; with context patches, Mueller et al., CVPR 2017 (the
-    papers'
-    equation 9): ``w_d = conj(y) phi_d / (sum |phi|^2 + ridge + context_weight sum_i sum |phi_i|^2)``. For one
-    channel that is the exact minimum; for more it is the usual approximation, exact for the linear kernel in
-    its dual form when there is no context.
+    Danelljan et al., BMVC 2014 (DSST), equations 3-5: numerator ``conj(y) phi_d``, denominator
+    ``sum_k |phi_k|^2 + ridge``.
 
     Args:
         label: The wished response ``(h, w)``, 1 at (0, 0).
         ridge: Weight of the regularisation.
         rate: Share of the newest frame in the model.
-        context_weight: Weight of the context patches' wish for a zero response.
     """
 
-    def __init__(
-        self, label: Floats, *, ridge: float = 1e-2, rate: float = 0.025, context_weight: float = 0.0
-    ) -> None:
+    def __init__(self, label: Floats, *, ridge: float = 1e-2, rate: float = 0.025) -> None:
         self._label = rfft2(label)
         self._shape = (label.shape[0], label.shape[1])
-        self._ridge, self._rate, self._context = (
-            np.float32(ridge),
-            np.float32(rate),
-            np.float32(context_weight),
-        )
+        self._ridge, self._rate = np.float32(ridge), np.float32(rate)
         self._numerator: Spectrum | None = None
         self._denominator: Floats | None = None
 
-    def learn(self, x: Features, context: Features | None = None) -> None:
-        """Mixes windowed features ``(C, h, w)``, with context ``(n, C, h, w)``, into the model."""
+    def learn(self, x: Features) -> None:
+        """Trains on windowed features ``(C, h, w)`` and mixes the result into the model."""
         scale = np.float32(1 / x.size)
         spectrum = rfft2(x)
         numerator = np.conj(self._label) * spectrum * scale
-        denominator = _power(spectrum).sum(axis=0) * scale
-        if context is not None:
-            denominator += self._context * scale * _power(rfft2(context)).sum(axis=(0, 1))
+        denominator = power(spectrum).sum(axis=0) * scale
         if self._numerator is None or self._denominator is None:
             self._numerator, self._denominator = numerator, denominator
         else:
@@ -139,7 +127,3 @@ class LinearFilter:
         assert self._numerator is not None and self._denominator is not None, "learn() comes first"
         response = (rfft2(z) * np.conj(self._numerator)).sum(axis=-3) / (self._denominator + self._ridge)
         return np.asarray(irfft2(response, self._shape))
-
-
-def _power(spectrum: Spectrum) -> Floats:
-    return np.asarray(spectrum.real**2 + spectrum.imag**2)

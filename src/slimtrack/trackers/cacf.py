@@ -22,7 +22,7 @@ class Cacf(ContextTracker, name="cacf"):
     def __init__(
         self,
         *,
-        area: float = 9.0,
+        area: float = 6.25,
         context: float = 25.0,
         ridge: float = 1e-4,
         rate: float = 0.015,

@@ -6,6 +6,7 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError
+from slimtrack.errors import InputError
 from slimtrack.filters.mosse import MosseFilter, normalised
 from slimtrack.filters.response import evidence, gaussian_label, peak
 from slimtrack.search import SearchWindow, cosine_window
@@ -36,6 +37,8 @@ class Mosse(Tracker, name="mosse"):
         warps: int = 8,
     ) -> None:
         positive(area=area, rate=rate, ridge=ridge, sigma=sigma)
+        if warps < 0:
+            raise InputError(f"option warps={warps!r} must not be negative")
         if warps < 0:
             raise InputError(f"option warps={warps!r} must not be negative")
         self._area, self._rate, self._ridge, self._sigma, self._warps = area, rate, ridge, sigma, warps
