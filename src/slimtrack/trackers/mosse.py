@@ -6,7 +6,6 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError
-from slimtrack.errors import InputError
 from slimtrack.filters.mosse import MosseFilter, normalised
 from slimtrack.filters.response import evidence, gaussian_label, peak
 from slimtrack.search import SearchWindow, cosine_window
