@@ -3,7 +3,7 @@
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Spectrum
-from slimtrack.filters._fft import irfft2, power, rfft2
+from slimtrack.filters._fft import irfft2, rfft2
 
 __all__ = ["ContextFilter"]
 
@@ -11,10 +11,9 @@ __all__ = ["ContextFilter"]
 class ContextFilter:
     """Linear filter with a wish for zero on context patches (Mueller et al., CVPR 2017; papers' equation 9).
 
-    Per channel ``w_d = conj(y) phi_d(x_0)`` over ``sum_k |phi_k(x_0)|^2 + ridge + weight sum_i sum_k
-    |phi_k(x_i)|^2``. For one channel that is the exact minimum; for more, the usual approximation. The filter
-    itself is averaged over time, not its numerator and denominator: a frame of strong contrast then counts no
-    more than others.
+    The exact minimum for any number of channels. At each frequency, rows of ``A`` are the target's channels
+    and those of each context patch times ``sqrt(weight)``; then ``w = A^H (A A^H + ridge)^-1 (y, 0, ..)``, a
+    system of ``1 + n`` unknowns instead of ``C``. The filter itself is averaged over time.
 
     Args:
         label: The wished response ``(h, w)``, 1 at (0, 0).
@@ -28,18 +27,22 @@ class ContextFilter:
     ) -> None:
         self._label = rfft2(label)
         self._shape = (label.shape[0], label.shape[1])
-        self._ridge, self._weight, self._rate = np.float32(ridge), np.float32(weight), np.float32(rate)
+        self._ridge, self._weight, self._rate = ridge, np.float32(weight), np.float32(rate)
         self._filter: Spectrum | None = None
 
     def learn(self, x: Features, context: Features | None = None) -> None:
         """Mixes windowed features ``(C, h, w)``, with those of context ``(n, C, h, w)``, into the model."""
-        spectrum = rfft2(x)
-        energy = power(spectrum).sum(axis=0)
+        rows = rfft2(x)[None]
         if context is not None:
-            energy += self._weight * power(rfft2(context)).sum(axis=(0, 1))
-        newest = np.conj(self._label) * spectrum / (energy + self._ridge * np.float32(x.size))
+            rows = np.concatenate([rows, np.sqrt(self._weight) * rfft2(context)])
+        systems = np.ascontiguousarray(rows.transpose(2, 3, 0, 1))  # (h, w / 2 + 1, 1 + n, C)
+        gram = systems @ systems.conj().swapaxes(-1, -2) + self._ridge * x.size * np.eye(len(rows))
+        wish = np.zeros((*gram.shape[:-1], 1), gram.dtype)
+        wish[..., 0, 0] = self._label
+        dual = np.linalg.solve(gram, wish).conj().astype(np.complex64)
+        newest = (systems * dual).sum(axis=-2).transpose(2, 0, 1)
         if self._filter is None:
-            self._filter = np.asarray(newest, np.complex64)
+            self._filter = newest
         else:
             self._filter += self._rate * (newest - self._filter)
 
