@@ -53,8 +53,8 @@ def test_hysteresis_never_jumps_without_reason(scores: list[float | None]) -> No
 
 def test_the_default_thresholds_are_in_order() -> None:
     at = Thresholds()
-    assert 0 < at.lost <= at.found <= at.tracked < 1
-    assert at.lost <= at.doubt <= at.tracked
+    assert 0 < at.lost < at.found < at.tracked < 1
+    assert at.found <= at.doubt < at.tracked
     assert at.patience >= 1
 
 

@@ -4,7 +4,17 @@ from slimtrack.box import Box
 from slimtrack.errors import SlimtrackError
 from slimtrack.follow import follow
 from slimtrack.registry import create, list_trackers
-from slimtrack.tracker import State, Track, Tracker
+from slimtrack.tracker import Estimate, State, Track, Tracker
 
-__all__ = ["Box", "SlimtrackError", "State", "Track", "Tracker", "create", "follow", "list_trackers"]
+__all__ = [
+    "Box",
+    "Estimate",
+    "SlimtrackError",
+    "State",
+    "Track",
+    "Tracker",
+    "create",
+    "follow",
+    "list_trackers",
+]
 __version__ = "0.1.0"

@@ -28,8 +28,8 @@ class Thresholds:
         patience: Frames below `lost` before LOST is said.
     """
 
-    tracked: float = 0.5
-    doubt: float = 0.5
+    tracked: float = 0.55
+    doubt: float = 0.45
     lost: float = 0.15
     found: float = 0.3
     patience: int = 3
