@@ -22,9 +22,9 @@ from slimtrack.evaluation.calibration import auroc, expected_calibration_error, 
 from slimtrack.evaluation.datasets import Dataset, Sequence
 from slimtrack.evaluation.metrics import overlaps
 from slimtrack.evaluation.runner import DecodedFrames, first_boxes, track_once
-from slimtrack.evaluation.timing import single_thread
 from slimtrack.files import atomic_write
 from slimtrack.registry import create
+from slimtrack.timing import single_thread
 from slimtrack.video.synthetic import CLIPS
 
 TRACKERS = ("mosse", "kcf", "dcf", "dsst", "fdsst", "samf", "samf-ca", "cacf", "dcf-ca", "staple")

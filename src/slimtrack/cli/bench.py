@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from slimtrack import timing
 from slimtrack.errors import InputError
 from slimtrack.evaluation import (
     Dataset,
@@ -19,7 +20,6 @@ from slimtrack.evaluation import (
     Watcher,
     evaluate,
     summarise,
-    timing,
     to_json,
 )
 from slimtrack.evaluation.metrics import measure

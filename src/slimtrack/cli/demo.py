@@ -10,9 +10,9 @@ from rich.console import Console
 from slimtrack.box import Box, overlap
 from slimtrack.cli.track import Meter, parse_options, summary_table
 from slimtrack.errors import InputError, MissingError, UnknownNameError
-from slimtrack.evaluation.timing import single_thread
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.registry import create
+from slimtrack.timing import single_thread
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
 from slimtrack.video.synthetic import CLIPS

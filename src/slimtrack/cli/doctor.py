@@ -24,9 +24,9 @@ import slimtrack
 from slimtrack._cv2 import cv2
 from slimtrack.errors import MissingError, SlimtrackError
 from slimtrack.evaluation.datasets import Dataset
-from slimtrack.evaluation.timing import cpu_name
 from slimtrack.networks.find import VARIABLE, add_folder, network_folders
 from slimtrack.registry import list_trackers, why_missing
+from slimtrack.timing import cpu_name
 
 __all__ = ["DATA_VARIABLE", "Finding", "doctor", "examine"]
 

@@ -21,10 +21,10 @@ from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.confidence import State
 from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNameError
-from slimtrack.evaluation.timing import limit_threads
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.networks.find import add_folder
 from slimtrack.registry import create, options_of, parse_spec, tracker_class
+from slimtrack.timing import limit_threads
 from slimtrack.tracker import Tracker
 from slimtrack.video.draw import annotated
 from slimtrack.video.frames import Frames, open_frames

@@ -12,11 +12,11 @@ import joblib
 import numpy as np
 
 import slimtrack
+from slimtrack import timing
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError, SlimtrackError, SourceError
-from slimtrack.evaluation import timing
 from slimtrack.evaluation.datasets import Dataset, Sequence
 from slimtrack.evaluation.protocols import OTB, Protocol
 from slimtrack.evaluation.runs import STATES, Failure, Run, Store, code_fingerprint

@@ -22,7 +22,7 @@ __all__ = ["STATES", "Failure", "Run", "Store", "code_fingerprint"]
 STATES = (State.TRACKED, State.UNCERTAIN, State.LOST)
 """What the numbers in `Run.states` stand for."""
 
-_NOT_TRACKING = ("evaluation", "cli", "studio", "video", "follow.py", "files.py")
+_NOT_TRACKING = ("evaluation", "cli", "studio", "video", "follow.py", "files.py", "timing.py")
 """Parts of the package that cannot change a box."""
 
 

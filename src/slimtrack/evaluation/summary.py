@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from slimtrack import timing
 from slimtrack.confidence import State
-from slimtrack.evaluation import timing
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error
 from slimtrack.evaluation.datasets import Sequence
 from slimtrack.evaluation.metrics import Curves, measure, overlaps

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import threadpoolctl
 
+from slimtrack import timing
 from slimtrack.errors import InputError, SlimtrackError
-from slimtrack.evaluation import timing
 
 
 def test_single_thread_takes_and_gives_back():
