@@ -146,16 +146,38 @@ class SearchWindow:
         patch = tuple(max(round(v / pixel / stride), 3) * stride for v in (w, h))
         return cls((patch[0], patch[1]), pixel, (box.w / pixel, box.h / pixel))
 
-    def extract(self, image: Image, cx: float, cy: float, scale: float = 1.0) -> Image:
-        """The patch ``(h, w, 3)`` uint8 at a centre of the frame, the area enlarged by ``scale``."""
-        step = self.pixel * scale
-        return extract(image, cx, cy, self.patch[0] * step, self.patch[1] * step, self.patch)
+    def extract(
+        self, image: Image, cx: float, cy: float, scale: float = 1.0, margin: tuple[float, int] = (0.0, 0)
+    ) -> Image:
+        """The patch ``(h, w, 3)`` uint8 at a centre of the frame.
 
-    def pyramid(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> Image:
-        """The patches ``(S, h, w, 3)`` uint8 of several scales at one centre."""
-        out = np.empty((len(scales), self.patch[1], self.patch[0], 3), np.uint8)
+        Args:
+            image: The frame.
+            cx: Centre of the window, frame pixels.
+            cy: Centre of the window.
+            scale: By how much the area is larger than at scale 1.
+            margin: Where the patch starts from the window's corner in patch pixels (negative: before it), and
+                how many pixels it is larger than the window: what a network needs around the window.
+        """
+        step = self.pixel * scale
+        start, extra = margin
+        w, h = (side + extra for side in self.patch)
+        shift = (start + extra / 2) * step
+        return extract(image, cx + shift, cy + shift, w * step, h * step, (w, h))
+
+    def pyramid(
+        self,
+        image: Image,
+        cx: float,
+        cy: float,
+        scales: Sequence[float] | Floats,
+        margin: tuple[float, int] = (0.0, 0),
+    ) -> Image:
+        """The patches ``(S, h, w, 3)`` uint8 of several scales at one centre; arguments as `extract`'s."""
+        w, h = (side + margin[1] for side in self.patch)
+        out = np.empty((len(scales), h, w, 3), np.uint8)
         for patch, scale in zip(out, scales, strict=True):
-            patch[:] = self.extract(image, cx, cy, scale)
+            patch[:] = self.extract(image, cx, cy, scale, margin)
         return out
 
     def moved(self, box: Box, dx: float, dy: float, *, scale: float = 1.0) -> Box:

@@ -84,7 +84,10 @@ class ColorNames:
         channels: 11, or as many as the user's table has.
         stride: Pixels between cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
+        margin: What patch it wants: where it starts from the window's corner, pixels it is larger by.
     """
+
+    margin = (0.0, 0)
 
     def __init__(self, cell: int = 4, table: Floats | None = None) -> None:
         rows = _own_table() if table is None else table

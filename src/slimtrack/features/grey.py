@@ -21,9 +21,11 @@ class Grey:
         channels: 1.
         stride: Pixels between cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
+        margin: What patch it wants: where it starts from the window's corner, pixels it is larger by.
     """
 
     channels = 1
+    margin = (0.0, 0)
 
     def __init__(self, cell: int = 4) -> None:
         self.stride = cell

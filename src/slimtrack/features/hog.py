@@ -55,9 +55,11 @@ class Hog:
         channels: 31.
         stride: Pixels between cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
+        margin: What patch it wants: where it starts from the window's corner, pixels it is larger by.
     """
 
     channels = 31
+    margin = (0.0, 0)
 
     def __init__(self, cell: int = 4) -> None:
         self.stride = cell

@@ -16,11 +16,13 @@ class Feature(Protocol):
         channels: How many channels it gives.
         stride: Patch pixels between neighbouring cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
+        margin: What patch it wants: where it starts from the window's corner, pixels it is larger by.
     """
 
     channels: int
     stride: int
     offset: float
+    margin: tuple[float, int]
 
     def __call__(self, patch: Image) -> Features:
         """Features ``(C, h, w)`` of ``(H, W, 3)``, or ``(S, C, h, w)`` of ``(S, H, W, 3)``."""
@@ -34,6 +36,7 @@ class Stack:
         self._parts = parts
         self.channels = sum(part.channels for part in parts)
         self.stride, self.offset = parts[0].stride, parts[0].offset
+        self.margin = parts[0].margin
 
     def __call__(self, patch: Image) -> Features:
         """Features ``(C, h, w)`` of a patch ``(H, W, 3)``, or ``(S, C, h, w)`` of several."""
