@@ -1,11 +1,14 @@
 """Reading OTB folders: what is accepted, and what is said about the rest."""
 
+import cv2
 import numpy as np
 import pytest
 
 from slimtrack.box import Box
 from slimtrack.errors import SourceError, UnknownNameError
 from slimtrack.evaluation.datasets import Dataset, read_boxes
+from slimtrack.evaluation.runner import DecodedFrames
+from slimtrack.video.frames import open_frames
 
 
 @pytest.mark.parametrize("sep", [",", "\t", " ", ", ", "   ", " \t", ";"])
@@ -86,6 +89,28 @@ def test_frames_in_natural_order(write_sequence):
         (images / f"{old}.jpg").rename(images / f"{new}.jpg")
     (images / "._9.jpg").write_text("not a frame")
     assert [f.name for f in Dataset.read(folder).sequences[0].frames] == ["9.jpg", "10.jpg", "100.jpg"]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".webp", ".PNG"])
+def test_what_can_be_tracked_can_be_benched(write_sequence, suffix):
+    (sequence,) = Dataset.read(write_sequence("A", [[1, 1, 4, 4]] * 2, suffix=suffix))
+    assert len(sequence) == 2
+
+
+def test_deep_images_are_the_same_in_bench_and_track(write_sequence):
+    folder = write_sequence("A", [[1, 1, 4, 4]] * 3, suffix=".png")
+    for number in (1, 2, 3):
+        image = np.full((48, 64), 200 * number, np.uint16)
+        image[0, 0] = 1023 if number == 1 else 0
+        cv2.imwrite(str(folder / "A" / "img" / f"{number:04d}.png"), image)
+    (sequence,) = Dataset.read(folder)
+    with open_frames(folder / "A") as frames:
+        tracked = list(frames)
+    for memory in (1 << 30, 1):  # at once, and a frame at a time
+        benched = DecodedFrames(sequence.frames, memory)
+        for _ in range(2):
+            np.testing.assert_array_equal(list(benched), tracked)
+    assert tracked[1][5, 5].tolist() == [100] * 3
 
 
 def test_several_targets_in_one_folder(write_sequence):

@@ -1,6 +1,8 @@
 """Frames in: every kind of source, and what is wrong with them in life."""
 
 import shutil
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -45,6 +47,24 @@ def test_otb_layout_prefers_the_images_inside(folder: Path, tmp_path: Path) -> N
         assert frames.count == 10 and frames.name == "Seq"
 
 
+@pytest.mark.parametrize("inside", ["img", "color"])
+def test_the_folder_of_images_is_called_after_its_sequence(folder: Path, tmp_path: Path, inside: str) -> None:
+    images = tmp_path / "Deer" / inside
+    shutil.move(folder, images)
+    assert open_frames(images).name == "Deer"
+    assert open_frames(str(images / "*.jpg")).name == "Deer"
+
+
+def test_where_frames_came_from(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert open_frames("clip").origin == str(folder)
+    assert open_frames("clip/f3.jpg").origin == str(folder / "f3.jpg")
+    assert open_frames("clip/*.jpg").origin == str(folder / "*.jpg")
+    write_video(tmp_path / "a.mp4")
+    assert open_frames("a.mp4").origin == str(tmp_path / "a.mp4")
+    assert open_frames([gradient(9)]).origin is None
+
+
 def test_a_glob_and_a_single_image(folder: Path) -> None:
     assert open_frames(str(folder / "f1*.jpg")).count == 2  # f1 and f10
     assert open_frames(folder / "f3.jpg").count == 1
@@ -73,6 +93,35 @@ def test_a_truncated_video_keeps_what_it_has_and_says_so(tmp_path: Path) -> None
         got = list(frames)
         assert 10 < len(got) < 60
         assert any("ends early" in note and "60" in note for note in frames.notes)
+
+
+def test_a_truncated_matroska_says_so_too(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "a.mkv", 71)
+    with open_frames(whole) as frames:
+        assert frames.count == 71 and len(list(frames)) == 71 and frames.notes == []
+    data = whole.read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    with open_frames(tmp_path / "cut.mkv") as frames:
+        got = len(list(frames))
+        assert 10 < got < 60
+        assert len(frames.notes) == 1 and f"ends early, after {got} of about 71 frames" in frames.notes[0]
+
+
+def test_uneven_frames_of_a_whole_matroska_are_no_cut(tmp_path: Path) -> None:
+    path = tmp_path / "uneven.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(25), options={"bf": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(40):
+            frame = av.VideoFrame.from_ndarray(gradient(40 + number), format="bgr24")
+            frame.pts, frame.time_base = number if number < 20 else 5 * number, Fraction(1, 25)
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    with open_frames(path) as frames:
+        assert len(list(frames)) == 40
+        assert frames.count is not None and frames.count > 60 and frames.notes == []
 
 
 def test_a_video_without_its_index_is_refused(tmp_path: Path) -> None:
@@ -196,6 +245,15 @@ def test_sound_alone_is_no_video(tmp_path: Path) -> None:
 def test_a_camera_that_is_not_there() -> None:
     with pytest.raises(SourceError, match="camera 77 cannot be opened"):
         open_frames("77")
+
+
+def test_opencv_is_silent_about_a_camera_that_is_not_there() -> None:
+    code = (
+        "import sys; from slimtrack.video.frames import open_frames\n"
+        "try:\n    open_frames('77')\nexcept Exception as error:\n    print(type(error).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("SourceError\n", "")
 
 
 def test_natural_order() -> None:

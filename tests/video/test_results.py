@@ -160,9 +160,25 @@ def test_otb_text_of_others(tmp_path: Path, separator: str) -> None:
     assert read_boxes(tmp_path / "a.txt") == [Box(0, 1, 3, 4), None]
 
 
+def test_a_byte_order_mark_is_no_part_of_a_number(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf1,2,3,4\r\n")
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfframe,x,y,w,h\n0,1,2,3,4\n")
+    assert read_boxes(tmp_path / "a.txt") == [Box(0, 1, 3, 4)]
+    assert read_boxes(tmp_path / "a.csv") == [Box(1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize(
+    ("row", "what"), [("1,nan,3,4", "nan in part"), ("1,2,inf,4", "not finite"), ("", "not four numbers")]
+)
+def test_rows_that_would_be_misread_are_refused(tmp_path: Path, row: str, what: str) -> None:
+    (tmp_path / "a.txt").write_text(f"1,2,3,4\n{row}\n1,2,3,4\n")
+    with pytest.raises(SourceError, match=rf"a\.txt, line 2: .*{what}"):
+        read_boxes(tmp_path / "a.txt")
+
+
 def test_files_that_hold_no_boxes(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("1,2,3,4\n1,2,3\n")
-    with pytest.raises(SourceError, match=r"a\.txt, line 2: '1,2,3' is not four numbers"):
+    with pytest.raises(SourceError, match=r"a\.txt, line 2: '1,2,3' has 3 numbers, not four"):
         read_boxes(tmp_path / "a.txt")
     (tmp_path / "a.csv").write_text("frame,x,y,w,h\n0,1,2,3,four\n")
     with pytest.raises(SourceError, match=r"a\.csv, line 2"):

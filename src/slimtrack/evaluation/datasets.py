@@ -1,7 +1,6 @@
 """Annotated sequences in the layout of the Object Tracking Benchmark (OTB)."""
 
 import csv
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,10 +11,10 @@ import numpy.typing as npt
 
 from slimtrack.box import Box
 from slimtrack.errors import SourceError, UnknownNameError
+from slimtrack.video import results
+from slimtrack.video.frames import image_files
 
 __all__ = ["Dataset", "Sequence", "read_boxes"]
-
-_IMAGES = {".jpg", ".jpeg", ".png", ".bmp"}
 
 _FIRST_FRAME = {"David": 300, "BlurCar1": 247, "BlurCar3": 3, "BlurCar4": 18}
 """Sequences of OTB whose boxes begin at a later image than the first, by the benchmark's own list
@@ -72,7 +71,7 @@ class Dataset:
     def read(cls, folder: str | Path, names: Collection[str] | None = None) -> "Dataset":
         """Reads a folder of sequences, or the folder of one.
 
-        A sequence is a folder ``NAME`` with ``NAME/img/*.jpg`` (or png, bmp), in natural order of name, and
+        A sequence is a folder ``NAME`` with ``NAME/img/*.jpg`` (or other images), in natural order, and
         ``NAME/groundtruth_rect.txt``: a row a frame, x, y, w, h, 1-based, by comma, tab or space; a row of
         ``nan`` says that the target is absent. Several targets in one folder
         (``groundtruth_rect.2.txt``) become ``NAME-2``. ``attributes.csv`` (``sequence,OCC,..`` with 0 and 1)
@@ -118,45 +117,16 @@ class Dataset:
 
 
 def read_boxes(file: str | Path) -> npt.NDArray[np.float64]:
-    """Reads boxes as OTB writes them: a row a frame, x, y, w, h, 1-based, by comma, tab or space.
+    """Boxes of a file, as `slimtrack.video.results.read_boxes` reads them, in one array.
 
     Returns:
-        ``(N, 4)`` float64, 0-based outer edges as `Box`; rows of ``nan`` stay.
+        ``(N, 4)`` float64, 0-based outer edges as `Box`; ``nan`` where the target is absent.
 
     Raises:
         SourceError: The file cannot be read, or a row is not four numbers.
     """
-    path = Path(file)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        raise SourceError(f"{path} holds no boxes")
-    rows = [_parsed(line, f"{path}, line {number}") for number, line in enumerate(lines, 1)]
-    return np.array(rows, dtype=float) - (1.0, 1.0, 0.0, 0.0)
-
-
-def _parsed(line: str, where: str) -> list[float]:
-    fields = re.split(r"\s*[,;]\s*|\s+", line.strip())
-    try:
-        row = [float(value) for value in fields]
-    except ValueError:
-        raise SourceError(f"{where}: {line.strip()!r} is not four numbers x, y, w, h") from None
-    if len(row) != 4:
-        raise SourceError(f"{where}: {line.strip()!r} has {len(row)} numbers, not four: x, y, w, h")
-    if any(map(math.isnan, row)) and not all(map(math.isnan, row)):
-        raise SourceError(f"{where}: {line.strip()!r} is nan in part: an absent target has four nan")
-    if any(map(math.isinf, row)):
-        raise SourceError(f"{where}: {line.strip()!r} has a number that is not finite")
-    return row
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Sort key under which ``2.jpg`` comes before ``10.jpg``."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+    absent = (np.nan,) * 4
+    return np.array([absent if box is None else tuple(box) for box in results.read_boxes(file)], dtype=float)
 
 
 def _folders(path: Path) -> list[Path]:
@@ -196,10 +166,10 @@ def _read_sequence(name: str, file: Path, attributes: tuple[str, ...]) -> Sequen
 def _images(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise SourceError(f"{folder} is not there: a sequence has its images in NAME/img")
-    images = [f for f in folder.iterdir() if f.suffix.lower() in _IMAGES and not f.name.startswith(".")]
+    images = image_files(folder)
     if not images:
-        raise SourceError(f"{folder} holds no images (jpg, png, bmp)")
-    return sorted(images, key=lambda file: _natural(file.name))
+        raise SourceError(f"{folder} holds no images (jpg, png, tif ..)")
+    return images
 
 
 def _annotated_part(name: str, frames: list[Path], count: int) -> list[Path]:

@@ -13,15 +13,15 @@ import numpy as np
 
 import slimtrack
 from slimtrack import timing
-from slimtrack._cv2 import cv2
 from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.errors import InputError, SlimtrackError, SourceError
+from slimtrack.errors import InputError, SlimtrackError
 from slimtrack.evaluation.datasets import Dataset, Sequence
 from slimtrack.evaluation.protocols import OTB, Protocol
 from slimtrack.evaluation.runs import STATES, Failure, Run, Store, code_fingerprint
 from slimtrack.registry import create, parse_spec
 from slimtrack.tracker import Tracker
+from slimtrack.video.frames import ImageReader
 
 __all__ = ["DecodedFrames", "Evaluation", "Watcher", "evaluate", "first_boxes", "track_once"]
 
@@ -96,7 +96,8 @@ class DecodedFrames:
 
     def __init__(self, files: Several[Path], memory: int = _MEMORY) -> None:
         self._files = files
-        self._chunk = max(1, memory // max(1, _read(files[0]).nbytes))
+        self._reader = ImageReader()
+        self._chunk = max(1, memory // max(1, self._read(files[0]).nbytes))
         self._kept = self._decoded(0) if len(files) <= self._chunk else None
 
     def __len__(self) -> int:
@@ -112,11 +113,16 @@ class DecodedFrames:
     @property
     def mib(self) -> float:
         """Memory that a pass takes, in MiB."""
-        sample = self._kept[0] if self._kept else _read(self._files[0])
+        sample = self._kept[0] if self._kept else self._read(self._files[0])
         return sample.nbytes * min(self._chunk, len(self)) / 2**20
 
     def _decoded(self, start: int) -> list[Image]:
-        return [_read(file) for file in self._files[start : start + self._chunk]]
+        return [self._read(file) for file in self._files[start : start + self._chunk]]
+
+    def _read(self, file: Path) -> Image:
+        image = self._reader(file)
+        image.flags.writeable = False
+        return image
 
 
 def evaluate(
@@ -387,11 +393,3 @@ def _file_digest(spec: str) -> str | None:
         if file.suffix == ".py" and file.is_file()
         else None
     )
-
-
-def _read(file: Path) -> Image:
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if image is None:
-        raise SourceError(f"{file} is not an image that can be read")
-    image.flags.writeable = False
-    return image  # type: ignore[no-any-return]

@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.errors import MissingError, SourceError
 
-__all__ = ["Frames", "Source", "natural_key", "open_frames", "IMAGE_SUFFIXES"]
+__all__ = ["Frames", "ImageReader", "Source", "image_files", "natural_key", "open_frames", "IMAGE_SUFFIXES"]
 
 IMAGE_SUFFIXES = frozenset(
     [".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm",
@@ -31,6 +32,12 @@ _FOLDERS_INSIDE = ("img", "color", "imgs", "images", "frames")
 _URL_TIMEOUT = 10.0
 """Seconds to open a URL and to wait for its next packet: a camera's key frame can take 5 to 10."""
 
+_SLACK_COUNTED = 2
+"""Frames that may be missing without a word where a file counts them: edit lists hide some of whole files."""
+
+_SLACK_GUESSED = 0.03
+"""Share that may be missing where the count comes from a duration, which is rounded or that of the sound."""
+
 _MOST_BROKEN = 300
 """Frames broken in a row after which a source is given up: ten seconds of a video."""
 
@@ -43,6 +50,8 @@ class Frames:
 
     Attributes:
         name: What to call the source, without folder and suffix.
+        origin: Where it came from: a full path or pattern, a URL without its password, a camera;
+            ``None`` for arrays.
         fps: Frames a second, or ``None`` where the source does not say.
         count: Number of frames that the source announces (broken ones too), or ``None``.
         size: ``(width, height)`` in pixels.
@@ -55,7 +64,7 @@ class Frames:
         self._feed = feed
         self._broken: list[str] = []
         self._position = -1
-        self.name, self.fps, self.count = feed.name, feed.fps, feed.count
+        self.name, self.origin, self.fps, self.count = feed.name, feed.origin, feed.fps, feed.count
         self.size = (0, 0)
         self.index = -1
         self.skipped = 0
@@ -154,6 +163,7 @@ class _Feed:
     name: str
     label: str  # how an error message calls it
     items: Iterator[Image | _Broken]
+    origin: str | None = None
     fps: float | None = None
     count: int | None = None
     close: Callable[[], None] = lambda: None
@@ -211,7 +221,7 @@ def _named(text: str) -> _Feed:
         return _folder(path)
     if path.exists():
         if path.suffix.lower() in IMAGE_SUFFIXES:
-            return _images(path.stem, f"image {path}", [path])
+            return _images(path.stem, f"image {path}", [path], str(path.resolve()))
         return _video(path)
     if text.strip().isdecimal():
         return _camera(int(text))
@@ -231,25 +241,37 @@ def _because(reasons: list[str]) -> str:
 
 
 def _folder(path: Path) -> _Feed:
-    found = _images_in(path)
+    found = image_files(path)
     for name in _FOLDERS_INSIDE:
         inside = path / name
-        if inside.is_dir() and (deeper := _images_in(inside)):
+        if inside.is_dir() and (deeper := image_files(inside)):
             found = deeper  # a picture beside the folder of frames is a preview, not a frame
             break
     if not found:
         raise SourceError(
             f"folder {path} holds no images ({', '.join(sorted(IMAGE_SUFFIXES)[:4])} ..): give another"
         )
-    return _images(path.resolve().name, f"folder {path}", found)
+    return _images(_name_of(path), f"folder {path}", found, str(path.resolve()))
 
 
-def _images_in(path: Path) -> list[Path]:
+def _name_of(folder: Path) -> str:
+    """A folder's name; its parent's for ``Deer/img``, or every sequence of a data set had the same name."""
+    folder = folder.resolve()
+    inside = folder.name.lower() in _FOLDERS_INSIDE
+    return (folder.parent.name if inside else "") or folder.name
+
+
+def image_files(folder: str | os.PathLike[str]) -> list[Path]:
+    """The images in a folder, in natural order of their names.
+
+    Raises:
+        SourceError: The folder cannot be read.
+    """
     try:
-        paths = list(path.iterdir())
+        paths = list(Path(folder).iterdir())
     except OSError as error:
         raise SourceError(
-            f"folder {path} cannot be read: {(error.strerror or str(error)).lower()}"
+            f"folder {folder} cannot be read: {(error.strerror or str(error)).lower()}"
         ) from error
     return _sorted(paths)
 
@@ -261,29 +283,59 @@ def _sorted(paths: Iterable[Path]) -> list[Path]:
 
 
 def _pattern(text: str) -> _Feed:
-    matches = [Path(match) for match in glob.glob(str(Path(text).expanduser()), recursive=True)]  # noqa: PTH207  (any root)
+    pattern = str(Path(text).expanduser())
+    matches = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (any root)
     found = _sorted(matches)
     if not found and len(matches) == 1:
         return _named(str(matches[0]))
     if not found:
         raise SourceError(f"no image matches {text!r}: check the pattern and the folder it starts from")
-    return _images(found[0].resolve().parent.name, f"images {text!r}", found)
+    # absolute(): a pattern is no file that could be resolved
+    return _images(_name_of(found[0].parent), f"images {text!r}", found, str(Path(pattern).absolute()))
 
 
-def _images(name: str, label: str, paths: list[Path]) -> _Feed:
-    feed = _Feed(name, label, iter(()), count=len(paths))
-    converter = _Converter(feed.notes)
-    feed.items = (_decoded(path, converter) for path in paths)
+def _images(name: str, label: str, paths: list[Path], origin: str) -> _Feed:
+    feed = _Feed(name, label, iter(()), origin, count=len(paths))
+    reader = ImageReader(feed.notes)
+    feed.items = (reader.or_broken(path) for path in paths)
     return feed
 
 
-def _decoded(path: Path, converter: "_Converter") -> Image | _Broken:
+class ImageReader:
+    """Reads the image files of one source as BGR uint8; all its 16-bit images are scaled like the first.
+
+    Attributes:
+        notes: What the user should know about conversions.
+    """
+
+    def __init__(self, notes: list[str] | None = None) -> None:
+        self.notes = [] if notes is None else notes
+        self._convert = _Converter(self.notes)
+
+    def __call__(self, path: Path) -> Image:
+        """The image as ``(H, W, 3)`` uint8 BGR.
+
+        Raises:
+            SourceError: It cannot be read, or is no image that can be converted.
+        """
+        image = self.or_broken(path)
+        if isinstance(image, _Broken):
+            raise SourceError(f"in {path.parent}: {image.reason}")
+        return image
+
+    def or_broken(self, path: Path) -> "Image | _Broken":
+        """The same, with what cannot be read told apart from what cannot be converted."""
+        image = _decoded(path)
+        return image if isinstance(image, _Broken) else self._convert(image, f"image {path}")
+
+
+def _decoded(path: Path) -> AnyArray | _Broken:
     """One image file; read by us and decoded by cv2, which cannot open every name on every system."""
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         return _Broken(f"{path.name} cannot be read: {(error.strerror or str(error)).lower()}")
-    image = None
+    image: AnyArray | None = None
     if data.size:
         try:
             image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
@@ -291,9 +343,7 @@ def _decoded(path: Path, converter: "_Converter") -> Image | _Broken:
             raise
         except Exception as error:  # cv2.error: sizes over its limit, codecs that raise
             return _Broken(f"{path.name} is not a readable image: {str(error).splitlines()[0]}")
-    if image is None:
-        return _Broken(f"{path.name} is not a readable image")
-    return converter(image, f"image {path}")
+    return _Broken(f"{path.name} is not a readable image") if image is None else image
 
 
 def _arrays(source: Iterable[AnyArray]) -> _Feed:
@@ -359,7 +409,7 @@ def _video(path: Path) -> _Feed:
         container = av.open(str(path))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SourceError(_refusal(path, error)) from error
-    return _streamed(path.stem, f"video {path}", container, live=False)
+    return _streamed(path.stem, f"video {path}", container, str(path.resolve()), live=False)
 
 
 def _refusal(path: Path, error: Exception) -> str:
@@ -383,23 +433,23 @@ def _url(text: str) -> _Feed:
         raise SourceError(
             f"{shown} cannot be opened: {reason}; check the address and that it is reachable"
         ) from error
-    return _streamed(
-        Path(urlsplit(text).path).stem or urlsplit(text).hostname or "stream", shown, container, live=True
-    )
+    name = Path(urlsplit(text).path).stem or urlsplit(text).hostname or "stream"
+    return _streamed(name, shown, container, shown, live=True)
 
 
 def _without_password(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
-def _streamed(name: str, label: str, container: Any, *, live: bool) -> _Feed:
+def _streamed(name: str, label: str, container: Any, origin: str, *, live: bool) -> _Feed:
     if not container.streams.video:
         container.close()
         raise SourceError(f"{label} has no video stream, only sound or text")
     stream = container.streams.video[0]
     fps = float(stream.average_rate or stream.guessed_rate or 0) or None
-    feed = _Feed(name, label, iter(()), fps, None if live else _announced(stream, container), container.close)
-    feed.items = _packets(container, stream, feed, live)
+    count = None if live else _announced(stream, container)
+    feed = _Feed(name, label, iter(()), origin, fps, count, container.close)
+    feed.items = _packets(container, stream, feed)
     return feed
 
 
@@ -407,16 +457,25 @@ def _announced(stream: Any, container: Any) -> int | None:
     """How many frames a file says it has; from its duration where it does not count them."""
     if stream.frames:
         return int(stream.frames)
-    if container.duration and stream.average_rate:
-        return int(container.duration / 1e6 * float(stream.average_rate) + 0.5)
-    return None
+    seconds = _seconds(stream, container)
+    return int(seconds * float(stream.average_rate) + 0.5) if seconds and stream.average_rate else None
 
 
-def _packets(container: Any, stream: Any, feed: _Feed, live: bool) -> Iterator[Image | _Broken]:
+def _seconds(stream: Any, container: Any) -> float:
+    """How long a file says its pictures last; its sound may last longer. 0 where it does not say."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))  # Matroska's way
+    if tag:
+        return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3])
+    return float(container.duration or 0) / 1e6
+
+
+def _packets(container: Any, stream: Any, feed: _Feed) -> Iterator[Image | _Broken]:
     """Decodes packet by packet, so that one that is broken costs one frame and not the rest."""
     import av
 
-    given, cut = 0, ""
+    given, end, cut = 0, 0.0, ""
     packets = container.demux(stream)
     while True:
         try:
@@ -431,14 +490,41 @@ def _packets(container: Any, stream: Any, feed: _Feed, live: bool) -> Iterator[I
             yield item
         if packet is None:
             break
-    short = 0 if live or not stream.frames else stream.frames - given
-    # two frames fewer than announced are common in whole files (edit lists); more, or an error, is a cut
-    if cut or short > 2:
-        of = f" of {stream.frames}" if short > 0 else ""
+        end = max(end, _end_of(packet))
+    missing = 0 if feed.count is None else _missing(given, end, feed.count, stream, container)
+    if cut or missing:
+        about = "" if stream.frames else "about "
+        of = f" of {about}{given + missing}" if missing else ""
         why = f" ({cut})" if cut else ""
         feed.notes.append(
             f"the source ends early, after {given}{of} frames{why}: everything up to there is kept"
         )
+
+
+def _end_of(packet: Any) -> float:
+    """Seconds from the stream's beginning at which a packet's picture ends."""
+    if packet.pts is None:
+        return 0.0
+    start = packet.stream.start_time or 0
+    return float((packet.pts - start + (packet.duration or 0)) * packet.time_base)
+
+
+def _missing(given: int, end: float, announced: int, stream: Any, container: Any) -> int:
+    """How many frames a file lacks; 0 where it is as good as whole.
+
+    Args:
+        given: Frames that came.
+        end: Seconds at which the last of them ends.
+        announced: Frames that it says it has.
+        stream: The pictures.
+        container: The file.
+    """
+    missing = announced - given
+    if stream.frames:
+        return missing if missing > _SLACK_COUNTED else 0
+    # frames that come at an uneven rate are fewer than rate x duration says: then the clock tells
+    late = end > (1 - _SLACK_GUESSED) * _seconds(stream, container)
+    return 0 if late or missing <= max(_SLACK_COUNTED, _SLACK_GUESSED * announced) else missing
 
 
 def _decode(stream: Any, packet: Any) -> list[Image | _Broken]:
@@ -468,16 +554,29 @@ def _upright(frame: Any) -> Image:
 
 def _camera(number: int) -> _Feed:
     """A camera of this machine, through OpenCV: it knows the way on every system."""
-    capture = cv2.VideoCapture(number)
+    with _silent():
+        capture = cv2.VideoCapture(number)
     if not capture.isOpened():
         capture.release()
         raise SourceError(
             f"camera {number} cannot be opened: is it connected, free and allowed, or meant as a file?"
         )
     fps = float(capture.get(cv2.CAP_PROP_FPS)) or None
-    feed = _Feed(f"camera{number}", f"camera {number}", iter(()), fps, close=capture.release)
+    label = f"camera {number}"
+    feed = _Feed(f"camera{number}", label, iter(()), label, fps, close=capture.release)
     feed.items = _grabbed(capture, _Converter(feed.notes))
     return feed
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """No lines of OpenCV's on the terminal: what matters of them is said in our sentence."""
+    log = cv2.utils.logging
+    before = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(before)
 
 
 def _grabbed(capture: Any, converter: _Converter) -> Iterator[Image | _Broken]:

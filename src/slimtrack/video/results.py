@@ -364,36 +364,51 @@ def _index_in_front(path: Path) -> None:
 
 
 def read_boxes(path: str | os.PathLike[str]) -> list[Box | None]:
-    """Reads boxes back from OTB text or from our CSV, a frame each.
+    """Reads boxes from OTB text or from our CSV, a frame each.
 
     Args:
-        path: OTB text (``x,y,w,h`` with comma, tab or space, 1-based) or a CSV with our head (0-based).
+        path: OTB text (``x,y,w,h`` with comma, semicolon, tab or space, 1-based) or a CSV with our head
+            (0-based).
 
     Returns:
-        Item n is frame n; ``None`` where the target is absent (``nan``) or the frame has no line.
+        Item n is frame n; ``None`` where the target is absent (four ``nan``) or the frame has no line.
 
     Raises:
-        SourceError: The file cannot be read, or a line is not four numbers; it names the line.
+        SourceError: The file cannot be read or holds no boxes, or a line is not four numbers; it names the
+            line.
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # -sig: editors on Windows write a mark
     except UnicodeDecodeError as error:
         raise SourceError(f"{path} is not a text file of boxes") from error
     except OSError as error:
         raise SourceError(f"boxes {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    if lines and lines[0].startswith("frame,"):
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise SourceError(f"{path} holds no boxes")
+    if lines[0].startswith("frame,"):
         return _csv_boxes(path, lines)
-    return [_otb_box(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    # a line is a frame: an empty one between others would move all that follow, so it is refused
+    return [_otb_box(line.strip(), f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
 
 
-def _otb_box(path: Path, number: int, line: str) -> Box | None:
+def _otb_box(line: str, where: str) -> Box | None:
     try:
-        x, y, w, h = map(float, re.split(r"[,;\s]+", line.strip()))
-    except ValueError as error:
-        raise SourceError(f"{path}, line {number}: {line.strip()!r} is not four numbers x,y,w,h") from error
-    box = Box(x - 1, y - 1, w, h)
-    return box if box.is_finite else None
+        row = [float(value) for value in re.split(r"\s*[,;]\s*|\s+", line)]
+    except ValueError:
+        raise SourceError(f"{where}: {line!r} is not four numbers x, y, w, h") from None
+    if len(row) != 4:
+        raise SourceError(f"{where}: {line!r} has {len(row)} numbers, not four: x, y, w, h")
+    if all(map(math.isnan, row)):
+        return None
+    if any(map(math.isnan, row)):
+        raise SourceError(f"{where}: {line!r} is nan in part: an absent target has four nan")
+    if any(map(math.isinf, row)):
+        raise SourceError(f"{where}: {line!r} has a number that is not finite")
+    x, y, w, h = row
+    return Box(x - 1, y - 1, w, h)
 
 
 def _csv_boxes(path: Path, lines: list[str]) -> list[Box | None]:
