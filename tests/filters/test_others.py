@@ -4,7 +4,6 @@ import pytest
 from slimtrack.filters.histogram import ColorModel, color_bins
 from slimtrack.filters.mosse import MosseFilter, normalised
 from slimtrack.filters.response import evidence, gaussian_label, peak, refine
-from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
 
 
 def test_mosse_is_the_least_squares_filter():
@@ -28,21 +27,6 @@ def test_log_normalisation():
     assert abs(float(x.mean())) < 1e-5
     assert float(x.std()) == pytest.approx(1, abs=1e-3)
     assert np.all(normalised(np.full((4, 4), 7)) == 0)
-
-
-@pytest.mark.parametrize("make", [ScaleFilter, FastScaleFilter])
-@pytest.mark.parametrize("factor", [0.94, 0.98, 1.0, 1.03, 1.07])
-def test_a_known_scale_is_recovered(make, factor):
-    """Samples of a smooth function of log scale: enlarged by ``factor``, it looks smaller at every scale."""
-    model = make()
-    rng = np.random.default_rng(3)
-    frequency, phase = rng.uniform(10, 50, 60)[:, None], rng.uniform(0, 6, 60)[:, None]
-
-    def samples(grown):
-        return np.sin(frequency * np.log(model.factors / grown)[None] + phase).astype(np.float32)
-
-    model.learn(samples(1.0))
-    assert model.best(samples(factor)) == pytest.approx(factor, rel=0.008)
 
 
 def test_color_model_is_bayes_rule_of_the_two_histograms():

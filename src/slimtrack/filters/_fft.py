@@ -7,7 +7,17 @@ import scipy.fft
 
 from slimtrack.arrays import Floats
 
-__all__ = ["energy", "irfft2", "power", "rfft2"]
+__all__ = ["energy", "fft", "ifft", "irfft2", "power", "rfft2"]
+
+
+def fft(x: Floats) -> Any:
+    """Spectrum over the last axis; complex64 for float32."""
+    return scipy.fft.fft(x, workers=1)
+
+
+def ifft(spectrum: Any) -> Any:
+    """The complex array with that spectrum over its last axis."""
+    return scipy.fft.ifft(spectrum, workers=1)
 
 
 def rfft2(x: Floats) -> Any:

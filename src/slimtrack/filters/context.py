@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from slimtrack.arrays import Features, Floats, Spectrum
+from slimtrack.arrays import Features, Floats
+from slimtrack.filters._average import Average
 from slimtrack.filters._fft import irfft2, rfft2
 
 __all__ = ["ContextFilter"]
@@ -27,8 +28,8 @@ class ContextFilter:
     ) -> None:
         self._label = rfft2(label)
         self._shape = (label.shape[0], label.shape[1])
-        self._ridge, self._weight, self._rate = ridge, np.float32(weight), np.float32(rate)
-        self._filter: Spectrum | None = None
+        self._ridge, self._weight = ridge, np.float32(weight)
+        self._filter = Average(rate)
 
     def learn(self, x: Features, context: Features | None = None) -> None:
         """Mixes windowed features ``(C, h, w)``, with those of context ``(n, C, h, w)``, into the model."""
@@ -40,13 +41,8 @@ class ContextFilter:
         wish = np.zeros((*gram.shape[:-1], 1), gram.dtype)
         wish[..., 0, 0] = self._label
         dual = np.linalg.solve(gram, wish).conj().astype(np.complex64)
-        newest = (systems * dual).sum(axis=-2).transpose(2, 0, 1)
-        if self._filter is None:
-            self._filter = newest
-        else:
-            self._filter += self._rate * (newest - self._filter)
+        self._filter.add((systems * dual).sum(axis=-2).transpose(2, 0, 1))
 
     def respond(self, z: Features) -> Floats:
         """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
-        assert self._filter is not None, "learn() comes first"
-        return np.asarray(irfft2((rfft2(z) * self._filter.conj()).sum(axis=-3), self._shape))
+        return np.asarray(irfft2((rfft2(z) * self._filter.value.conj()).sum(axis=-3), self._shape))

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Spectrum
+from slimtrack.filters._average import Average
 from slimtrack.filters._fft import energy, irfft2, power, rfft2
 
 __all__ = ["Kernel", "KernelFilter", "LinearFilter", "kernel_correlation"]
@@ -66,26 +67,20 @@ class KernelFilter:
         self._label = rfft2(label)
         self._shape = (label.shape[0], label.shape[1])
         self._kernel, self._sigma = kernel, sigma
-        self._ridge, self._rate = np.float32(ridge), np.float32(rate)
-        self._model: Spectrum | None = None
-        self._alpha: Spectrum | None = None
+        self._ridge = np.float32(ridge)
+        self._model, self._alpha = Average(rate), Average(rate)
 
     def learn(self, x: Features) -> None:
         """Trains on the windowed features ``(C, h, w)`` of the target and mixes the result into the model."""
         spectrum = rfft2(x)
         kernel = self._correlate(spectrum, spectrum)
-        alpha = self._label / (kernel + self._ridge)
-        if self._model is None or self._alpha is None:
-            self._model, self._alpha = spectrum, alpha
-        else:
-            self._model += self._rate * (spectrum - self._model)
-            self._alpha += self._rate * (alpha - self._alpha)
+        self._model.add(spectrum)
+        self._alpha.add(self._label / (kernel + self._ridge))
 
     def respond(self, z: Features) -> Floats:
         """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
-        assert self._model is not None and self._alpha is not None, "learn() comes first"
-        kernel = self._correlate(self._model, rfft2(z))
-        return np.asarray(irfft2(self._alpha * kernel, self._shape))
+        kernel = self._correlate(self._model.value, rfft2(z))
+        return np.asarray(irfft2(self._alpha.value * kernel, self._shape))
 
     def _correlate(self, x: Spectrum, z: Spectrum) -> Spectrum:
         return kernel_correlation(x, z, self._shape[1], self._kernel, sigma=self._sigma)
@@ -106,24 +101,17 @@ class LinearFilter:
     def __init__(self, label: Floats, *, ridge: float = 1e-2, rate: float = 0.025) -> None:
         self._label = rfft2(label)
         self._shape = (label.shape[0], label.shape[1])
-        self._ridge, self._rate = np.float32(ridge), np.float32(rate)
-        self._numerator: Spectrum | None = None
-        self._denominator: Floats | None = None
+        self._ridge = np.float32(ridge)
+        self._numerator, self._denominator = Average(rate), Average(rate)
 
     def learn(self, x: Features) -> None:
         """Trains on windowed features ``(C, h, w)`` and mixes the result into the model."""
         scale = np.float32(1 / x.size)
         spectrum = rfft2(x)
-        numerator = np.conj(self._label) * spectrum * scale
-        denominator = power(spectrum).sum(axis=0) * scale
-        if self._numerator is None or self._denominator is None:
-            self._numerator, self._denominator = numerator, denominator
-        else:
-            self._numerator += self._rate * (numerator - self._numerator)
-            self._denominator += self._rate * (denominator - self._denominator)
+        self._numerator.add(np.conj(self._label) * spectrum * scale)
+        self._denominator.add(power(spectrum).sum(axis=0) * scale)
 
     def respond(self, z: Features) -> Floats:
         """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
-        assert self._numerator is not None and self._denominator is not None, "learn() comes first"
-        response = (rfft2(z) * np.conj(self._numerator)).sum(axis=-3) / (self._denominator + self._ridge)
-        return np.asarray(irfft2(response, self._shape))
+        matched = (rfft2(z) * np.conj(self._numerator.value)).sum(axis=-3)
+        return np.asarray(irfft2(matched / (self._denominator.value + self._ridge), self._shape))

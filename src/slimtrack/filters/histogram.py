@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slimtrack.arrays import Floats
+from slimtrack.filters._average import Average
 
 __all__ = ["ColorModel", "color_bins"]
 
@@ -26,20 +27,15 @@ class ColorModel:
     """
 
     def __init__(self, rate: float = 0.04) -> None:
-        self._rate = np.float32(rate)
-        self._histograms: Floats | None = None
+        self._histograms = Average(rate)
         self._share = np.zeros(_LEVELS**3, np.float32)
 
     def learn(
         self, bins: npt.NDArray[np.intp], inside: npt.NDArray[np.bool_], outside: npt.NDArray[np.bool_]
     ) -> None:
         """Adds a patch of colour indices ``(h, w)`` with masks of sure target and sure surroundings."""
-        newest = np.stack([_frequencies(bins[mask]) for mask in (inside, outside)])
-        if self._histograms is None:
-            self._histograms = newest
-        else:
-            self._histograms += self._rate * (newest - self._histograms)
-        target, rest = self._histograms
+        self._histograms.add(np.stack([_frequencies(bins[mask]) for mask in (inside, outside)]))
+        target, rest = self._histograms.value
         both = target + rest
         self._share = np.divide(target, both, out=np.zeros_like(both), where=both > 0)
 

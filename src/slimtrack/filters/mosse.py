@@ -3,7 +3,8 @@
 import numpy as np
 
 from slimtrack.arrays import Floats
-from slimtrack.filters._fft import irfft2, rfft2
+from slimtrack.filters._average import Average
+from slimtrack.filters._fft import irfft2, power, rfft2
 
 __all__ = ["MosseFilter", "normalised"]
 
@@ -27,21 +28,16 @@ class MosseFilter:
     def __init__(self, label: Floats, *, rate: float = 0.125, ridge: float = 0.01) -> None:
         self._label = rfft2(label)
         self._shape = (label.shape[0], label.shape[1])
-        self._rate, self._ridge = np.float32(rate), np.float32(ridge * label.size)
-        self._started = False
+        self._ridge = np.float32(ridge * label.size)
+        self._numerator, self._denominator = Average(rate), Average(rate)
 
     def learn(self, x: Floats) -> None:
         """Trains on windowed patches, ``(h, w)`` one or ``(n, h, w)`` several of one moment."""
         spectrum = rfft2(x.reshape(-1, *self._shape))
-        numerator = (self._label * spectrum.conj()).mean(axis=0)
-        denominator = (spectrum.real**2 + spectrum.imag**2).mean(axis=0)
-        if not self._started:
-            self._numerator, self._denominator, self._started = numerator, denominator, True
-        else:
-            self._numerator += self._rate * (numerator - self._numerator)
-            self._denominator += self._rate * (denominator - self._denominator)
+        self._numerator.add((self._label * spectrum.conj()).mean(axis=0))
+        self._denominator.add(power(spectrum).mean(axis=0))
 
     def respond(self, z: Floats) -> Floats:
         """Response ``(h, w)`` on a windowed patch ``(h, w)``."""
-        filtered = rfft2(z) * self._numerator / (self._denominator + self._ridge)
+        filtered = rfft2(z) * self._numerator.value / (self._denominator.value + self._ridge)
         return np.asarray(irfft2(filtered, self._shape))

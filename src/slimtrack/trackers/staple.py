@@ -91,7 +91,7 @@ class Staple(ScaledTracker, name="staple"):
         tw, th = (max(round(side), 1) for side in self._window.target)
         wide, high = w + 2 * (tw // 2 + 1), h + 2 * (th // 2 + 1)
         step = self._window.pixel * self.scale
-        # The middle of an even number of pixels lies between two; the blur answers for the later one's centre.
+        # The middle of an even number of pixels lies between two; the blur is read at the later one's centre.
         cx, cy = self.box.cx - 0.5 * step, self.box.cy - 0.5 * step
         patch = extract(image, cx, cy, wide * step, high * step, (wide, high))
         likelihood = self._colors.likelihood(color_bins(patch))
