@@ -1,22 +1,27 @@
 """Fits the score of every tracker of ours to P(IoU > 0.5) and writes ``src/slimtrack/calibrations.py``.
 
-Command: ``python benchmarks/fit_calibration.py ../shared/sequences/dev``
+Command: ``python benchmarks/fit_calibration.py sequences/dev``
 
 The evidence is collected with LOST switched off, on the sequences given (never on those that are reported)
 and on the synthetic clips, from two first boxes each; every sequence weighs the same. The table printed is
 held out: each sequence judged by a fit on all the others.
+
+With ``--trackers`` only those are fitted anew: the others, and the calibration for trackers without one of
+their own, stay as they are.
 """
 
 import argparse
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import cv2
 import joblib
 import numpy as np
 
+from _names import OURS
 from slimtrack.box import Box
+from slimtrack.calibrations import CALIBRATIONS, DEFAULT
 from slimtrack.confidence import Calibration, Thresholds
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error, fit_logistic, held_out_scores
 from slimtrack.evaluation.datasets import Dataset, Sequence
@@ -27,18 +32,16 @@ from slimtrack.registry import create
 from slimtrack.timing import single_thread
 from slimtrack.video.synthetic import CLIPS
 
-TRACKERS = ("mosse", "kcf", "dcf", "dsst", "fdsst", "samf", "samf-ca", "cacf", "dcf-ca", "staple")
 USED = ("peak", "psr", "shape", "grey")
 """What the fit may use: more evidence fits these few sequences better and others worse."""
 
 OUT = Path(__file__).parents[1] / "src" / "slimtrack" / "calibrations.py"
-HEADER = '''"""Calibrations of the trackers' scores: ``benchmarks/fit_calibration.py`` writes this file."""
-
-from slimtrack.confidence import Calibration
-
-__all__ = ["CALIBRATIONS", "DEFAULT"]
-
-'''
+HEADER = (
+    '"""Calibrations of the trackers\' scores, written by ``benchmarks/fit_calibration.py``; '
+    'do not edit by hand."""\n\n'
+    "from slimtrack.confidence import Calibration\n\n"
+    '__all__ = ["CALIBRATIONS", "DEFAULT"]\n\n'
+)
 
 
 def write_clips(folder: Path) -> None:
@@ -88,51 +91,66 @@ def described(calibration: Calibration) -> str:
     return f"Calibration({{{weights}}}, {calibration.bias:.4g})"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", nargs="+", help="folders of sequences to fit on")
-    parser.add_argument("--trackers", default=",".join(TRACKERS))
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--l2", type=float, default=0.01)
-    parser.add_argument("--keep", type=Path, help="folder for the collected evidence, to look at")
-    args = parser.parse_args()
-    fitted: dict[str, Calibration] = {}
-    pooled = []
-    with tempfile.TemporaryDirectory() as folder:
-        write_clips(Path(folder))
-        sequences = [one for path in (*args.data, folder) for one in Dataset.read(path)]
-        for name in args.trackers.split(","):
-            evidence, labels, groups, names = gather(name, sequences, args.jobs)
-            if args.keep:
-                args.keep.mkdir(parents=True, exist_ok=True)
-                np.savez(
-                    args.keep / f"{name}.npz", evidence=evidence, labels=labels, groups=groups, names=names
-                )
-            fitted[name] = fit_logistic(evidence, labels, names, l2=args.l2, groups=groups)
-            held = held_out_scores(evidence, labels, names, groups, l2=args.l2)
-            real = ~np.char.startswith(groups, "synthetic-")
-            print(
-                f"{name}: held out AUROC {auroc(held[real], labels[real]):.3f}, "
-                f"ECE {expected_calibration_error(held[real], labels[real]):.3f}",
-                flush=True,
-            )
-            pooled.append((evidence, labels, np.char.add(f"{name}/", groups), names))
-    names = pooled[0][3]
-    stacked = [np.concatenate([part[i] for part in pooled]) for i in range(3)]
-    default = fit_logistic(stacked[0], stacked[1], names, l2=args.l2, groups=stacked[2])
+def module_text(default: Calibration, calibrations: Mapping[str, Calibration]) -> str:
+    """The whole of ``calibrations.py``, formatted as the rest of the package."""
     lines = [
         f"DEFAULT = {described(default)}",
         '"""For trackers that have none of their own: fitted on all of ours together."""',
         "",
+        "CALIBRATIONS: dict[str, Calibration] = {",
+        *(f'    "{name}": {described(value)},' for name, value in calibrations.items()),
+        "}",
+        '"""Per name of tracker."""',
+        "",
     ]
-    lines += ["CALIBRATIONS: dict[str, Calibration] = {"]
-    lines += [f'    "{name}": {described(value)},' for name, value in fitted.items()]
-    lines += ["}", '"""Per name of tracker."""', ""]
-    with atomic_write(OUT) as file:
-        file.write(HEADER + "\n".join(lines))
-    print(f"written: {OUT}")
+    return HEADER + "\n".join(lines)
+
+
+def fitted(
+    trackers: list[str], sequences: list[Sequence], jobs: int, l2: float, keep: Path | None
+) -> tuple[Calibration, dict[str, Calibration]]:
+    """Fits each tracker and all of them together, and prints how each does held out."""
+    each: dict[str, Calibration] = {}
+    pooled = []
+    for name in trackers:
+        evidence, labels, groups, names = gather(name, sequences, jobs)
+        if keep:
+            keep.mkdir(parents=True, exist_ok=True)
+            np.savez(keep / f"{name}.npz", evidence=evidence, labels=labels, groups=groups, names=names)
+        each[name] = fit_logistic(evidence, labels, names, l2=l2, groups=groups)
+        held = held_out_scores(evidence, labels, names, groups, l2=l2)
+        real = ~np.char.startswith(groups, "synthetic-")
+        print(
+            f"{name}: held out AUROC {auroc(held[real], labels[real]):.3f}, "
+            f"ECE {expected_calibration_error(held[real], labels[real]):.3f}",
+            flush=True,
+        )
+        pooled.append((evidence, labels, np.char.add(f"{name}/", groups)))
+    evidence, labels, groups = (np.concatenate(part) for part in zip(*pooled, strict=True))
+    return fit_logistic(evidence, labels, names, l2=l2, groups=groups), each
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", nargs="+", help="folders of sequences to fit on")
+    parser.add_argument("--trackers", default=",".join(OURS))
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--l2", type=float, default=0.01)
+    parser.add_argument("--keep", type=Path, help="folder for the collected evidence, to look at")
+    parser.add_argument("--out", type=Path, default=OUT, help="the file to write")
+    args = parser.parse_args(arguments)
+    names = args.trackers.split(",")
+    with tempfile.TemporaryDirectory() as folder:
+        write_clips(Path(folder))
+        sequences = [one for path in (*args.data, folder) for one in Dataset.read(path)]
+        default, each = fitted(names, sequences, args.jobs, args.l2, args.keep)
+    if not set(OURS) <= set(names):
+        default, each = DEFAULT, CALIBRATIONS | each
+    with atomic_write(args.out) as file:
+        file.write(module_text(default, each))
+    print(f"written: {args.out}")
 
 
 if __name__ == "__main__":

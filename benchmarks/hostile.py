@@ -24,13 +24,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from _names import OURS
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from hostile_cases import CASES, Case, scene  # noqa: E402  (the table lies beside the tests that use it)
 
 PAGE = ROOT / "docs" / "hostile-input.md"
-OURS = "mosse,kcf,dcf,dsst,fdsst,samf,samf-ca,cacf,dcf-ca,staple"
-THEIRS = "opencv:mosse,opencv:kcf,opencv:medianflow,opencv:csrt,opencv:mil"
+THEIRS = ("opencv:mosse", "opencv:kcf", "opencv:medianflow", "opencv:csrt", "opencv:mil")
 LIMIT = 60.0
 """Seconds a case may take before it is called a hang; the slowest good one takes about 10."""
 
@@ -259,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--trackers", default=f"{OURS},{THEIRS}")
+    parser.add_argument("--trackers", default=",".join((*OURS, *THEIRS)))
     parser.add_argument(
         "--frames", type=int, default=20_000, help="of our trackers' long run; 0 leaves it out"
     )

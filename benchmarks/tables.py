@@ -1,9 +1,10 @@
 """Writes the tables of the README and docs/measurement.md from the JSON files of ``slimtrack bench``.
 
-Command: ``python benchmarks/tables.py bench.json [more.json ..]``
+Command: ``python benchmarks/tables.py bench.json [more.json ..] [--dev dev.json]``
 
 Several files are joined; of a tracker that stands in more than one, the first file's figures are taken. The
-machine's processor is written under the table. Ratios are to peers of the same file.
+machine's processor is written under the table. Ratios are to peers of the same file; the interval after a
+difference of AUC is the paired bootstrap's over sequences.
 """
 
 import argparse
@@ -12,11 +13,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+from _names import OURS
+from slimtrack.evaluation.metrics import bootstrap_difference
+
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "measurement.md")
 MARKS = ("<!-- table:bench -->", "<!-- end of table:bench -->")
-OURS = ("mosse", "kcf", "dcf", "dsst", "fdsst", "samf", "samf-ca", "cacf", "dcf-ca", "staple")
-
 PAIRS = (("mosse", "opencv:mosse"), ("kcf", "opencv:kcf"), ("kcf", "opencv:csrt"), ("staple", "opencv:csrt"))
 
 
@@ -59,9 +61,19 @@ def ratios(files: list[dict[str, Any]]) -> str:
         found = next((file["trackers"] for file in files if {ours, peer} <= file["trackers"].keys()), None)
         if found:
             times = found[peer]["p50_ms"] / found[ours]["p50_ms"]
-            gain = found[ours]["auc"] - found[peer]["auc"]
-            parts.append(f"{ours} runs at {times:.2f} times the speed of {peer} (AUC {gain:+.3f})")
+            parts.append(f"{ours} runs at {times:.2f} times the speed of {peer} ({gain(found, ours, peer)})")
     return "In the same run: " + "; ".join(parts) + ".\n" if parts else ""
+
+
+def gain(trackers: dict[str, Any], a: str, b: str) -> str:
+    """By how much the AUC of A is above that of B, with its interval where sequences can be resampled."""
+    first, second = (
+        {name: figures["auc"] for name, figures in trackers[spec]["sequences"].items()} for spec in (a, b)
+    )
+    if len(first) < 2:
+        return f"AUC {trackers[a]['auc'] - trackers[b]['auc']:+.3f}"
+    found = bootstrap_difference(first, second)
+    return f"AUC {found.difference:+.3f}, {found.level:.0%} interval {found.low:+.3f} to {found.high:+.3f}"
 
 
 def footing(files: list[dict[str, Any]]) -> str:

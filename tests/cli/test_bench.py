@@ -46,6 +46,13 @@ def still(monkeypatch):
     monkeypatch.setitem(REGISTERED, "still", Still)
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """No processes for memory; frames as few as these are always noisy."""
+    monkeypatch.setattr(runner, "peak_memory", lambda spec, sequence, *, threads: 100.0)
+    monkeypatch.setattr(runner, "disturbed", lambda runs: False)
+
+
 @pytest.fixture
 def folder(tmp_path):
     image = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
@@ -130,6 +137,20 @@ def test_one_sentence_for_what_cannot_be(folder, tmp_path):
         with pytest.raises(error, match=what) as caught:
             call(*arguments)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("names", ["still,still", "still,stil"])
+def test_nothing_is_drawn_before_a_refusal(folder, names):
+    result = CliRunner().invoke(app, [str(folder), "--trackers", names])
+    assert isinstance(result.exception, SlimtrackError) and result.output == ""
+
+
+def test_the_best_is_compared_with_the_others(folder):
+    result = call(folder, "--trackers", "still,still[score=0.2]")
+    assert (
+        "AUC of still less the others', 95 % interval" in result.stdout and "not told apart" in result.stdout
+    )
+    assert "95 % interval" not in call(folder, "--trackers", "still").stdout
 
 
 def test_networks_are_looked_for_there_too(folder, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError
+from slimtrack.evaluation import runner
 from slimtrack.tracker import REGISTERED, Estimate, Tracker
 
 Rows = npt.NDArray[np.float64]
@@ -65,6 +66,13 @@ def known_trackers() -> Iterator[None]:
     yield
     REGISTERED.clear()
     REGISTERED.update(before)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No processes for memory, and no run repeated because of the machine: tests of these say so."""
+    monkeypatch.setattr(runner, "peak_memory", lambda spec, sequence, *, threads: 100.0)
+    monkeypatch.setattr(runner, "disturbed", lambda runs: False)
 
 
 @pytest.fixture

@@ -9,8 +9,14 @@ from rich.console import Console
 
 from slimtrack.errors import OutputError
 from slimtrack.evaluation import Dataset, evaluate, summarise
-from slimtrack.evaluation.report.plots import save_plots
-from slimtrack.evaluation.report.tables import accuracy_table, attribute_tables, sequence_tables, speed_table
+from slimtrack.evaluation.report.plots import _speed_accuracy, save_plots
+from slimtrack.evaluation.report.tables import (
+    accuracy_table,
+    attribute_tables,
+    difference_tables,
+    sequence_tables,
+    speed_table,
+)
 
 
 @pytest.fixture
@@ -49,6 +55,46 @@ def test_cross_tables_break_where_the_line_ends(done):
 def test_no_attributes_no_table(write_sequence):
     result = evaluate(["still"], Dataset.read(write_sequence("A", [[11, 9, 10, 8]] * 8)))
     assert attribute_tables(summarise(result), 80) == []
+
+
+def compared(first, second):
+    def row(aucs):
+        return {"auc": np.mean(aucs), "sequences": {f"S{k}": {"auc": auc} for k, auc in enumerate(aucs)}}
+
+    return difference_tables({"trackers": {"worse": row(first), "best": row(second)}})
+
+
+def test_differences_come_with_their_interval():
+    text = text_of(*compared([0.2, 0.3, 0.4], [0.3, 0.5, 0.7]))
+    assert "AUC of best less the others', 95 % interval" in text
+    assert " worse         +0.200   +0.100   +0.300   best is better" in text
+    assert "not told apart" in text_of(*compared([0.2, 0.3, 0.4], [0.1, 0.5, 0.7]))
+    assert compared([0.2], [0.3]) == []
+
+
+def test_a_single_tracker_is_not_compared(write_sequence):
+    result = evaluate(["still"], Dataset.read(write_sequence("A", [[11, 9, 10, 8]] * 8)))
+    assert difference_tables(summarise(result)) == []
+
+
+@pytest.mark.parametrize(
+    ("speeds", "ticks"),
+    [
+        ((230.0, 410.0), ["200", "500", "1,000"]),
+        ((1033.0, 1758.0), ["1,000", "2,000"]),
+        ((6.0, 1900.0), ["5", "10", "20", "50", "100", "200", "500", "1,000", "2,000"]),
+    ],
+)
+def test_speeds_are_written_out(speeds, ticks):
+    rows = {f"{fps:g}": {"auc": 0.5, "auc_spread": None, "fps": fps} for fps in speeds}
+    data = {"name": "data", "sequences": 2}
+    summary = {"trackers": rows, "dataset": data, "protocol": {"runs": 1}, "machine": {"cpu": "here"}}
+    figure = _speed_accuracy(None, summary)
+    axes = figure.axes[0]
+    low, high = axes.get_xlim()
+    labels = [t.label1.get_text() for t in axes.xaxis.get_major_ticks() if low <= t.get_loc() <= high]
+    assert labels == ticks
+    assert [t.label1.get_text() for t in axes.xaxis.get_minor_ticks()] == []
 
 
 def test_plots_are_pictures(done, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from slimtrack.box import Box
 from slimtrack.errors import InputError, MissingError, SourceError, UnknownNameError
-from slimtrack.evaluation import Dataset, Store, Watcher, evaluate, runs, summarise, to_json
+from slimtrack.evaluation import Dataset, Store, Watcher, evaluate, runner, runs, summarise, to_json
 from slimtrack.evaluation.metrics import measure
 from slimtrack.evaluation.runner import DecodedFrames, first_boxes, track_once
 from slimtrack.tracker import REGISTERED
@@ -129,10 +129,13 @@ def test_finished_failures_are_found_again(data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", ["options", "jitter", "threads", "code", "truth", "dataset", "broken file"]
+    "change", ["options", "jitter", "threads", "code", "truth", "dataset", "network", "broken file"]
 )
 def test_nothing_old_is_taken_after_a_change(data, tmp_path, monkeypatch, write_sequence, change):
-    store = Store(tmp_path / "kept")
+    store, network = Store(tmp_path / "kept"), tmp_path / "net.onnx"
+    network.write_text("old")
+    monkeypatch.setenv("SLIMTRACK_NETWORKS", str(tmp_path))
+    monkeypatch.setattr(REGISTERED["still"], "files", ("net.onnx", "absent.onnx"), raising=False)
     evaluate(["still"], data, store=store)
     spec, options = "still", {}
     if change == "options":
@@ -147,6 +150,8 @@ def test_nothing_old_is_taken_after_a_change(data, tmp_path, monkeypatch, write_
         text = data.sequences[0].frames[0].parent.parent / "groundtruth_rect.txt"
         text.write_text(text.read_text().replace("11,9,10,8", "11,9,10,9"))
         data = Dataset.read(text.parent.parent, ["A"])
+    elif change == "network":
+        network.write_text("new")
     elif change == "dataset":
         data = Dataset("other", data.sequences)
     else:
@@ -155,6 +160,18 @@ def test_nothing_old_is_taken_after_a_change(data, tmp_path, monkeypatch, write_
     told = Told()
     evaluate([spec], data, store=store, watcher=told, **options)
     assert told.kept == []
+
+
+def test_networks_by_their_role_are_in_the_key(data, tmp_path, monkeypatch):
+    """OpenCV's trackers name their files by the parameter that takes them."""
+    store, network = Store(tmp_path / "kept"), tmp_path / "net.onnx"
+    monkeypatch.setenv("SLIMTRACK_NETWORKS", str(tmp_path))
+    monkeypatch.setattr(REGISTERED["still"], "files", {"net": "net.onnx"}, raising=False)
+    for text, kept in (("old", 0), ("old", 2), ("newer", 0)):
+        network.write_text(text)
+        told = Told()
+        evaluate(["still"], data, store=store, watcher=told)
+        assert len(told.kept) == kept
 
 
 def test_kept_runs_hold_nothing_that_executes(data, tmp_path):
@@ -166,9 +183,7 @@ def test_kept_runs_hold_nothing_that_executes(data, tmp_path):
 
 def test_long_footage_is_decoded_in_chunks(data):
     files = data.sequences[0].frames
-    size = 48 * 64 * 3
-    whole, chunked = DecodedFrames(files), DecodedFrames(files, memory=5 * size)
-    assert chunked.mib == pytest.approx(5 * size / 2**20) and whole.mib == pytest.approx(12 * size / 2**20)
+    whole, chunked = DecodedFrames(files), DecodedFrames(files, memory=5 * 48 * 64 * 3)
     for a, b in zip(whole, chunked, strict=True):
         np.testing.assert_array_equal(a, b)
         assert not a.flags.writeable and a.dtype == np.uint8
@@ -284,3 +299,46 @@ def test_a_run_that_was_kept_waiting_is_noisy(data):
     for several in result.runs["still"].values():
         several[:] = [dataclasses.replace(run, cores=1.0) for run in several]
     assert summarise(result)["trackers"]["still"]["noisy"] is False
+
+
+def test_a_noisy_run_is_repeated_once_and_the_quieter_kept(data, monkeypatch):
+    medians = iter([3.0, 2.0, 2.0, 3.0, 2.0])  # of the passes below, in their order
+    noisy = {1: True, 2: False, 3: True, 4: True, 5: False}
+    passes = []
+
+    def once(*args, **named):
+        passes.append(named["sequence"])
+        run = track_once(*args, **named)
+        return dataclasses.replace(run, ms=np.full(len(run.ms), next(medians)), init_ms=float(len(passes)))
+
+    monkeypatch.setattr(runner, "track_once", once)
+    monkeypatch.setattr(runner, "disturbed", lambda several: noisy[int(several[0].init_ms)])
+    result = evaluate(["still"], data).runs["still"]
+    # A: noisy, then quiet: the second. B: noisy both times: the faster.
+    assert passes == ["A", "A", "B", "B"]
+    assert (result["A"][0].init_ms, result["B"][0].init_ms) == (2, 3)
+
+
+def test_what_disturbs_a_run():
+    ms = np.full(20, 2.0)
+    uneven = np.repeat([1.0, 1.5], 10)
+    quiet, noisy = (runs.Run("k", "A", 0, *[np.empty(0)] * 3, times, 1.0, 1.0) for times in (ms, uneven))
+    assert runs.disturbed([noisy]) and not runs.disturbed([quiet])
+    assert runs.disturbed([dataclasses.replace(quiet, cores=0.6)])
+
+
+def test_memory_is_each_trackers_own_and_kept(data, tmp_path, monkeypatch):
+    asked, store = [], Store(tmp_path / "kept")
+
+    def peak(spec, sequence, *, threads):
+        asked.append((spec, sequence.name, threads))
+        return {"still": 50.0, "still[score=0.2]": math.nan}[spec]
+
+    monkeypatch.setattr(runner, "peak_memory", peak)
+    for _ in range(2):
+        summary = summarise(evaluate(["still", "still[score=0.2]"], data, store=store))["trackers"]
+        assert [row["peak_rss_mb"] for row in summary.values()] == [50.0, None]
+    other = ("still[score=0.2]", "A", 1)  # what could not be measured is tried again
+    assert asked == [("still", "A", 1), other, other]
+    evaluate(["still"], data, store=store, fresh=True)
+    assert asked[3:] == [("still", "A", 1)]

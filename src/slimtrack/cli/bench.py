@@ -24,7 +24,13 @@ from slimtrack.evaluation import (
 )
 from slimtrack.evaluation.metrics import measure
 from slimtrack.evaluation.protocols import PROTOCOLS, Protocol, protocol
-from slimtrack.evaluation.report.tables import accuracy_table, attribute_tables, sequence_tables, speed_table
+from slimtrack.evaluation.report.tables import (
+    accuracy_table,
+    attribute_tables,
+    difference_tables,
+    sequence_tables,
+    speed_table,
+)
 from slimtrack.files import atomic_write
 from slimtrack.networks.find import add_folder
 
@@ -135,13 +141,14 @@ class _Bar(Watcher):
         self._ms: dict[str, list[float]] = {}
 
     def __enter__(self) -> "_Bar":
-        self._progress.start()
-        return self
+        return self  # it is drawn from `begin` on: a request that is refused shows no bar
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._progress.live.is_started:  # stopping what was never drawn writes an empty line
+            self._progress.stop()
 
     def begin(self, frames: int) -> None:
+        self._progress.start()
         self._progress.update(self._task, total=frames, refresh=True)
 
     def working(self, tracker: str, sequence: str, index: int, frames: int) -> None:
@@ -160,15 +167,20 @@ class _Bar(Watcher):
             figures=f"AUC {auc:.3f}  {fps:.0f} fps", refresh=True,
         )  # fmt: skip
 
+    def weighing(self, tracker: str) -> None:
+        self._progress.update(self._task, description=f"memory of {tracker}", figures="", refresh=True)
+
 
 def _print(console: Console, summary: dict[str, Any]) -> None:
     console.print(accuracy_table(summary))
     console.print(speed_table(summary))
-    for table in (*attribute_tables(summary, console.width), *sequence_tables(summary, console.width)):
+    crossed = (*attribute_tables(summary, console.width), *sequence_tables(summary, console.width))
+    for table in (*crossed, *difference_tables(summary)):
         console.print(table)
     if any(row["noisy"] for row in summary["trackers"].values()):
         console.print(
-            "~ the machine was busy: times are not to be trusted. Repeat with --fresh when it is quiet."
+            "~ the machine was busy, also when runs were repeated: times are not to be trusted. "
+            "Run again with --fresh when it is quiet."
         )
     for spec, row in summary["trackers"].items():
         if row["cores_used"] > summary["machine"]["threads"] + 0.1:

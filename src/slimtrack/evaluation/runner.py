@@ -1,8 +1,10 @@
 """One-pass evaluation: trackers over sequences, from one or five first boxes, timed by the protocol."""
 
+import functools
 import hashlib
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +17,13 @@ import slimtrack
 from slimtrack import timing
 from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.errors import InputError, SlimtrackError
+from slimtrack.errors import InputError, MissingError, SlimtrackError
 from slimtrack.evaluation.datasets import Dataset, Sequence
+from slimtrack.evaluation.memory import peak_memory
 from slimtrack.evaluation.protocols import OTB, Protocol
-from slimtrack.evaluation.runs import STATES, Failure, Run, Store, code_fingerprint
-from slimtrack.registry import create, parse_spec
+from slimtrack.evaluation.runs import STATES, Failure, Run, Store, code_fingerprint, disturbed
+from slimtrack.networks.find import find_network
+from slimtrack.registry import create, parse_spec, tracker_class
 from slimtrack.tracker import Tracker
 from slimtrack.video.frames import ImageReader
 
@@ -61,6 +65,13 @@ class Watcher:
             kept: It was found finished and not done again.
         """
 
+    def weighing(self, tracker: str) -> None:
+        """After all runs, before the memory of a tracker is measured (a second or two).
+
+        Args:
+            tracker: Which one.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
@@ -73,6 +84,8 @@ class Evaluation:
         threads: Threads that were allowed.
         jobs: Processes that worked at the same time; above 1 the times mean little.
         protocol: Rules of the metrics.
+        peak_rss_mb: Per tracker, peak resident memory of a process of its own in MiB, as
+            `slimtrack.evaluation.memory.peak_memory` measures it; ``nan`` where it could not be.
     """
 
     dataset: Dataset
@@ -81,6 +94,7 @@ class Evaluation:
     threads: int
     jobs: int
     protocol: Protocol
+    peak_rss_mb: dict[str, float]
 
 
 class DecodedFrames:
@@ -110,12 +124,6 @@ class DecodedFrames:
         for start in range(0, len(self), self._chunk):
             yield from self._decoded(start)
 
-    @property
-    def mib(self) -> float:
-        """Memory that a pass takes, in MiB."""
-        sample = self._kept[0] if self._kept else self._read(self._files[0])
-        return sample.nbytes * min(self._chunk, len(self)) / 2**20
-
     def _decoded(self, start: int) -> list[Image]:
         return [self._read(file) for file in self._files[start : start + self._chunk]]
 
@@ -138,6 +146,9 @@ def evaluate(
     watcher: Watcher | None = None,
 ) -> Evaluation:
     """Runs every tracker over every sequence; trackers take turns within a sequence (A B A B).
+
+    A run during which the machine was busy is done once more and the quieter of the two is kept. At the end
+    the memory of each tracker is measured in a process of its own.
 
     Args:
         trackers: Names, with options where wanted: ``"kcf[kernel=linear]"``.
@@ -177,7 +188,8 @@ def evaluate(
     for of_tracker in runs.values():
         for of_sequence in of_tracker.values():
             of_sequence.sort(key=lambda run: run.index)
-    return Evaluation(dataset, runs, jitter, threads, jobs, protocol)
+    peaks = {spec: _peak(work, spec, dataset.sequences[0], watcher) for spec in trackers}
+    return Evaluation(dataset, runs, jitter, threads, jobs, protocol, peaks)
 
 
 def first_boxes(box: Box, jitter: float) -> list[Box]:
@@ -219,7 +231,7 @@ def track_once(
         SourceError: An image cannot be read.
     """
     log, name = _Log(len(frames), first), name or tracker.name
-    memory, tick = timing.PeakMemory(), time.monotonic()
+    tick = time.monotonic()
     wall, cpu = time.perf_counter(), time.process_time()
     with timing.quiet():
         for position, image in enumerate(frames):
@@ -232,7 +244,7 @@ def track_once(
                 watcher.working(name, sequence, index, position + 1)
                 tick = time.monotonic()
     cores = (time.process_time() - cpu) / max(time.perf_counter() - wall, 1e-9)
-    return log.run(name, sequence, index, memory.mib() - frames.mib, cores)
+    return log.run(name, sequence, index, cores)
 
 
 class _Log:
@@ -274,9 +286,9 @@ class _Log:
         self.scores[max(position, 1) :] = 0.0
         self.states[max(position, 1) :] = STATES.index(STATES[-1])
 
-    def run(self, tracker: str, sequence: str, index: int, peak: float, cores: float) -> Run:
+    def run(self, tracker: str, sequence: str, index: int, cores: float) -> Run:
         arrays = (self.boxes, self.scores, self.states, self.ms)
-        return Run(tracker, sequence, index, *arrays, self.init_ms, peak, cores, self.failure, self.evidence)
+        return Run(tracker, sequence, index, *arrays, self.init_ms, cores, self.failure, self.evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +312,7 @@ class _Work:
             "code": code_fingerprint(),
             "tracker": spec,
             "file": _file_digest(spec),
+            "networks": _network_digests(spec),
             "dataset": self.dataset,
             "footage": hashlib.sha256(names + sequence.truth.tobytes()).hexdigest()[:16],
             "first": [*first],
@@ -338,10 +351,32 @@ def _here(work: _Work, made: dict[str, Tracker], dataset: Dataset, watcher: Watc
                     warm.add(spec)
                 names = {"name": spec, "sequence": sequence.name}
                 run = track_once(made[spec], frames, first, **names, index=index, watcher=watcher)
+                if work.jobs == 1 and disturbed([run]):
+                    again = track_once(made[spec], frames, first, **names, index=index, watcher=watcher)
+                    run = _quieter(run, again)
             if work.store is not None:
                 work.store.put(run, work.key(spec, sequence, first))
             watcher.finished(run, sequence, kept=False)
             yield run
+
+
+def _quieter(*runs: Run) -> Run:
+    """The run that the machine disturbed least: other work on it only ever adds time."""
+    return min(runs, key=lambda run: (disturbed([run]), timing.summarise(run.ms).p50_ms))
+
+
+def _peak(work: _Work, spec: str, sequence: Sequence, watcher: Watcher) -> float:
+    """Memory of a tracker, kept beside its runs."""
+    key = work.key(spec, sequence, sequence.first_box)
+    if work.store is not None and not work.fresh:
+        kept = work.store.get_peak(spec, key)
+        if kept is not None:
+            return kept
+    watcher.weighing(spec)
+    peak = peak_memory(spec, sequence, threads=work.threads)
+    if work.store is not None and math.isfinite(peak):
+        work.store.put_peak(spec, peak, key)
+    return peak
 
 
 def _in_processes(work: _Work, dataset: Dataset, watcher: Watcher) -> Iterator[Run]:
@@ -393,3 +428,24 @@ def _file_digest(spec: str) -> str | None:
         if file.suffix == ".py" and file.is_file()
         else None
     )
+
+
+def _network_digests(spec: str) -> dict[str, str | None]:
+    """Hashes of the network files that a tracker's class names; ``None`` for one that is not here."""
+    files = getattr(tracker_class(parse_spec(spec)[0]), "files", ())
+    digests: dict[str, str | None] = {}
+    for name in files.values() if isinstance(files, Mapping) else files:
+        try:
+            path = find_network(name)
+        except MissingError:
+            digests[name] = None
+            continue
+        about = path.stat()
+        digests[name] = _hash(path, about.st_size, about.st_mtime_ns)
+    return digests
+
+
+@functools.cache
+def _hash(path: Path, size: int, changed: int) -> str:
+    """Short hash of a file, read again only when its size or its time of change is another."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 import slimtrack
+from slimtrack import timing
 from slimtrack.confidence import State
 from slimtrack.files import atomic_write
 
-__all__ = ["STATES", "Failure", "Run", "Store", "code_fingerprint"]
+__all__ = ["STATES", "Failure", "Run", "Store", "code_fingerprint", "cores_used", "disturbed"]
 
 STATES = (State.TRACKED, State.UNCERTAIN, State.LOST)
 """What the numbers in `Run.states` stand for."""
@@ -52,7 +53,6 @@ class Run:
         states: ``(N,)`` int8, index into `STATES`; LOST after a failure.
         ms: ``(N,)`` milliseconds of `update`; ``nan`` where not timed (frame 0, warm-up, after a failure).
         init_ms: Milliseconds of `init`; ``nan`` when it failed.
-        peak_rss_mb: Peak resident memory of the process in MiB, without the decoded frames.
         cores: Processor time by wall time: above 1 means that more than one thread worked.
         failure: Why it stopped, or ``None``.
         evidence: ``(N,)`` float64 per name, what `Tracker.evidence` said; ``nan`` where it said nothing.
@@ -66,7 +66,6 @@ class Run:
     states: npt.NDArray[np.int8] = field(repr=False)
     ms: npt.NDArray[np.float64] = field(repr=False)
     init_ms: float
-    peak_rss_mb: float
     cores: float
     failure: Failure | None = None
     evidence: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)
@@ -107,15 +106,45 @@ class Store:
             OutputError: It cannot be written.
         """
         failure = run.failure and {"frame": run.failure.frame, "message": run.failure.message}
-        figures = {name: getattr(run, name) for name in ("init_ms", "peak_rss_mb", "cores")}
+        figures = {name: getattr(run, name) for name in ("init_ms", "cores")}
         head = {"key": _plain(key), "figures": figures, "failure": failure, "evidence": list(run.evidence)}
         arrays: dict[str, Any] = {f"evidence {name}": values for name, values in run.evidence.items()}
         arrays |= {"boxes": run.boxes, "scores": run.scores, "states": run.states, "ms": run.ms}
         with atomic_write(self._file(run.tracker, run.sequence, run.index), "wb") as file:
             np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
 
+    def get_peak(self, tracker: str, key: Mapping[str, Any]) -> float | None:
+        """The memory kept under this key in MiB, or ``None``."""
+        try:
+            stored = json.loads(self._peak_file(tracker).read_text(encoding="utf-8"))
+            return float(stored["peak_rss_mb"]) if stored["key"] == _plain(key) else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put_peak(self, tracker: str, mib: float, key: Mapping[str, Any]) -> None:
+        """Keeps what memory a tracker needs.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        with atomic_write(self._peak_file(tracker)) as file:
+            json.dump({"key": _plain(key), "peak_rss_mb": mib}, file)
+
+    def _peak_file(self, tracker: str) -> Path:
+        return self.folder / _slug(tracker) / "memory.json"
+
     def _file(self, tracker: str, sequence: str, index: int) -> Path:
         return self.folder / _slug(tracker) / f"{_slug(sequence)}.{index}.npz"
+
+
+def disturbed(runs: Sequence[Run]) -> bool:
+    """Whether the machine did something else meanwhile: halves that differ, or too little of a core."""
+    return timing.is_noisy([run.ms for run in runs]) or cores_used(runs) < timing.BUSY
+
+
+def cores_used(runs: Sequence[Run]) -> float:
+    """Cores used, longer runs counting for more."""
+    return float(np.average([run.cores for run in runs], weights=[len(run.ms) for run in runs]))
 
 
 @functools.cache

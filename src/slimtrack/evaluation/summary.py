@@ -16,7 +16,7 @@ from slimtrack.evaluation.datasets import Sequence
 from slimtrack.evaluation.metrics import Curves, measure, overlaps
 from slimtrack.evaluation.protocols import Protocol
 from slimtrack.evaluation.runner import Evaluation
-from slimtrack.evaluation.runs import STATES, Run
+from slimtrack.evaluation.runs import STATES, Run, cores_used, disturbed
 
 __all__ = ["Judged", "curves_of", "judged_frames", "summarise", "to_json"]
 
@@ -116,9 +116,9 @@ def _tracker(evaluation: Evaluation, spec: str) -> dict[str, Any]:
         "auc_spread": _spread(auc_runs),
         "auc_runs": auc_runs,
         **_times(runs),
-        "noisy": evaluation.jobs > 1 or _disturbed(runs),
-        "cores_used": _cores(runs),
-        "peak_rss_mb": max(run.peak_rss_mb for run in runs),
+        "noisy": evaluation.jobs > 1 or disturbed(runs),
+        "cores_used": cores_used(runs),
+        "peak_rss_mb": evaluation.peak_rss_mb[spec],
         "score_auroc": auroc(judged.scores, judged.right),
         "score_ece": expected_calibration_error(judged.scores, judged.right),
         "absent_called_tracked": judged.absent_called_tracked,
@@ -150,7 +150,7 @@ def _sequence(runs: list[Run], sequence: Sequence, rules: Protocol) -> dict[str,
         "precision20": mean(lambda c: c.precision20),
         "normalized_precision": mean(lambda c: c.normalized_precision),
         **_times(runs),
-        "noisy": _disturbed(runs),
+        "noisy": disturbed(runs),
         "frames": len(sequence),
         "absent_called_tracked": judged_frames((run, sequence) for run in runs).absent_called_tracked,
         "failures": sum(run.failure is not None for run in runs),
@@ -167,15 +167,6 @@ def _times(runs: list[Run]) -> dict[str, float]:
         "p99_ms": times.p99_ms,
         "init_ms": float(np.median(init)) if init else math.nan,
     }
-
-
-def _disturbed(runs: list[Run]) -> bool:
-    return timing.is_noisy([run.ms for run in runs]) or _cores(runs) < timing.BUSY
-
-
-def _cores(runs: list[Run]) -> float:
-    """Cores used, longer runs counting for more."""
-    return float(np.average([run.cores for run in runs], weights=[len(run.ms) for run in runs]))
 
 
 def _attributes(

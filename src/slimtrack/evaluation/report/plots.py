@@ -20,6 +20,7 @@ try:
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator
     from matplotlib.transforms import Bbox
 except ImportError as error:
     raise MissingError(f"plots need matplotlib: run `pip install slimtrack[plot]` ({error})") from error
@@ -197,7 +198,9 @@ def _speed_accuracy(_: Evaluation, summary: dict[str, Any]) -> Figure | None:
     axes.set_xlim(low / 1.6, high * 2.6)
     room = max(0.03, 0.15 * (max(y) - min(y)))
     axes.set_ylim(max(0, min(y) - room - max(spread)), min(1, max(y) + room + max(spread)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}")
+    axes.xaxis.set_minor_locator(NullLocator())  # matplotlib writes some of these as 4x10^2
     axes.grid(True)
     machine = summary["machine"]
     axes.set(

@@ -6,7 +6,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["accuracy_table", "attribute_tables", "sequence_tables", "speed_table"]
+from slimtrack.evaluation.metrics import bootstrap_difference
+
+__all__ = ["accuracy_table", "attribute_tables", "difference_tables", "sequence_tables", "speed_table"]
 
 
 def accuracy_table(summary: dict[str, Any]) -> Table:
@@ -82,6 +84,33 @@ def attribute_tables(summary: dict[str, Any], width: int) -> list[Table]:
     if not any(row["attributes"] for row in summary["trackers"].values()):
         return []
     return _cross("AUC by attribute", "attribute", "attributes", summary, width)
+
+
+def difference_tables(summary: dict[str, Any]) -> list[Table]:
+    """By how much the best tracker's AUC is above each other's: paired bootstrap over the sequences.
+
+    Args:
+        summary: Of `slimtrack.evaluation.summarise`.
+
+    Returns:
+        One table; none for a single tracker or a single sequence, which leave nothing to compare or resample.
+    """
+    trackers = [
+        (spec, {name: figures["auc"] for name, figures in row["sequences"].items()})
+        for spec, row in _by_auc(summary)
+    ]
+    (best, best_aucs), *others = trackers
+    if not others or len(best_aucs) < 2:
+        return []
+    table = _table(f"AUC of {best} less the others', 95 % interval")
+    _columns(table, "tracker", "difference", "from", "to")
+    table.add_column("", no_wrap=True)
+    for spec, aucs in others:
+        interval = bootstrap_difference(best_aucs, aucs)
+        verdict = f"{best} is better" if interval.says_better else "not told apart"
+        figures = (f"{value:+.3f}" for value in (interval.difference, interval.low, interval.high))
+        table.add_row(Text(spec), *figures, Text(verdict))
+    return [table]
 
 
 def _cross(title: str, first: str, part: str, summary: dict[str, Any], width: int) -> list[Table]:

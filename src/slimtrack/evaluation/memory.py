@@ -1,0 +1,66 @@
+"""Memory that a tracker needs, measured in a process of its own: one process has one peak for all in it."""
+
+import itertools
+import math
+import subprocess
+import sys
+
+from slimtrack._cv2 import cv2
+from slimtrack.box import Box
+from slimtrack.errors import SlimtrackError
+from slimtrack.evaluation.datasets import Sequence
+from slimtrack.registry import create
+from slimtrack.timing import PeakMemory, limit_threads
+
+__all__ = ["UPDATES", "peak_memory"]
+
+UPDATES = 30
+"""Frames tracked before the peak is read; what a tracker needs it has by then."""
+
+_LIMIT = 300.0
+"""Seconds after which a tracker is given up; the slowest takes about 10."""
+
+_PROGRAM = "from slimtrack.evaluation.memory import _child; _child()"
+
+
+def peak_memory(tracker: str, sequence: Sequence, *, threads: int = 1) -> float:
+    """Peak resident memory of a fresh process that does nothing but track, in MiB.
+
+    The process reads the frames one at a time, starts at the true first box and makes `UPDATES` updates. The
+    interpreter and the libraries are in the figure; the same for all trackers of one run.
+
+    Args:
+        tracker: Name, with options where wanted.
+        sequence: The footage.
+        threads: Threads that may work.
+
+    Returns:
+        MiB; ``nan`` where another process cannot make the tracker, or it dies or hangs.
+    """
+    files = [str(file) for file in sequence.frames[: UPDATES + 1]]
+    box = [repr(float(value)) for value in sequence.first_box]
+    command = [sys.executable, "-c", _PROGRAM, tracker, str(threads), *box, *files]
+    with limit_threads(threads):  # sets what libraries read when the child loads them
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT, check=True)
+            return float(done.stdout.splitlines()[-1])
+        except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+            return math.nan
+
+
+def _child() -> None:
+    """Tracks and prints the peak; an error of the tracker ends the tracking, not the measurement."""
+    name, threads, *numbers = sys.argv[1:7]
+    memory = PeakMemory()
+    with limit_threads(int(threads)):
+        tracker = create(name)
+        try:
+            for position, file in enumerate(itertools.islice(sys.argv, 7, None)):
+                image = cv2.imread(file, cv2.IMREAD_COLOR)
+                if position:
+                    tracker.update(image)
+                else:
+                    tracker.init(image, Box(*map(float, numbers)))
+        except SlimtrackError:
+            pass
+    print(memory.mib())

@@ -1,0 +1,91 @@
+"""The scripts that make the documents' figures."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slimtrack.calibrations import CALIBRATIONS, DEFAULT
+from slimtrack.registry import list_trackers, tracker_class
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+
+
+def test_the_names_are_those_of_the_registry():
+    names = importlib.import_module("_names").OURS
+    ours = [n for n in list_trackers() if tracker_class(n).__module__.startswith("slimtrack.trackers.")]
+    assert sorted(names) == sorted(ours)
+
+
+class TestFit:
+    @pytest.fixture
+    def fit(self, monkeypatch, write_sequence, tmp_path):
+        """Calls the script, with evidence out of thin air."""
+        module = importlib.import_module("fit_calibration")
+        write_sequence("A", [[11, 9, 10, 8]] * 3)
+
+        def gather(name, sequences, jobs):
+            random = np.random.default_rng(len(name))
+            evidence = random.random((60, 4))
+            labels = evidence.sum(axis=1) + random.random(60) > 2.4
+            return evidence, labels, np.repeat(["A", "B", "synthetic-C"], 20), list(module.USED)
+
+        def call(*arguments):
+            module.main([str(tmp_path / "data"), "--out", str(tmp_path / "out.py"), *arguments])
+            found = {}
+            exec((tmp_path / "out.py").read_text(), found)
+            return found["DEFAULT"], found["CALIBRATIONS"]
+
+        monkeypatch.setattr(module, "gather", gather)
+        monkeypatch.setattr(module, "write_clips", lambda folder: (folder / "S").mkdir())
+        monkeypatch.setattr(module.Dataset, "read", lambda path: [])
+        return call
+
+    def test_one_tracker_leaves_the_others_as_they_are(self, fit):
+        default, calibrations = fit("--trackers", "cacf")
+        assert default == DEFAULT and list(calibrations) == list(CALIBRATIONS)
+        changed = [name for name in CALIBRATIONS if calibrations[name] != CALIBRATIONS[name]]
+        assert changed == ["cacf"]
+
+    def test_all_trackers_are_fitted_with_the_default(self, fit):
+        default, calibrations = fit()
+        assert default != DEFAULT and set(calibrations) == set(CALIBRATIONS)
+        assert all(calibrations[name] != CALIBRATIONS[name] for name in CALIBRATIONS)
+
+    def test_what_is_written_is_formatted(self, fit, tmp_path):
+        pytest.importorskip("ruff")
+        fit()
+        command = [sys.executable, "-m", "ruff", "format", "--check", "--config", ROOT / "pyproject.toml"]
+        done = subprocess.run([*command, tmp_path / "out.py"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_what_is_committed_is_what_is_written(self):
+        text = importlib.import_module("fit_calibration").module_text(DEFAULT, CALIBRATIONS)
+        assert text == (ROOT / "src/slimtrack/calibrations.py").read_text()
+
+
+def row(auc, aucs):
+    return {"auc": auc, "p50_ms": 2.0, "sequences": {name: {"auc": value} for name, value in aucs.items()}}
+
+
+def test_ratios_come_with_the_interval():
+    tables = importlib.import_module("tables")
+    better = {"kcf": row(0.7, {"A": 0.6, "B": 0.8}), "opencv:kcf": row(0.5, {"A": 0.5, "B": 0.5})}
+    text = tables.ratios([{"trackers": better}])
+    assert "1.00 times the speed of opencv:kcf (AUC +0.200, 95% interval +0.100 to +0.300)" in text
+    single = {"kcf": row(0.6, {"A": 0.6}), "opencv:kcf": row(0.5, {"A": 0.5})}
+    assert "(AUC +0.100)" in tables.ratios([{"trackers": single}])
+
+
+def test_hog_is_timed(capsys):
+    importlib.import_module("features").main(["--repeats", "20"])
+    text = capsys.readouterr().out
+    assert "p50" in text and "p95" in text and "20 calls" in text
