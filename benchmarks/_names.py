@@ -1,4 +1,8 @@
 """The names that several scripts here go over."""
 
-OURS = ("mosse", "kcf", "dcf", "dsst", "fdsst", "samf", "samf-ca", "cacf", "dcf-ca", "staple")
-"""Our trackers in the order of the documents; a test holds them against the registry."""
+from slimtrack.registry import list_trackers, tracker_class
+
+
+def ours() -> tuple[str, ...]:
+    """Our own trackers, in the registry's order: not those of OpenCV, of ONNX Runtime, of other packages."""
+    return tuple(n for n in list_trackers() if tracker_class(n).__module__.startswith("slimtrack.trackers."))

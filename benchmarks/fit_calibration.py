@@ -19,7 +19,7 @@ import cv2
 import joblib
 import numpy as np
 
-from _names import OURS
+from _names import ours
 from slimtrack.box import Box
 from slimtrack.calibrations import CALIBRATIONS, DEFAULT
 from slimtrack.confidence import Calibration, Thresholds
@@ -135,18 +135,18 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", nargs="+", help="folders of sequences to fit on")
-    parser.add_argument("--trackers", default=",".join(OURS))
+    parser.add_argument("--trackers", help="only these, with commas between")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--l2", type=float, default=0.01)
     parser.add_argument("--keep", type=Path, help="folder for the collected evidence, to look at")
     parser.add_argument("--out", type=Path, default=OUT, help="the file to write")
     args = parser.parse_args(arguments)
-    names = args.trackers.split(",")
+    names = args.trackers.split(",") if args.trackers else list(ours())
     with tempfile.TemporaryDirectory() as folder:
         write_clips(Path(folder))
         sequences = [one for path in (*args.data, folder) for one in Dataset.read(path)]
         default, each = fitted(names, sequences, args.jobs, args.l2, args.keep)
-    if not set(OURS) <= set(names):
+    if args.trackers:
         default, each = DEFAULT, CALIBRATIONS | each
     with atomic_write(args.out) as file:
         file.write(module_text(default, each))

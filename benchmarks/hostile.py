@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from _names import OURS
+from _names import ours
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -260,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--trackers", default=",".join((*OURS, *THEIRS)))
+    parser.add_argument("--trackers", help="with commas between; ours and OpenCV's if not given")
     parser.add_argument(
         "--frames", type=int, default=20_000, help="of our trackers' long run; 0 leaves it out"
     )
@@ -276,12 +276,12 @@ def main() -> None:
     if arguments.long:
         print(*long_run(arguments.long, arguments.frames))
         return
-    names = arguments.trackers.split(",")
+    names = arguments.trackers.split(",") if arguments.trackers else [*ours(), *THEIRS]
     if not arguments.only_long:
         compare(names, arguments.write)
     if arguments.frames:
-        ours = [name for name in names if not name.startswith("opencv:")]
-        show("long", lambda: long_table(ours, arguments.frames), arguments.write)
+        tracked = [name for name in names if not name.startswith("opencv:")]
+        show("long", lambda: long_table(tracked, arguments.frames), arguments.write)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from _names import OURS
+from _names import ours
 from slimtrack.evaluation.metrics import bootstrap_difference
 
 ROOT = Path(__file__).parents[1]
@@ -27,9 +27,10 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def row(name: str, of: dict[str, Any], dev: dict[str, Any]) -> str:
+    """A line of the table, our trackers in bold."""
     absent = dev.get("absent_called_tracked")
     cells = [
-        f"**{name}**" if name in OURS else name,
+        f"**{name}**" if name in ours() else name,
         f"{number(of['auc'])} ± {number(of['auc_spread'])}",
         number(of["precision20"]),
         number(of["fps"], 0),
@@ -57,11 +58,11 @@ def table(files: list[dict[str, Any]], dev: dict[str, Any]) -> str:
 def ratios(files: list[dict[str, Any]]) -> str:
     """Speed of ours over OpenCV's counterpart, taken in one run."""
     parts = []
-    for ours, peer in PAIRS:
-        found = next((file["trackers"] for file in files if {ours, peer} <= file["trackers"].keys()), None)
+    for one, peer in PAIRS:
+        found = next((file["trackers"] for file in files if {one, peer} <= file["trackers"].keys()), None)
         if found:
-            times = found[peer]["p50_ms"] / found[ours]["p50_ms"]
-            parts.append(f"{ours} runs at {times:.2f} times the speed of {peer} ({gain(found, ours, peer)})")
+            times = found[peer]["p50_ms"] / found[one]["p50_ms"]
+            parts.append(f"{one} runs at {times:.2f} times the speed of {peer} ({gain(found, one, peer)})")
     return "In the same run: " + "; ".join(parts) + ".\n" if parts else ""
 
 

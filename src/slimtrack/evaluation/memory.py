@@ -4,13 +4,14 @@ import itertools
 import math
 import subprocess
 import sys
+from pathlib import Path
 
-from slimtrack._cv2 import cv2
 from slimtrack.box import Box
 from slimtrack.errors import SlimtrackError
 from slimtrack.evaluation.datasets import Sequence
 from slimtrack.registry import create
 from slimtrack.timing import PeakMemory, limit_threads
+from slimtrack.video.frames import ImageReader
 
 __all__ = ["UPDATES", "peak_memory"]
 
@@ -51,12 +52,12 @@ def peak_memory(tracker: str, sequence: Sequence, *, threads: int = 1) -> float:
 def _child() -> None:
     """Tracks and prints the peak; an error of the tracker ends the tracking, not the measurement."""
     name, threads, *numbers = sys.argv[1:7]
-    memory = PeakMemory()
+    memory, reader = PeakMemory(), ImageReader()
     with limit_threads(int(threads)):
         tracker = create(name)
         try:
             for position, file in enumerate(itertools.islice(sys.argv, 7, None)):
-                image = cv2.imread(file, cv2.IMREAD_COLOR)
+                image = reader(Path(file))
                 if position:
                     tracker.update(image)
                 else:
