@@ -1,6 +1,8 @@
 """From source to result: what is tracked, timed and written, also when it ends before its time."""
 
+import importlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +13,10 @@ import pytest
 from slimtrack import Box, State, Tracker
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameError
-from slimtrack.follow import follow, track_video
-from slimtrack.tracker import Estimate
+from slimtrack.follow import Summary, follow, track_video
+from slimtrack.tracker import Estimate, Track
 from slimtrack.video.frames import open_frames
-from slimtrack.video.results import read_boxes
+from slimtrack.video.results import Row, read_boxes
 from slimtrack.video.synthetic import Clip
 
 CLIP = Clip(length=14, width=160, height=120, size=30)
@@ -41,6 +43,26 @@ class Drifter(Tracker, name="test-drifter"):
 
     def _learn(self, image: Image, box: Box) -> None:
         pass
+
+
+class Compiler(Drifter, name="test-compiler"):
+    """Takes a tenth of a second the first time, as code does that is compiled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ready: set[str] = set()
+
+    def _compile(self, part: str) -> None:
+        if part not in self._ready:
+            time.sleep(0.1)
+        self._ready.add(part)
+
+    def _start(self, image: Image, box: Box) -> None:
+        self._compile("start")
+
+    def _locate(self, image: Image) -> Estimate:
+        self._compile("locate")
+        return super()._locate(image)
 
 
 def interrupted(after: int) -> Iterator[Image]:
@@ -95,6 +117,38 @@ def test_warm_up_is_not_counted() -> None:
     slow = [row.ms for row in summary.rows][6:]
     assert summary.p50_ms == pytest.approx(np.median(slow))  # type: ignore[arg-type]
     assert summary.rows[0].ms is None and summary.init_ms > 0
+
+
+def test_compiling_is_in_no_time() -> None:
+    summary = track_video(CLIP.images(), START, tracker=Compiler())
+    assert summary.init_ms < 50 and max(row.ms or 0.0 for row in summary.rows) < 50
+    assert summary.frames == 14 and summary.rows[13].track.box == START.moved(13, 0)
+
+
+def test_a_clip_too_short_has_no_speed() -> None:
+    summary = track_video(list(CLIP.images())[:6], START, tracker=Drifter())
+    assert summary.frames == 6 and summary.fps is None and summary.p50_ms is None
+
+
+def test_a_run_without_end_keeps_its_memory_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.import_module("slimtrack.follow"), "_MOST_ROWS", 100)
+    summary = Summary("x")
+    for number in range(1000):
+        state = State.LOST if number % 4 == 3 else State.TRACKED
+        summary.add(Row(number, Track(START, 1.0, state), 1000.0 if number < 6 else 2.0))
+    assert summary.frames == 1000 and len(summary.rows) <= 100
+    assert [row.frame for row in summary.rows] == list(range(0, 1000, summary.every))
+    assert summary.shares[State.LOST] == 0.25 and summary.fps == 500
+
+
+def test_the_head_of_a_json_file_says_how_it_was_made(tmp_path: Path) -> None:
+    track_video(
+        CLIP.images(), START, tracker="test-drifter", options={"score": 0.8}, outputs=[tmp_path / "a.json"],
+        about={"by": tmp_path},
+    )  # fmt: skip
+    said = json.loads((tmp_path / "a.json").read_text())
+    assert (said["options"], said["box"], said["source"]) == ({"score": 0.8}, [*START], None)
+    assert said["by"] == str(tmp_path)  # what JSON does not know is written as text
 
 
 def test_ctrl_c_keeps_everything(tmp_path: Path) -> None:

@@ -37,6 +37,25 @@ def test_says_when_it_did_not_take(monkeypatch):
         pass
 
 
+def test_a_warm_up_starts_updates_and_keeps_quiet():
+    class Counted:
+        calls = ""
+
+        def init(self, image, box):
+            self.calls += "i"
+
+        def update(self, image):
+            self.calls += "u"
+            if self.calls.endswith("uu"):
+                raise InputError("not twice")
+
+    tracker = Counted()
+    timing.warm_up(tracker, iter(range(9)), None)
+    assert tracker.calls == "iuu"
+    timing.warm_up(tracker, [], None)
+    assert tracker.calls == "iuu"
+
+
 def test_stopwatch():
     watch = timing.Stopwatch()
     for pause in (0.0, 0.02):

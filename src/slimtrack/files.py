@@ -1,6 +1,7 @@
 """Files written so that a reader never sees half of one."""
 
 import contextlib
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import IO, Any, Literal, overload
 from slimtrack.errors import OutputError
 
 __all__ = ["atomic_write", "make_folder", "writing"]
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quota's number
 
 
 @overload
@@ -65,9 +68,14 @@ def make_folder(folder: str | os.PathLike[str]) -> Path:
     Raises:
         OutputError: It cannot be made.
     """
-    with writing(Path(folder)):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    return Path(folder)
+    folder = Path(folder)
+    with writing(folder):
+        for part in (folder, *folder.parents):
+            if part.exists() and not part.is_dir():
+                what = "it" if part == folder else part
+                raise OutputError(f"cannot make folder {folder}: {what} is a file; give another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager
@@ -81,6 +89,5 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise OutputError(
-            f"cannot write {path}: {reason}; free some space or choose another place"
-        ) from error
+        remedy = "free some space or choose another place" if error.errno in _FULL else "choose another place"
+        raise OutputError(f"cannot write {path}: {reason}; {remedy}") from error

@@ -17,7 +17,10 @@ from typing import Any, Literal
 from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNameError
 from slimtrack.tracker import REGISTERED, Tracker
 
-__all__ = ["Option", "create", "list_trackers", "options_of", "parse_spec", "tracker_class", "why_missing"]
+__all__ = [
+    "Option", "create", "list_trackers", "options_of", "parse_spec", "settings", "tracker_class",
+    "why_missing", "with_threads",
+]  # fmt: skip
 
 _BY_MODULE = {
     "trackers.mosse": ("mosse",),
@@ -90,9 +93,50 @@ def create(name: str, **options: Any) -> Tracker:
         InputError: An option has a value that does not fit.
         MissingError: It needs a package or a network that is not here.
     """
+    return tracker_class(parse_spec(name)[0])(**_given(name, options))
+
+
+def settings(name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Every option of a tracker with the value that `create` gives it, defaults included.
+
+    Args:
+        name: Its name, also with options.
+        options: Its options.
+
+    Raises:
+        UnknownNameError: No such tracker, or no such option.
+        InputError: An option has a value that does not fit.
+    """
+    known = options_of(tracker_class(parse_spec(name)[0]))
+    defaults = {
+        option.name: option.default for option in known if option.default is not inspect.Parameter.empty
+    }
+    return defaults | _given(name, options or {})
+
+
+def with_threads(name: str, threads: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The options, and the number of threads for a tracker that asks for one and was not given one.
+
+    A runtime of networks fixes its threads when the tracker is made; no limit set later changes them.
+
+    Args:
+        name: The tracker's name, also with options.
+        threads: How many it may use.
+        options: Its options.
+
+    Raises:
+        UnknownNameError: No such tracker.
+    """
     plain, texts = parse_spec(name)
-    cls = tracker_class(plain)
-    known = {option.name: option for option in options_of(cls)}
+    values = dict(options or {})
+    asks = any(option.name == "threads" for option in options_of(tracker_class(plain)))
+    return values if not asks or "threads" in {*texts, *values} else {**values, "threads": threads}
+
+
+def _given(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the options in a name's brackets and of those beside it, checked."""
+    plain, texts = parse_spec(name)
+    known = {option.name: option for option in options_of(tracker_class(plain))}
     values: dict[str, Any] = {}
     for key in (*texts, *options):
         if key not in known:
@@ -102,7 +146,7 @@ def create(name: str, **options: Any) -> Tracker:
     for key, value in options.items():
         known[key].check(value)
         values[key] = value
-    return cls(**values)
+    return values
 
 
 def list_trackers(*, missing: bool = False) -> list[str]:

@@ -4,18 +4,20 @@
 2. Frames are decoded before the clock starts; the time of a frame is `Tracker.update` alone; the first
    `WARM_UP` updates are tracked but not timed.
 3. Reported are the median, the 95th and 99th percentile in milliseconds, and fps = 1000 / median.
-4. A run is called noisy when the medians of its two halves differ by more than `NOISE`, or when it got less
+4. Before the first `Tracker.init` comes `warm_up`: what is loaded or compiled once is in nobody's time.
+5. A run is called noisy when the medians of its two halves differ by more than `NOISE`, or when it got less
    than the share `BUSY` of a core: repeat it on a quiet machine.
 """
 
 import contextlib
 import gc
+import itertools
 import math
 import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -27,11 +29,14 @@ import numpy.typing as npt
 import threadpoolctl  # type: ignore[import-untyped]
 
 from slimtrack._cv2 import cv2
+from slimtrack.arrays import Image
+from slimtrack.box import Box
 from slimtrack.errors import InputError, MissingError, SlimtrackError
+from slimtrack.tracker import Tracker
 
 __all__ = [
     "BUSY", "NOISE", "WARM_UP", "PeakMemory", "Stopwatch", "Timing", "cpu_name", "is_noisy", "limit_threads",
-    "machine", "quiet", "single_thread", "summarise",
+    "machine", "quiet", "single_thread", "summarise", "warm_up",
 ]  # fmt: skip
 
 WARM_UP = 5
@@ -63,8 +68,9 @@ def limit_threads(count: int) -> Iterator[None]:
     """Lets every numerical library use at most ``count`` threads, and checks that it took.
 
     Sets the environment for libraries that load inside the block, and OpenCV, BLAS and OpenMP (by
-    threadpoolctl), torch and numba where they have threads already. ONNX Runtime and OpenVINO count per
-    network; slimtrack's adapters ask for one thread each. What was set before is set again at the end.
+    threadpoolctl), torch and numba where they have threads already. Runtimes of networks count per network,
+    from when it is loaded: `slimtrack.registry.with_threads` tells them. What was set before is set again
+    at the end.
 
     Args:
         count: Threads, at least 1.
@@ -96,6 +102,22 @@ def quiet() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def warm_up(tracker: Tracker, images: Iterable[Image], box: Box) -> None:
+    """Loads and compiles what a tracker loads and compiles on first use; what it saw is forgotten by `init`.
+
+    Args:
+        tracker: The tracker.
+        images: The first is used for `init` and the next two for `update`; fewer will do.
+        box: The target in the first.
+    """
+    with contextlib.suppress(SlimtrackError):  # the run itself will say so
+        for position, image in enumerate(itertools.islice(images, 3)):
+            if position == 0:
+                tracker.init(image, box)
+            else:
+                tracker.update(image)
 
 
 class Stopwatch:

@@ -2,12 +2,14 @@ import builtins
 import importlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+import slimtrack
 from slimtrack.cli import app
 from slimtrack.errors import MissingError
 from slimtrack.networks.find import VARIABLE
@@ -62,11 +64,25 @@ def test_what_is_there_is_told_with_its_version() -> None:
 def test_every_missing_thing_says_what_it_is_for_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_version", lambda package: None)
     found = findings()
-    for package, _, command in (*doctor._RUNTIMES, *doctor._EXTRAS):
+    for package, _, command in doctor._PACKAGES:
         (finding,) = [each for (_, name), each in found.items() if name == package]
         assert finding["value"] == "missing"
         assert finding["remedy"].endswith(f"run `{command}`")
-    assert VARIABLE in found["networks", VARIABLE]["remedy"]
+    assert found["networks", VARIABLE]["value"] == "not set"
+
+
+def test_a_cause_has_one_line_however_many_trackers_it_keeps_away() -> None:
+    text = run().output
+    assert text.count("network files were not found") + text.count("needs ONNX Runtime") == 1
+    assert text.count(f"{VARIABLE} is not set") <= 1
+    (names,) = [name for topic, name in findings() if topic == "trackers" and "fear-xs" in name]
+    assert {"nanotrack-v1", "vittrack"} <= set(names.split(", "))
+
+
+def test_only_packages_that_are_used_are_asked_for() -> None:
+    sources = "".join(path.read_text() for path in Path(slimtrack.__file__).parent.rglob("*.py"))
+    for package, _, _ in doctor._PACKAGES:
+        assert re.search(rf"^\s*(import|from) {package}\b", sources, re.MULTILINE), package
 
 
 def test_without_opencv_it_ends_with_1_and_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """``slimtrack track``: what it writes, what it prints, what it refuses."""
 
 import importlib
+import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -8,10 +10,18 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import slimtrack
 from slimtrack import Box, State, Track, Tracker
 from slimtrack.arrays import Image
 from slimtrack.cli.track import Meter, parse_box, parse_options, track
-from slimtrack.errors import InputError, MissingError, SlimtrackError, SourceError, UnknownNameError
+from slimtrack.errors import (
+    InputError,
+    MissingError,
+    OutputError,
+    SlimtrackError,
+    SourceError,
+    UnknownNameError,
+)
 from slimtrack.tracker import Estimate
 from slimtrack.video.results import Row, read_boxes
 from slimtrack.video.synthetic import Clip
@@ -38,6 +48,17 @@ class Still(Tracker, name="test-still"):
 
     def _learn(self, image: Image, box: Box) -> None:
         pass
+
+
+class Threaded(Still, name="test-threaded"):
+    """Says as its score how many threads it was given.
+
+    Args:
+        threads: Threads.
+    """
+
+    def __init__(self, *, threads: int = 1) -> None:
+        super().__init__(score=threads / 10)
 
 
 @pytest.fixture
@@ -80,6 +101,77 @@ def test_only_what_is_asked_for_is_written(shots: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "here").iterdir()} == {"track.json", "track.mot.txt"}
 
 
+def test_two_sequences_of_a_data_set_have_two_folders(
+    shots: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("Deer", "David"):
+        shutil.copytree(shots, tmp_path / "data" / name / "img")
+        words = ["--box", "20,20,30,30", "-t", "test-still", "--no-video", "--no-plot"]
+        assert call(tmp_path / "data" / name / "img", *words)[0] == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["David", "Deer"]
+
+
+def test_results_of_an_earlier_run_do_not_stay(shots: Path, tmp_path: Path) -> None:
+    words = [shots, "-t", "test-still", "--out", tmp_path / "o"]
+    assert call(*words, "--box", "20,20,30,30")[0] == 0
+    (tmp_path / "o" / "mine.txt").write_text("not a result")
+    assert call(*words, "--box", "900,900,30,30")[0] != 0
+    assert (tmp_path / "o" / "annotated.mp4").exists()  # a run that is refused removes nothing
+    assert call(*words, "--box", "20,20,30,30", "--no-video", "--no-plot", "-f", "json")[0] == 0
+    assert {path.name for path in (tmp_path / "o").iterdir()} == {"track.json", "mine.txt"}
+
+
+def test_json_says_how_it_was_made(shots: Path, tmp_path: Path) -> None:
+    words = [
+        "--box",
+        "20,20,30,30",
+        "-t",
+        "test-still[kind=b]",
+        "--set",
+        "score=0.5",
+        "-f",
+        "json",
+        "--no-video",
+    ]
+    assert call(shots, *words, "--no-plot", "--out", tmp_path, "--threads", "2")[0] == 0
+    said = json.loads((tmp_path / "track.json").read_text())
+    del said["frames"]
+    assert said == {
+        "slimtrack": slimtrack.__version__, "source": str(shots), "name": "my shots", "size": [160, 120],
+        "fps": None, "tracker": "test-still", "box": [20, 20, 30, 30], "threads": 2,
+        "options": {"score": 0.5, "kind": "b"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "score"),
+    [([], 0.1), (["--threads", "3"], 0.3), (["--threads", "3", "--set", "threads=2"], 0.2)],
+)
+def test_a_tracker_that_counts_its_threads_is_told_them(
+    shots: Path, tmp_path: Path, words: list[str], score: float
+) -> None:
+    options = ["--box", "20,20,30,30", "-t", "test-threaded", "--no-video", "--no-plot", "--out", tmp_path]
+    assert call(shots, *options, *words)[0] == 0
+    assert f",{score:.4f}," in (tmp_path / "track.csv").read_text()
+
+
+def test_a_folder_that_is_a_file(shots: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["--box", "20,20,30,30", "-t", "test-still", "--out"]
+    for out, what in (("file", "it is a file"), ("file/deeper", f"{tmp_path / 'file'} is a file")):
+        _, _, failure = call(shots, *words, tmp_path / out)
+        assert isinstance(failure, OutputError) and f"{what}; give another folder" in str(failure)
+        assert "space" not in str(failure)
+
+
+def test_a_clip_too_short_to_time_says_so(shots: Path, tmp_path: Path) -> None:
+    for number in range(6, 9):
+        (shots / f"{number}.png").unlink()
+    code, text, _ = call(shots, "--box", "20,20,30,30", "-t", "test-still", "--out", tmp_path)
+    assert code == 0 and "not stated" in text and "frames a second" not in text
+
+
 @pytest.mark.parametrize(
     ("words", "kind", "sentence"),
     [
@@ -105,13 +197,19 @@ def test_a_missing_file(tmp_path: Path) -> None:
     assert isinstance(failure, SourceError) and "no.mp4" in str(failure)
 
 
-@pytest.mark.parametrize("words", [[], ["--box", "20,20,30,30", "--show"]])
-def test_windows_without_a_screen(shots: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [([], "give --box x,y,w,h"), (["--box", "20,20,30,30", "--show"], "leave it out")],
+)
+def test_windows_without_a_screen(
+    shots: Path, words: list[str], remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     _, _, failure = call(shots, "-t", "test-still", *words)
     assert isinstance(failure, MissingError) and "needs a screen" in str(failure)
+    assert str(failure).endswith(remedy)
 
 
 def test_windows_without_an_opencv_that_has_them(shots: Path, monkeypatch: pytest.MonkeyPatch) -> None:

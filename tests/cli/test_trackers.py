@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from slimtrack import Box, Tracker, list_trackers
 from slimtrack.arrays import Image
 from slimtrack.cli import app
-from slimtrack.cli.trackers import _type_name
+from slimtrack.cli.trackers import _type_name, causes
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.find import VARIABLE
 from slimtrack.tracker import REGISTERED, Estimate
@@ -56,7 +56,20 @@ def test_the_table_names_every_tracker_and_why_some_are_missing(monkeypatch: pyt
     for name in list_trackers(missing=True):
         assert name in text
     assert "Not here" in text
-    assert "SLIMTRACK_NETWORKS is not set" in text
+    assert text.count("SLIMTRACK_NETWORKS is not set") == 1
+
+
+def test_trackers_that_lack_the_same_thing_stand_together() -> None:
+    lost = "network file {} was not found (not in here): put the folder that holds it into it"
+    found = causes({
+        "a": lost.format("x/a.onnx"), "b": "b needs a thing", "c": lost.format("x/c.onnx"),
+        "d": "d needs a thing", "e": "network file e.onnx was eaten",
+    })  # fmt: skip
+    assert found == [
+        (["a", "c"], "network files were not found (not in here): put the folder that holds them into it"),
+        (["b", "d"], "needs a thing"),
+        (["e"], "network file e.onnx was eaten"),
+    ]
 
 
 def test_the_table_has_a_line_of_description_and_the_names_of_options(example: str) -> None:

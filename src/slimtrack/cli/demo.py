@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 
 from slimtrack.box import Box, overlap
-from slimtrack.cli.track import Meter, parse_options, summary_table
+from slimtrack.cli.track import PICTURE, VIDEO, Meter, clear, parse_options, summary_table
 from slimtrack.errors import InputError, MissingError, UnknownNameError
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
-from slimtrack.registry import create
+from slimtrack.registry import create, with_threads
 from slimtrack.timing import single_thread
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
@@ -40,16 +40,17 @@ def demo(
     if clip not in CLIPS:
         raise UnknownNameError.of("clip", clip, CLIPS)
     chosen = CLIPS[clip] if seed is None else CLIPS[clip].with_options(seed=seed)
-    made = create(tracker, **parse_options(tracker, settings or ()))
+    made = create(tracker, **with_threads(tracker, 1, parse_options(tracker, settings or ())))
     first = chosen.truth[0]
     if first is None:
         raise InputError(
             f"clip {clip!r} with seed {seed} has no target in its first frame: choose another seed"
         )
     note = _no_picture(out)
-    picture = None if note else out / "timeline.png"
-    outputs = [out / "annotated.mp4", out / "track.csv", out / "boxes.txt"]
+    picture = None if note else out / PICTURE
+    outputs = [out / VIDEO, out / "track.csv", out / "boxes.txt"]
     frames = open_frames(chosen.images(), name=clip, fps=_FPS, count=chosen.length)
+    clear(out)
     with frames, single_thread(), Meter(chosen.length) as meter:
         summary = track_video(
             frames,
@@ -68,7 +69,7 @@ def demo(
 def _no_picture(out: Path) -> list[str]:
     """Why there will be no picture: as a note, for the demo shall run without matplotlib too."""
     try:
-        require_matplotlib(out / "timeline.png")
+        require_matplotlib(out / PICTURE)
     except MissingError as error:
         return [str(error)]
     return []

@@ -22,6 +22,7 @@ from rich.table import Table
 
 import slimtrack
 from slimtrack._cv2 import cv2
+from slimtrack.cli.trackers import causes
 from slimtrack.errors import MissingError, SlimtrackError
 from slimtrack.evaluation.datasets import Dataset
 from slimtrack.networks.find import VARIABLE, add_folder, network_folders
@@ -33,16 +34,11 @@ __all__ = ["DATA_VARIABLE", "Finding", "doctor", "examine"]
 DATA_VARIABLE = "SLIMTRACK_DATA"
 """Environment variable: folders of sequences, separated as ``PATH`` is."""
 
-_RUNTIMES = (
+_PACKAGES = (
     ("onnxruntime", "network trackers", "pip install onnxruntime"),
-    ("openvino", "faster networks on Intel processors", "pip install openvino"),
-    ("torch", "training and fine-tuning networks", "pip install torch"),
-)
-_EXTRAS = (
     ("matplotlib", "plots and the picture of score and speed", "pip install matplotlib"),
-    ("jinja2", "reports", "pip install jinja2"),
-    ("ray", "benchmarks on several machines", "pip install ray"),
 )
+"""Optional packages that this version uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +174,10 @@ def _video() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for topic, packages in (("runtimes", _RUNTIMES), ("extras", _EXTRAS)):
-        for package, purpose, command in packages:
-            version = _version(package) if importlib.util.find_spec(package) else None
-            remedy = "" if version else f"{purpose}: run `{command}`"
-            yield Finding(topic, package, version or "missing", remedy)
+    for package, purpose, command in _PACKAGES:
+        version = _version(package) if importlib.util.find_spec(package) else None
+        remedy = "" if version else f"{purpose}: run `{command}`"
+        yield Finding("packages", package, version or "missing", remedy)
 
 
 def _trackers() -> Iterator[Finding]:
@@ -190,18 +185,14 @@ def _trackers() -> Iterator[Finding]:
     reasons = {name: why_missing(name) for name in names}
     here = [name for name, reason in reasons.items() if reason is None]
     yield Finding("trackers", "can be made here", ", ".join(here))
-    for name, reason in reasons.items():
-        if reason is not None:
-            yield Finding("trackers", name, "missing", reason)
+    for absent, cause in causes({name: reason for name, reason in reasons.items() if reason is not None}):
+        yield Finding("trackers", ", ".join(absent), "missing", cause)
 
 
 def _networks() -> Iterator[Finding]:
     folders = network_folders()
     if not folders:
-        remedy = (
-            f"network trackers: set {VARIABLE} to the folders that hold their files, or give --networks DIR"
-        )
-        yield Finding("networks", VARIABLE, "not set", remedy)
+        yield Finding("networks", VARIABLE, "not set")  # the trackers that miss their files say what to do
     for folder in folders:
         if not folder.is_dir():
             yield Finding(

@@ -21,19 +21,23 @@ from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.confidence import State
 from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNameError
+from slimtrack.files import writing
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.networks.find import add_folder
-from slimtrack.registry import create, options_of, parse_spec, tracker_class
-from slimtrack.timing import limit_threads
-from slimtrack.tracker import Tracker
+from slimtrack.registry import create, options_of, parse_spec, settings, tracker_class, with_threads
+from slimtrack.timing import WARM_UP, limit_threads
+from slimtrack.tracker import Tracker, checked_box
 from slimtrack.video.draw import annotated
 from slimtrack.video.frames import Frames, open_frames
 from slimtrack.video.results import Row
 
-__all__ = ["Meter", "parse_box", "parse_options", "summary_table", "track"]
+__all__ = ["PICTURE", "VIDEO", "Meter", "clear", "parse_box", "parse_options", "summary_table", "track"]
 
 _FILES = {"otb": "boxes.txt", "csv": "track.csv", "json": "track.json", "mot": "track.mot.txt"}
 """Format -> name of its file in the output folder."""
+
+VIDEO, PICTURE = "annotated.mp4", "timeline.png"
+"""The names of the annotated video and of the picture of score and speed."""
 
 _PATIENCE = 2.0
 """Seconds after which progress is shown: shorter runs need none."""
@@ -58,13 +62,18 @@ def track(
     tracker: Annotated[
         str, typer.Option("--tracker", "-t", help="Name, see `slimtrack trackers`; also name[option=value].")
     ] = DEFAULT_TRACKER,
-    settings: Annotated[
+    options: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Option of the tracker; repeatable."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Folder for the results; out/<name> if left out."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder for the results, in place of earlier ones; out/<name> if left out.",
+        ),
     ] = None,
     formats: Annotated[
         str, typer.Option("--format", "-f", help="Result files, comma between: otb, csv, json, mot; or none.")
@@ -86,28 +95,51 @@ def track(
     """Follow a target through a video: annotated video, result files, a table."""
     if networks is not None:
         add_folder(networks)
-    made = create(tracker, **parse_options(tracker, settings or ()))
+    chosen = with_threads(tracker, threads, parse_options(tracker, options or ()))
+    made = create(tracker, **chosen)
     names = _files(formats)
     if show:
-        _require_screen("--show")
+        _require_screen("--show", "leave it out")
     given = None if box is None else parse_box(box)
     if given is None:
-        _require_screen("no --box x,y,w,h was given, and drawing one")
+        _require_screen("drawing the target", "give --box x,y,w,h")
+    about = {"options": settings(tracker, chosen), "threads": threads}
     with limit_threads(threads), open_frames(source) as frames:
         folder = out or Path("out") / _plain(frames.name)
-        outputs = [folder / name for name in names] + ([folder / "annotated.mp4"] if video else [])
-        picture = folder / "timeline.png" if _wants_plot(plot) else None
-        _follow(frames, given or _drawn(frames.first), made, outputs, picture, show)
+        outputs = [folder / name for name in names] + ([folder / VIDEO] if video else [])
+        picture = folder / PICTURE if _wants_plot(plot) else None
+        first = checked_box(given or _drawn(frames.first), frames.first)
+        clear(folder)
+        _follow(frames, first, made, outputs, picture, show, about)
+
+
+def clear(folder: Path) -> None:
+    """Removes what an earlier run left in a folder: its video beside a new track would tell another story.
+
+    Raises:
+        OutputError: A file cannot be removed.
+    """
+    for name in (*_FILES.values(), VIDEO, PICTURE):
+        path = folder / name
+        if path.is_file():
+            with writing(path):
+                path.unlink()
 
 
 def _follow(
-    frames: Frames, box: Box, tracker: Tracker, outputs: list[Path], picture: Path | None, show: bool
+    frames: Frames,
+    box: Box,
+    tracker: Tracker,
+    outputs: list[Path],
+    picture: Path | None,
+    show: bool,
+    about: Mapping[str, object],
 ) -> None:
     console = Console()
     with Meter(frames.count, show) as meter:
         try:
             summary = track_video(
-                frames, box, tracker=tracker, outputs=outputs, plot=picture, on_progress=meter
+                frames, box, tracker=tracker, outputs=outputs, plot=picture, on_progress=meter, about=about
             )
         except SlimtrackError:
             if meter.frames and outputs:
@@ -174,11 +206,12 @@ def _wants_plot(plot: bool | None) -> bool:
 # ---------------------------------------------------------------------------------------------- windows
 
 
-def _require_screen(what: str) -> None:
+def _require_screen(what: str, remedy: str) -> None:
     """Refuses where no window can be opened.
 
     Args:
         what: What needs it, the beginning of the sentence.
+        remedy: How to do without.
 
     Raises:
         MissingError: No screen, or an OpenCV without windows.
@@ -186,10 +219,10 @@ def _require_screen(what: str) -> None:
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
-        raise MissingError(f"{what} needs a screen, and there is none here: run it on one, or do without")
+        raise MissingError(f"{what} needs a screen, and there is none here: {remedy}")
     if re.search(r"^\s*GUI:\s*NONE\s*$", cv2.getBuildInformation(), re.MULTILINE):
         raise MissingError(
-            f"{what} needs an OpenCV with windows, and this one has none: "
+            f"{what} needs an OpenCV with windows, and this one has none: {remedy}, or "
             "run `pip uninstall opencv-python-headless; pip install opencv-python`"
         )
 
@@ -270,11 +303,12 @@ def summary_table(summary: Summary, extra: Mapping[str, str] | None = None) -> T
     )
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    if summary.fps is not None:
-        speed = f"{summary.fps:,.0f} frames a second"
-        table.add_row(
-            "speed", f"{speed} (p50 {summary.p50_ms:.2f} ms, p95 {summary.p95_ms:.2f} ms, update alone)"
-        )
+    speed = summary.speed
+    if speed.frames:
+        parts = f"p50 {speed.p50_ms:.2f} ms, p95 {speed.p95_ms:.2f} ms, update alone"
+        table.add_row("speed", f"{speed.fps:,.0f} frames a second ({parts})")
+    else:
+        table.add_row("speed", f"not stated: only frames after the first {WARM_UP + 1} are timed")
     table.add_row("init", f"{summary.init_ms:.1f} ms")
     colors = {State.TRACKED: "green", State.UNCERTAIN: "yellow", State.LOST: "red"}
     shares = (f"[{colors[state]}]{state.value} {share:.0%}[/]" for state, share in summary.shares.items())

@@ -2,7 +2,9 @@
 
 import inspect
 import json as json_format
+import re
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +18,7 @@ from slimtrack.errors import MissingError
 from slimtrack.networks.find import add_folder
 from slimtrack.registry import Option, list_trackers, options_of, tracker_class, why_missing
 
-__all__ = ["trackers"]
+__all__ = ["causes", "trackers"]
 
 
 def trackers(
@@ -54,6 +56,22 @@ class _Entry:
     @property
     def title(self) -> str:
         return self.text.partition("\n")[0]
+
+
+def causes(reasons: Mapping[str, str]) -> list[tuple[list[str], str]]:
+    """Puts trackers that lack the same thing together.
+
+    Args:
+        reasons: Name of a tracker -> why it cannot be made here.
+
+    Returns:
+        Names and the sentence that holds for them; `slimtrack trackers NAME` has the one with its file.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        cause = re.sub(r"^network file \S+ was", "network files were", reason.removeprefix(f"{name} "))
+        groups.setdefault(cause.replace("that holds it", "that holds them"), []).append(name)
+    return [(names, reasons[names[0]] if len(names) == 1 else cause) for cause, names in groups.items()]
 
 
 def _entry(name: str) -> _Entry:
@@ -96,18 +114,16 @@ def _type_name(kind: Any) -> str:
 
 def _print_all(console: Console, entries: list[_Entry], options: bool) -> None:
     table = Table("tracker", "what it is", "options", title="Trackers", title_justify="left")
-    absent = []
+    absent = {entry.name: entry.missing for entry in entries if entry.missing is not None}
     for entry in entries:
         if entry.missing is None:
             summary = "\n".join(_line(o) for o in entry.options) if options else _names(entry)
             table.add_row(escape(entry.name), escape(entry.title), escape(summary))
-        else:
-            absent.append(entry)
     console.print(table)
     if absent:
         table = Table("tracker", "what is missing", title="Not here", title_justify="left")
-        for entry in absent:
-            table.add_row(escape(entry.name), escape(entry.missing or ""))
+        for names, cause in causes(absent):
+            table.add_row(escape("\n".join(names)), escape(cause))
         console.print(table)
     console.print(
         "`slimtrack trackers NAME` shows one with its options; use: --tracker NAME --set option=value"

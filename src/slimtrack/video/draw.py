@@ -110,6 +110,7 @@ def timeline(
     *,
     title: str = "",
     fps: float | None = None,
+    every: int = 1,
 ) -> None:
     """Writes a PNG of score and speed over time.
 
@@ -120,6 +121,7 @@ def timeline(
         states: A state a frame; drawn as a coloured ground.
         title: Its head line.
         fps: Frames a second of the source: the time axis is then in seconds.
+        every: The values are those of every second, fourth, .. frame where this is 2, 4, ..
 
     Raises:
         MissingError: matplotlib is not there.
@@ -130,8 +132,8 @@ def timeline(
 
     figure = Figure(figsize=(9, 4.2), dpi=120, layout="constrained")  # no pyplot: no global state, no windows
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    at = [number / (fps or 1) for number in range(len(scores))]
-    step = 1 / (fps or 1)
+    step = every / (fps or 1)
+    at = [number * step for number in range(len(scores))]
     for state, first, last in _runs(states):
         ground = _rgb(COLORS[state])
         upper.axvspan((first - 0.5) * step, (last + 0.5) * step, color=ground, alpha=0.25, lw=0)

@@ -237,7 +237,9 @@ class _JsonWriter(Writer):
 
     def __init__(self, path: Path, about: Mapping[str, object]) -> None:
         super().__init__(path)
-        head = "".join(f"{json.dumps(key)}: {json.dumps(value)},\n" for key, value in about.items())
+        head = "".join(
+            f"{json.dumps(key)}: {json.dumps(value, default=str)},\n" for key, value in about.items()
+        )
         self._file = _Appended(path, "{" + head + '"frames": [', self._TAIL)
         self._first = True
 
