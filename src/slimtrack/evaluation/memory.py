@@ -9,7 +9,7 @@ from pathlib import Path
 from slimtrack.box import Box
 from slimtrack.errors import SlimtrackError
 from slimtrack.evaluation.datasets import Sequence
-from slimtrack.registry import create
+from slimtrack.registry import create, with_threads
 from slimtrack.timing import PeakMemory, limit_threads
 from slimtrack.video.frames import ImageReader
 
@@ -54,7 +54,7 @@ def _child() -> None:
     name, threads, *numbers = sys.argv[1:7]
     memory, reader = PeakMemory(), ImageReader()
     with limit_threads(int(threads)):
-        tracker = create(name)
+        tracker = create(name, **with_threads(name, int(threads)))
         try:
             for position, file in enumerate(itertools.islice(sys.argv, 7, None)):
                 image = reader(Path(file))
