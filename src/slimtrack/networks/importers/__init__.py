@@ -1,0 +1,1 @@
+"""Networks from files of other programs; nothing in a file is ever executed."""

@@ -1,0 +1,170 @@
+"""Networks by their published plans, filled with weights from whatever file names them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slimtrack.arrays import AnyArray
+from slimtrack.errors import InputError
+from slimtrack.networks.build import Builder
+
+__all__ = ["Store", "cf_vgg", "dcfnet", "resnet", "squeezenet", "vgg"]
+
+
+class Store:
+    """Weights of layers by name.
+
+    Args:
+        arrays: Array name -> array.
+        what: How messages name the file.
+        names: Layer name in the plan -> the array's name without its suffix; layers that it leaves out keep
+            their name.
+        suffixes: Ends of the names of weight and bias.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[str, AnyArray],
+        what: str,
+        names: Mapping[str, str] | None = None,
+        suffixes: tuple[str, str] = ("_w", "_b"),
+    ) -> None:
+        self._arrays, self._what, self._names, self._suffixes = arrays, what, names or {}, suffixes
+
+    def __contains__(self, layer: str) -> bool:
+        return self._name(layer) + self._suffixes[0] in self._arrays
+
+    def _name(self, layer: str) -> str:
+        return self._names.get(layer, layer)
+
+    def array(self, name: str) -> AnyArray:
+        """An array by its full name.
+
+        Raises:
+            InputError: The file has none of that name.
+        """
+        if name not in self._arrays:
+            raise InputError(f"{self._what} has no array {name!r}: it is not a file of this network")
+        return self._arrays[name]
+
+    def conv(self, builder: Builder, layer: str, norm: str = "", **options: Any) -> str:
+        """Adds a convolution and, where the file has it, the batch normalisation ``norm`` after it."""
+        stem = self._name(layer)
+        bias = stem + self._suffixes[1]
+        weight = self.array(stem + self._suffixes[0])
+        builder.conv(layer, weight, self._arrays.get(bias), **options)
+        if norm and f"{self._name(norm)}.running_mean" in self._arrays:
+            parts = ("weight", "bias", "running_mean", "running_var")
+            builder.batch_norm(norm, *(self.array(f"{self._name(norm)}.{part}") for part in parts))
+        return builder.last
+
+
+def cf_vgg(store: Store) -> Builder:
+    """CF-VGG and VGG-M's convolutions as MatConvNet runs them (paper 002; Chatfield et al., BMVC 2014)."""
+    builder = Builder()
+    for index, (stride, pad) in enumerate(((2, 0), (2, 1), (1, 1), (1, 1), (1, 1)), 1):
+        store.conv(builder, f"conv{index}", stride=stride, pads=pad)
+        builder.relu(f"relu{index}")
+        if index <= 2:
+            builder.lrn(f"norm{index}", 5, 2.0, 1e-4, 0.75)
+            builder.pool(f"pool{index}", 3, 2, (0, 0, 1, 1))
+    return builder
+
+
+def dcfnet(store: Store) -> Builder:
+    """DCFNet's two layers (Wang et al., 2017); UDT's are the same."""
+    builder = Builder()
+    store.conv(builder, "conv1", pads=1)
+    builder.relu("relu1")
+    store.conv(builder, "conv2", pads=1)
+    builder.lrn("norm1", 5, 1.0, 2e-5, 0.75)
+    return builder
+
+
+def vgg(store: Store, blocks: Sequence[int]) -> Builder:
+    """VGG's convolutions (Simonyan and Zisserman, ICLR 2015), as deep as the weights go.
+
+    Args:
+        store: Weights named ``conv1_1`` ..
+        blocks: Convolutions in each block; a pool follows each.
+    """
+    builder = Builder()
+    for block, count in enumerate(blocks, 1):
+        for index in range(1, count + 1):
+            if f"conv{block}_{index}" not in store:
+                return builder
+            store.conv(builder, f"conv{block}_{index}", pads=1)
+            builder.relu(f"relu{block}_{index}")
+        if f"conv{block + 1}_1" in store or block == len(blocks):
+            builder.pool(f"pool{block}", 2, 2)
+    return builder
+
+
+def squeezenet(store: Store, pooled: Sequence[int]) -> Builder:
+    """SqueezeNet's convolutions (Iandola et al., 2016).
+
+    Args:
+        store: Weights named ``conv1``, ``fire2_squeeze1x1`` ..
+        pooled: Numbers of the modules (1: conv1) that a pool follows.
+    """
+    builder = Builder()
+    store.conv(builder, "conv1", stride=2)
+    builder.relu("relu1")
+    for index in range(2, 10):
+        if index - 1 in pooled:
+            builder.pool(f"pool{index - 1}", 3, 2, ceil=True)
+        _fire(builder, store, f"fire{index}")
+    if "conv10" in store:
+        store.conv(builder, "conv10")
+        builder.relu("relu10")
+    return builder
+
+
+def _fire(builder: Builder, store: Store, name: str) -> None:
+    store.conv(builder, f"{name}_squeeze1x1")
+    squeezed = builder.relu(f"{name}_relu_squeeze1x1")
+    parts = []
+    for size in (1, 3):
+        builder.last = squeezed
+        store.conv(builder, f"{name}_expand{size}x{size}", pads=size // 2)
+        parts.append(builder.relu(f"{name}_relu_expand{size}x{size}"))
+    builder.concat(name, parts)
+
+
+def resnet(store: Store, blocks: Sequence[int], *, bottleneck: bool = False) -> Builder:
+    """ResNet's convolutions (He et al., CVPR 2016), torchvision's strides, as deep as the weights go.
+
+    Args:
+        store: Weights named ``conv1``, ``layer1_0_conv1``, ``layer2_0_downsample_0`` ..; normalisations
+            ``bn1``, ``layer1_0_bn1``, ``layer2_0_downsample_1`` where they are not folded in.
+        blocks: Residual blocks in each layer.
+        bottleneck: Blocks of 1x1, 3x3, 1x1 instead of two of 3x3.
+    """
+    builder = Builder()
+    store.conv(builder, "conv1", "bn1", stride=2, pads=3)
+    builder.relu("relu1")
+    builder.pool("pool1", 3, 2, 1)
+    kernels = (1, 3, 1) if bottleneck else (3, 3)
+    for layer, count in enumerate(blocks, 1):
+        if f"layer{layer}_0_conv1" not in store:
+            break
+        for block in range(count):
+            stride = 2 if layer > 1 and block == 0 else 1
+            _residual(builder, store, f"layer{layer}_{block}", kernels, stride)
+        builder.taps[f"layer{layer}"] = builder.last
+    return builder
+
+
+def _residual(builder: Builder, store: Store, name: str, kernels: Sequence[int], stride: int) -> None:
+    entry = builder.last
+    for index, kernel in enumerate(kernels, 1):
+        # torchvision strides in the first 3x3 convolution, also of a bottleneck.
+        step = stride if index == kernels.index(3) + 1 else 1
+        store.conv(builder, f"{name}_conv{index}", f"{name}_bn{index}", stride=step, pads=kernel // 2)
+        if index < len(kernels):
+            builder.relu(f"{name}_relu{index}")
+    branch = builder.last
+    if f"{name}_downsample_0" in store:
+        builder.last = entry
+        entry = store.conv(builder, f"{name}_downsample_0", f"{name}_downsample_1", stride=stride)
+    builder.add(f"{name}_sum", branch, entry)
+    builder.relu(name)
