@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from slimtrack.cli.bench import bench, split_specs
 from slimtrack.errors import InputError, SlimtrackError, SourceError, UnknownNameError
-from slimtrack.evaluation import runner
+from slimtrack.evaluation import Dataset, runner
 from slimtrack.tracker import REGISTERED, Estimate, Tracker
 
 app = typer.Typer()
@@ -85,6 +85,29 @@ def test_measures_and_writes(folder, tmp_path):
     assert summary["trackers"]["still"]["auc"] == pytest.approx((20 / 21 + 4 * 17 / 21) / 5, abs=0.06)
     assert (plots / "success.png").stat().st_size > 5000
     assert len(list((out.parent / "out.runs").rglob("*.npz"))) == 2 * 2 * 5
+
+
+THREADED = '''
+from slimtrack.tracker import Estimate, Tracker
+
+class Threaded(Tracker, name="NAME"):
+    """Says as its score how many threads it was given."""
+    judged = False
+    def __init__(self, *, threads: int = 1): self.threads = threads
+    def _start(self, image, box): pass
+    def _locate(self, image): return Estimate(self.box, score=self.threads / 10)
+    def _learn(self, image, box): pass
+'''
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_tracker_that_counts_its_threads_is_told_them(folder, tmp_path, jobs):
+    name = f"bench-threaded-{jobs}"
+    (tmp_path / "threaded.py").write_text(THREADED.replace("NAME", name))
+    spec = f"{tmp_path / 'threaded.py'}:{name}"
+    result = runner.evaluate([spec, f"{spec}[threads=2]"], Dataset.read(folder), threads=3, jobs=jobs)
+    assert result.runs[spec]["A"][0].scores[1] == 0.3
+    assert result.runs[f"{spec}[threads=2]"]["A"][0].scores[1] == 0.2
 
 
 def test_a_finished_sequence_is_not_run_again(folder, tmp_path, monkeypatch):

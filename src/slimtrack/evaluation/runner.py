@@ -23,7 +23,7 @@ from slimtrack.evaluation.memory import peak_memory
 from slimtrack.evaluation.protocols import OTB, Protocol
 from slimtrack.evaluation.runs import STATES, Failure, Run, Store, code_fingerprint, disturbed
 from slimtrack.networks.find import find_network
-from slimtrack.registry import create, parse_spec, tracker_class
+from slimtrack.registry import create, parse_spec, tracker_class, with_threads
 from slimtrack.tracker import Tracker
 from slimtrack.video.frames import ImageReader
 
@@ -178,7 +178,8 @@ def evaluate(
             f"jobs {jobs}, threads {threads}, jitter {jitter}: expected >= 1, >= 1 and >= 0 pixels"
         )
     work = _Work(tuple(trackers), dataset.name, jitter, threads, jobs, store, fresh)
-    made = {spec: create(spec) for spec in trackers}  # a wrong name is said before anything is run
+    # made here, so that a wrong name is said before anything is run
+    made = {spec: create(spec, **with_threads(spec, threads)) for spec in trackers}
     watcher = watcher or Watcher()
     count = len(trackers) * len(first_boxes(Box(0, 0, 1, 1), jitter))
     watcher.begin(count * sum(map(len, dataset)))
@@ -395,7 +396,8 @@ def _task(work: _Work, spec: str, sequence: Sequence) -> list[tuple[Run, bool]]:
     """All runs of one tracker over one sequence, in a worker process."""
     told = _Collector()
     alone = replace(work, trackers=(spec,))
-    for _ in _here(alone, {spec: create(spec)}, Dataset(work.dataset, (sequence,)), told):
+    made = {spec: create(spec, **with_threads(spec, work.threads))}
+    for _ in _here(alone, made, Dataset(work.dataset, (sequence,)), told):
         pass
     return told.runs
 
