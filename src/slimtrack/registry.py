@@ -29,6 +29,7 @@ _BY_MODULE = {
     "trackers.samf": ("samf", "samf-ca"),
     "trackers.cacf": ("cacf", "dcf-ca"),
     "trackers.staple": ("staple",),
+    "trackers.eco": ("eco-hc",),
     "integrations.opencv": tuple(
         f"opencv:{name}" for name in ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")
     ),

@@ -1,0 +1,161 @@
+"""Blocks of different resolution as functions on one continuous, periodic window (C-COT, ECCV 2016, section 3).
+
+The window's sides are the unit of length, and its centre is the origin, so that a target in the middle, the
+wished response and the filter all lie at 0. A function is held as the coefficients of its Fourier series,
+
+    f(x, y) = sum_kl F[k, l] exp(2 pi i (k y + l x)),   |k| <= K,  |l| <= L,
+
+of which, f being real, the half with l >= 0 is stored: ``(2 K + 1, L + 1)``, rows in the order
+0 .. K, -K .. -1.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slimtrack.arrays import AnyArray, Features, Floats, Spectrum
+from slimtrack.filters._fft import irfft2, rfft2
+
+__all__ = ["Block", "Layout", "cubic_spectrum", "frequencies", "samples", "wished_response"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A kind of feature on its grid.
+
+    Attributes:
+        channels: How many channels it has.
+        size: Height and width of the grid in cells; the grid covers the window.
+        offset: Centre of cell 0 from the window's corner, in cells (one half for cells that tile the window).
+    """
+
+    channels: int
+    size: tuple[int, int]
+    offset: float = 0.5
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of its half spectrum; an even grid's highest frequency is ambiguous, and left out."""
+        k, l = ((n - 1) // 2 for n in self.size)  # noqa: E741
+        return 2 * k + 1, l + 1
+
+
+def frequencies(shape: tuple[int, int]) -> tuple[Floats, Floats]:
+    """The rows' and the columns' frequencies of a half spectrum of that shape."""
+    rows = np.arange(shape[0])
+    return np.where(rows > shape[0] // 2, rows - shape[0], rows).astype(float), np.arange(shape[1], dtype=float)
+
+
+def cubic_spectrum(f: Floats, a: float = -0.75) -> Floats:
+    """Fourier transform of the cubic convolution kernel of Keys (IEEE TASSP 1981) with parameter ``a``.
+
+    Args:
+        f: Frequencies in cycles a sample.
+        a: Slope of the kernel at 1; -0.75 as C-COT has it.
+    """
+    safe = np.where(f == 0, 1.0, f)
+    wide, double = np.sinc(f), np.sinc(2 * f)
+    smooth = 3 * (wide**2 - double)
+    sharp = 2 * a * (3 * double**2 - 2 * double - np.sinc(4 * f))
+    return np.where(f == 0, 1.0, (smooth + sharp) / (math.pi * safe) ** 2)
+
+
+class Layout:
+    """Where the coefficients of all blocks lie in one flat vector, and how features become coefficients.
+
+    Attributes:
+        blocks: The blocks.
+        shape: Half spectrum of the finest block, in which blocks are added.
+        length: Complex numbers in the flat vector.
+        table: A row ``(first, channels, rows, columns)`` a block, for compiled loops.
+        twice: How often each real number of the vector counts in sums over the whole spectrum: the columns
+            that stand for two count twice, ``(2 length,)`` float32.
+    """
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = tuple(blocks)
+        self.shape = max(b.shape[0] for b in blocks), max(b.shape[1] for b in blocks)
+        sizes = [b.channels * b.shape[0] * b.shape[1] for b in blocks]
+        starts = [0, *np.cumsum(sizes).tolist()]
+        self.length = starts[-1]
+        self.table = np.array([(s, b.channels, *b.shape) for s, b in zip(starts, blocks, strict=False)], np.int64)
+        self.twice = np.full(2 * self.length, 2, np.float32)
+        for part in self.views(self.twice.view(np.complex64)):
+            part[..., 0] = 1 + 1j
+        self._at = [self._places(b.shape) for b in blocks]
+        self._kernels = [_interpolation(b) for b in blocks]
+
+    def views(self, flat: Spectrum) -> list[Spectrum]:
+        """The blocks ``(..., C, rows, columns)`` of flat vectors ``(..., length)``; no copies."""
+        return [
+            flat[..., first : first + c * h * w].reshape(*flat.shape[:-1], c, h, w)
+            for first, c, h, w in self.table.tolist()
+        ]
+
+    def transform(self, features: Features, block: int) -> Spectrum:
+        """Coefficients of the interpolated features (C-COT, equations 4 and 9), ``(..., C, rows, columns)``.
+
+        Args:
+            features: ``(..., C, h, w)``, the block's cells.
+            block: Which block.
+        """
+        rows, columns = self.blocks[block].shape
+        spectrum = rfft2(features)[..., :columns]
+        k = rows // 2 + 1
+        parts = [spectrum[..., :k, :]] + ([spectrum[..., -(k - 1) :, :]] if k > 1 else [])
+        return np.asarray(np.concatenate(parts, axis=-2) * self._kernels[block])
+
+    def add(self, total: Spectrum, part: Spectrum, block: int) -> None:
+        """Adds a block's spectrum ``(..., rows, columns)`` to the finest, ``(..., *shape)``, in place."""
+        total.reshape(*total.shape[:-2], -1)[..., self._at[block]] += part.reshape(*part.shape[:-2], -1)
+
+    def cut(self, total: Spectrum, block: int) -> Spectrum:
+        """The coefficients that a block has, of a spectrum ``(..., *shape)``: ``(..., rows, columns)``."""
+        flat = total.reshape(*total.shape[:-2], -1)[..., self._at[block]]
+        return flat.reshape(*total.shape[:-2], *self.blocks[block].shape)
+
+    def shift(self, flat: Spectrum, dy: float, dx: float) -> Spectrum:
+        """Flat vectors ``(..., length)`` of the same functions moved by a part of the window."""
+        out = np.empty_like(flat)
+        for source, target in zip(self.views(flat), self.views(out), strict=True):
+            rows, columns = frequencies((source.shape[-2], source.shape[-1]))
+            turn = np.exp(-2j * np.pi * (rows[:, None] * dy + columns * dx)).astype(np.complex64)
+            np.multiply(source, turn, out=target)
+        return out
+
+    def _places(self, shape: tuple[int, int]) -> AnyArray:
+        """Flat positions of a block's coefficients in the finest half spectrum."""
+        rows = np.arange(shape[0])
+        rows = np.where(rows > shape[0] // 2, rows - shape[0] + self.shape[0], rows)
+        return (rows[:, None] * self.shape[1] + np.arange(shape[1])).ravel()
+
+
+def _interpolation(block: Block) -> Spectrum:
+    """Coefficients of the kernel that a block's cells are interpolated with, their places counted in."""
+    axes = []
+    for count, k in zip(block.size, frequencies(block.shape), strict=True):
+        first = block.offset / count - 0.5
+        axes.append(cubic_spectrum(k / count) / count * np.exp(-2j * np.pi * k * first))
+    return np.outer(*axes).astype(np.complex64)
+
+
+def wished_response(shape: tuple[int, int], sigma: tuple[float, float]) -> Spectrum:
+    """Coefficients of a Gaussian of height 1 at the window's centre (C-COT, section 3.3).
+
+    Args:
+        shape: Rows and columns of the half spectrum.
+        sigma: Its width down and across, as a part of the window's sides.
+    """
+    parts = [
+        math.sqrt(2 * math.pi) * s * np.exp(-2 * (math.pi * s * k) ** 2)
+        for s, k in zip(sigma, frequencies(shape), strict=True)
+    ]
+    return np.outer(*parts).astype(np.complex64)
+
+
+def samples(spectrum: Spectrum) -> Floats:
+    """Samples ``(..., rows, 2 columns - 1)`` of continuous functions, the centre at (0, 0)."""
+    shape = spectrum.shape[-2], 2 * spectrum.shape[-1] - 1
+    return np.asarray(irfft2(spectrum, shape) * np.float32(shape[0] * shape[1]))

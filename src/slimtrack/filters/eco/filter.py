@@ -1,0 +1,136 @@
+"""The filter of ECO: projections, sample space and continuous filter as one thing that learns and responds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from slimtrack.arrays import Features, Floats, Spectrum
+from slimtrack.filters._fft import power
+from slimtrack.filters.eco.continuous import Block, Layout, wished_response
+from slimtrack.filters.eco.factorised import JointProblem, principal_projection
+from slimtrack.filters.eco.penalty import Penalty, penalty_window
+from slimtrack.filters.eco.samples import SampleSpace
+from slimtrack.filters.eco.solver import ConjugateGradient, normal_product, responses
+
+__all__ = ["EcoFilter"]
+
+_SMOOTH = 0.3
+"""Share of the channels' mean energy in the preconditioner: a channel weak by chance is not trusted too much."""
+
+_FORGET = 50
+"""How much faster the direction of the conjugate gradient is forgotten than samples."""
+
+
+class EcoFilter:
+    """Continuous convolution filter with factorised channels (ECO, CVPR 2017).
+
+    Args:
+        blocks: The blocks before projection.
+        dims: Channels of each block after projection.
+        target: Height and width of the target as a part of the window's sides.
+        sigma: Width of the wished response as a part of the target's mean side.
+        rate: Weight of a new sample.
+        memory: Most samples kept.
+        interval: The filter is trained with every ``interval``-th sample.
+        iterations: Conjugate gradient iterations a training.
+        ridge: Weight of the projections' size in the first frame.
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        dims: Sequence[int],
+        target: tuple[float, float],
+        *,
+        sigma: float = 1 / 16,
+        rate: float = 0.009,
+        memory: int = 30,
+        interval: int = 6,
+        iterations: int = 5,
+        ridge: float = 1e-10,
+    ) -> None:
+        dims = [min(d, b.channels) for d, b in zip(dims, blocks, strict=True)]
+        self._before = Layout(blocks)
+        self.layout = Layout([Block(d, b.size, b.offset) for d, b in zip(dims, blocks, strict=True)])
+        self._dims, self._ridge, self._rate = dims, ridge, rate
+        width = sigma * (target[0] * target[1]) ** 0.5
+        self._wish = wished_response(self.layout.shape, (width, width))
+        self._penalty = Penalty(self.layout, *penalty_window(target))
+        self._memory = memory
+        self._solver = ConjugateGradient(self.layout.twice, kept=(1 - rate) ** _FORGET)
+        self._interval, self._iterations = interval, iterations
+        self._filter = np.zeros(self.layout.length, np.complex64)
+
+    def start(self, features: list[Features], *, steps: int = 10, iterations: int = 20) -> None:
+        """Learns projections and filter from the first frame's windowed blocks ``(C, h, w)``.
+
+        Args:
+            features: A block each.
+            steps: Gauss-Newton steps.
+            iterations: Conjugate gradient iterations a step.
+        """
+        self._projections = [principal_projection(x, d) for x, d in zip(features, self._dims, strict=True)]
+        whole = [self._before.transform(x, block) for block, x in enumerate(features)]
+        joint = JointProblem(self.layout, whole, self._wish, self._penalty, self._ridge)
+        self._remember(joint.project(self._projections))
+        # From a filter of zeros Gauss-Newton would see no use for the projection, and drop it.
+        self._train(ConjugateGradient(self.layout.twice), iterations)
+        self._filter, self._projections = joint.solve(
+            self._filter, self._projections, steps=steps, iterations=iterations
+        )
+        self._remember(joint.project(self._projections))
+
+    def _remember(self, first: Spectrum) -> None:
+        """Begins the sample space with its first sample."""
+        self._space = SampleSpace(self.layout, capacity=self._memory, rate=self._rate)
+        self._space.add(first)
+        self._energy = power(first)
+        self._since = 0
+
+    def transform(self, features: list[Features]) -> Spectrum:
+        """Projected coefficients ``(S, length)`` of windowed blocks ``(S, C, h, w)``."""
+        out = np.empty((len(features[0]), self.layout.length), np.complex64)
+        for block, (x, p, target) in enumerate(
+            zip(features, self._projections, self.layout.views(out), strict=True)
+        ):
+            small = (p.T @ x.reshape(*x.shape[:2], -1)).reshape(len(x), -1, *x.shape[2:])
+            target[:] = self.layout.transform(small, block)
+        return out
+
+    def respond(self, samples: Spectrum) -> Spectrum:
+        """The responses' half spectra ``(S, *layout.shape)`` to samples ``(S, length)``."""
+        return responses(samples, self._filter, self.layout)
+
+    def learn(self, sample: Spectrum) -> None:
+        """Takes in a sample ``(length,)`` with the target in its centre; trains when it is time."""
+        self._space.add(sample)
+        self._energy += np.float32(self._rate) * (power(sample) - self._energy)
+        self._since += 1
+        if self._since >= self._interval:
+            self._since = 0
+            self._train(self._solver, self._iterations)
+
+    def _train(self, solver: ConjugateGradient, iterations: int) -> None:
+        """Improves the filter in place (ECO, equations 9 and 14)."""
+        samples, weights = self._space.samples, self._space.weights
+        right = (weights @ samples).conj()
+        for block, part in enumerate(self.layout.views(right)):
+            part *= self.layout.cut(self._wish, block)
+
+        def product(x: Floats) -> Floats:
+            f = x.view(np.complex64)
+            out = normal_product(samples, weights, f, self.layout)
+            out += self._penalty(f)
+            return out.view(np.float32)
+
+        solver.solve(
+            product, right.view(np.float32), self._filter.view(np.float32), self._preconditioner(), iterations
+        )
+
+    def _preconditioner(self) -> Floats:
+        """Near the diagonal of the normal equations: the samples' energy and the mean penalty."""
+        smooth = np.empty_like(self._energy)
+        parts = zip(self.layout.views(self._energy), self.layout.views(smooth), strict=True)
+        for energy, target in parts:
+            target[:] = (1 - _SMOOTH) * energy + _SMOOTH * energy.mean(axis=0)
+        return np.repeat(smooth + np.float32(self._penalty.mean), 2)

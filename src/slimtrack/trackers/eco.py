@@ -1,0 +1,181 @@
+"""ECO: continuous filters on projected features; hand-crafted, and on the layers of a network."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from slimtrack.arrays import Features, Floats, Image
+from slimtrack.box import Box
+from slimtrack.features.color_names import ColorNames
+from slimtrack.features.hog import Hog
+from slimtrack.features.stack import Feature
+from slimtrack.filters.eco.continuous import Block, samples
+from slimtrack.filters.eco.filter import EcoFilter
+from slimtrack.filters.response import evidence, newton_peak
+from slimtrack.filters.scale import FastScaleFilter
+from slimtrack.search import SearchWindow, extract
+from slimtrack.tracker import Estimate, Tracker
+from slimtrack.trackers._blocks import Blocks, scale_factors
+from slimtrack.trackers._correlation import SCALE_RANGE, positive, within
+
+__all__ = ["ContinuousTracker", "EcoHc"]
+
+_MODEL_AREA = 512.0
+"""Most pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
+
+
+class ContinuousTracker(Tracker):
+    """A square window, blocks of features, the filter of ECO; size from several scales or a scale filter.
+
+    A subclass sets what follows in its constructor.
+    """
+
+    _features: Sequence[Feature]
+    _dims: Sequence[int]
+    _side: float
+    """Side of the window over the root of the target's area."""
+    _pixels: tuple[float, float]
+    """Fewest and most pixels of the window."""
+    _scales: Sequence[float] = (1.0,)
+    _scale_rate: float = 0.0
+    """Rate of the scale filter; 0 for none."""
+    _filter_options: dict[str, float]
+
+    def _start(self, image: Image, box: Box) -> None:
+        self._first = box
+        stride = math.lcm(*(feature.stride for feature in self._features))
+        least, most = self._pixels
+        self._window = SearchWindow.around(
+            box, area=self._side**2, square=True, stride=stride, pixels=most, least=least
+        )
+        self._blocks = Blocks(self._features, self._window)
+        blocks = [
+            Block(feature.channels, size, (feature.offset + feature.margin[0]) / feature.stride)
+            for feature, size in zip(self._features, self._blocks.sizes, strict=True)
+        ]
+        (w, h), (tw, th) = self._window.patch, self._window.target
+        self._filter = EcoFilter(blocks, self._dims, (th / h, tw / w), **self._filter_options)
+        self._filter.start([x[0] for x in self._sampled(image, box, [1.0])])
+        self._scaling = None
+        if self._scale_rate:
+            self._scaling = _Scaling(box, FastScaleFilter(rate=self._scale_rate))
+            self._scaling.learn(image, box)
+
+    def _locate(self, image: Image) -> Estimate:
+        scales = self.scale * np.asarray(self._scales)
+        coefficients = self._filter.transform(self._sampled(image, self.box, scales))
+        spectra = self._filter.respond(coefficients)
+        responses = samples(spectra)
+        best = int(responses.max(axis=(1, 2)).argmax())
+        step = self._window.pixel * scales[best]
+        # What was seen is learned from later: no second look at the frame.
+        self._seen = coefficients[best], self.box, step
+        cells = newton_peak(responses[best], spectra[best])
+        dy, dx = (
+            shift / count * side * step
+            for shift, count, side in zip(cells, responses.shape[1:], self._window.patch[::-1], strict=True)
+        )
+        box = self._resized(self.box.moved(dx, dy), scales[best])
+        if self._scaling is not None:
+            box = self._resized(box, scales[best] * self._scaling.factor(image, box))
+        return Estimate(box, evidence(responses[best]))
+
+    def _learn(self, image: Image, box: Box) -> None:
+        sample, centre, step = self._seen
+        w, h = (side * step for side in self._window.patch)
+        self._filter.learn(
+            self._filter.layout.shift(sample, (centre.cy - box.cy) / h, (centre.cx - box.cx) / w)
+        )
+        if self._scaling is not None:
+            self._scaling.learn(image, box)
+
+    @property
+    def scale(self) -> float:
+        """The last believed size over the first."""
+        return self.box.w / self._first.w
+
+    def _sampled(self, image: Image, box: Box, scales: Sequence[float] | Floats) -> list[Features]:
+        return [_of_unit_power(x) for x in self._blocks.sample(image, box.cx, box.cy, scales)]
+
+    def _resized(self, box: Box, scale: float) -> Box:
+        scale = min(max(scale, SCALE_RANGE[0]), SCALE_RANGE[1])
+        return Box.from_center(box.cx, box.cy, self._first.w * scale, self._first.h * scale)
+
+
+def _of_unit_power(block: Features) -> Features:
+    """Each sample of ``(S, C, h, w)`` divided by the root of its mean square.
+
+    The regularisation's published weights are for features of unit power before the cosine window, which
+    takes (3/8)^2 of it.
+    """
+    power = np.einsum("schw,schw->s", block, block) / block[0].size
+    gain = np.float32(3 / 8) / np.sqrt(power + 1e-10)
+    return block * gain[:, None, None, None]
+
+
+class _Scaling:
+    """A scale filter on the target's HOG."""
+
+    def __init__(self, first: Box, filter_: FastScaleFilter) -> None:
+        shrink = min(1.0, (_MODEL_AREA / first.area) ** 0.5)
+        w, h = (max(round(side * shrink / 4), 2) * 4 for side in (first.w, first.h))
+        self._size, self._hog, self._filter = (w, h), Hog(4), filter_
+
+    def learn(self, image: Image, box: Box) -> None:
+        self._filter.learn(self._samples(image, box))
+
+    def factor(self, image: Image, box: Box) -> float:
+        """The target's size over the box's."""
+        return self._filter.best(self._samples(image, box))
+
+    def _samples(self, image: Image, box: Box) -> Floats:
+        factors = self._filter.factors
+        patches = np.empty((len(factors), *self._size[::-1], 3), np.uint8)
+        for patch, factor in zip(patches, factors, strict=True):
+            patch[:] = extract(image, box.cx, box.cy, box.w * factor, box.h * factor, self._size)
+        return np.ascontiguousarray(self._hog(patches).reshape(len(patches), -1).T)
+
+
+class EcoHc(ContinuousTracker, name="eco-hc"):
+    """ECO with hand-crafted features (Danelljan et al., CVPR 2017): HOG and colour names, a scale filter.
+
+    Args:
+        side: Side of the square search window over the root of the target's area.
+        hog: Channels of HOG after projection.
+        colors: Channels of the colour names after projection.
+        rate: Weight of a new sample.
+        memory: Most samples kept.
+        interval: The filter is trained every so many frames.
+        iterations: Conjugate gradient iterations a training.
+        label: Width of the wished response, as a share of the target's mean side.
+        scale_rate: Share of the newest frame in the scale filter.
+    """
+
+    def __init__(
+        self,
+        *,
+        side: float = 4.0,
+        hog: int = 10,
+        colors: int = 3,
+        rate: float = 0.009,
+        memory: int = 30,
+        interval: int = 6,
+        iterations: int = 5,
+        label: float = 1 / 16,
+        scale_rate: float = 0.025,
+    ) -> None:
+        within(1, 10, side=side)
+        within(1, 31, hog=hog)
+        within(1, 11, colors=colors)
+        within(1e-6, 1, rate=rate, scale_rate=scale_rate)
+        within(2, 500, memory=memory)
+        within(1, 1000, interval=interval)
+        within(1, 100, iterations=iterations)
+        within(1e-3, 10, label=label)
+        self._side, self._dims, self._scale_rate = side, (hog, colors), scale_rate
+        self._pixels = (150.0**2, 200.0**2)
+        self._features = (Hog(6), ColorNames(4))
+        self._filter_options = {
+            "sigma": label, "rate": rate, "memory": memory, "interval": interval, "iterations": iterations
+        }  # fmt: skip
