@@ -311,6 +311,48 @@ def test_options_out_of_range_are_refused_or_harmless(name: str) -> None:
 
 
 @ours
+def test_extreme_options_are_refused_by_name_or_harmless(name: str) -> None:
+    """Warnings are errors here: what overflows inside is not harmless."""
+    for option in _numbers(name):
+        for value in (1e-300, 1e-6, 50.0, 1e6, math.inf) if option.type is float else (50, 1000, 10**6):
+            try:
+                tracks = run(create(name, **{option.name: value}), small()[:3])
+            except InputError as error:
+                assert option.name in str(error), f"{name}[{option.name}={value}]: {error}"
+                continue
+            for track in tracks:
+                assert_sound(track, small()[0][0])
+
+
+@ours
+def test_shares_above_one_are_refused(name: str) -> None:
+    for option in _numbers(name):
+        if option.name in ("rate", "color", "color_rate"):
+            with pytest.raises(InputError, match=f"option {option.name}=1.5 must be .* and 1$"):
+                create(name, **{option.name: 1.5})
+
+
+@ours
+def test_a_window_smaller_than_the_target_is_refused_by_the_options_name(name: str) -> None:
+    if "area" in {option.name for option in _numbers(name)}:
+        with pytest.raises(InputError, match=r"option area=0\.5 must be between 1 and 100"):
+            create(name, area=0.5)
+
+
+@ours
+def test_the_first_line_names_no_papers_by_number(name: str) -> None:
+    """It is what a list of trackers shows."""
+    first = (inspect.getdoc(tracker_class(name)) or "").splitlines()[0]
+    assert first.endswith(".")
+    assert "paper 0" not in first
+
+
+def test_a_step_of_one_is_refused_as_what_was_given() -> None:
+    with pytest.raises(InputError, match=r"option step=1\.0 must be greater than 1"):
+        create("dsst", step=1.0)
+
+
+@ours
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 2), (1, 60), (60, 1), (7, 5), (33, 17)])
 def test_tiny_frames(name: str, width: int, height: int) -> None:
     rng = np.random.default_rng(0)

@@ -136,10 +136,10 @@ class SearchWindow:
         Raises:
             InputError: The window is not larger than 1 times the target, or sizes contradict each other.
         """
-        if area < 1 or pixels < least:
-            raise InputError(
-                f"a search window needs area >= 1 and pixels >= least; got {area}, {pixels}, {least}"
-            )
+        if not area >= 1:
+            raise InputError(f"area={area} of a search window over its target's must be at least 1")
+        if pixels < least:
+            raise InputError(f"a search window of at most pixels={pixels} cannot have least={least} of them")
         side = area**0.5
         w, h = (side * box.w, side * box.h) if not square else ((box.area * area) ** 0.5,) * 2
         pixel = max(1.0, (w * h / pixels) ** 0.5) * min(1.0, (w * h / least) ** 0.5)

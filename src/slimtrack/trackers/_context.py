@@ -2,12 +2,9 @@
 
 import numpy as np
 
-from slimtrack.arrays import Features, Image
+from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
-from slimtrack.errors import InputError
 from slimtrack.filters.context import ContextFilter
-from slimtrack.filters.response import gaussian_label
-from slimtrack.search import SearchWindow
 from slimtrack.trackers._correlation import CorrelationTracker
 
 __all__ = ["ContextTracker"]
@@ -19,14 +16,9 @@ class ContextTracker(CorrelationTracker):
     _context: float
     _ridge: float
     _rate: float
-    _label: float
     _filter: ContextFilter
 
-    def _make_filter(self, window: SearchWindow) -> ContextFilter:
-        if self._context < 0:
-            raise InputError(f"option context={self._context!r} must not be negative")
-        w, h = (side // self._feature.stride for side in window.patch)
-        label = gaussian_label(h, w, self._label_sigma(window, self._label))
+    def _make_filter(self, label: Floats) -> ContextFilter:
         return ContextFilter(label, ridge=self._ridge, weight=self._context, rate=self._rate)
 
     def _learn(self, image: Image, box: Box) -> None:

@@ -1,6 +1,7 @@
 """What the correlation filter trackers share: a window, a feature, a filter, scales."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,11 +11,11 @@ from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError
 from slimtrack.features.stack import Feature
-from slimtrack.filters.response import evidence, peak
+from slimtrack.filters.response import evidence, gaussian_label, peak
 from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.tracker import Estimate, Tracker
 
-__all__ = ["CorrelationTracker", "Filter", "positive"]
+__all__ = ["CorrelationTracker", "Filter", "checked", "positive", "within"]
 
 SCALE_RANGE = (0.2, 5.0)
 """How much smaller or larger than in the first frame a target may become."""
@@ -39,8 +40,34 @@ def positive(**values: float) -> None:
         InputError: One is not.
     """
     for name, value in values.items():
-        if not value > 0:
-            raise InputError(f"option {name}={value!r} must be greater than 0")
+        if not 0 < value < math.inf:
+            raise InputError(f"option {name}={value!r} must be greater than 0 and finite")
+
+
+def within(low: float, high: float, **values: float) -> None:
+    """Refuses options outside ``low`` to ``high``.
+
+    Raises:
+        InputError: One is.
+    """
+    for name, value in values.items():
+        if not low <= value <= high:
+            raise InputError(f"option {name}={value!r} must be between {low:g} and {high:g}")
+
+
+def checked(*, ridge: float, rate: float, label: float, area: float = 1.0) -> None:
+    """Refuses what no correlation filter can work with, in the options that most of them have.
+
+    The bounds lie beyond any use: they keep away what float32 cannot square, and windows of which the target
+    is no more than a dot.
+
+    Raises:
+        InputError: An option is out of its bounds.
+    """
+    within(1, 100, area=area)
+    within(1e-12, 1e6, ridge=ridge)
+    within(0, 1, rate=rate)
+    within(1e-3, 10, label=label)
 
 
 class CorrelationTracker(Tracker):
@@ -51,11 +78,13 @@ class CorrelationTracker(Tracker):
 
     _feature: Feature
     _area: float
+    _label: float
     _pixels: float = 160.0**2
     _scales: Sequence[float] = (1.0,)
 
-    def _make_filter(self, window: SearchWindow) -> Filter:
-        raise TypeError(f"{type(self).__name__} must say how its filter is made")
+    @abstractmethod
+    def _make_filter(self, label: Floats) -> Filter:
+        """A new filter that is to respond with ``label`` ``(h, w)``."""
 
     def _make_window(self, box: Box) -> SearchWindow:
         return SearchWindow.around(box, area=self._area, stride=self._feature.stride, pixels=self._pixels)
@@ -65,17 +94,27 @@ class CorrelationTracker(Tracker):
         self._window = self._make_window(box)
         w, h = (side // self._feature.stride for side in self._window.patch)
         self._cosine = cosine_window(h, w)
-        self._filter = self._make_filter(self._window)
+        # In cells: a share of the target's mean side.
+        sigma = self._label * math.sqrt(math.prod(self._window.target)) / self._feature.stride
+        self._filter = self._make_filter(gaussian_label(h, w, sigma))
+        self._prepare()
         self._learn(image, box)
+
+    def _prepare(self) -> None:
+        """Sets up what a subclass needs besides; the window is known, nothing is learned yet."""
 
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)
-        patches = self._window.pyramid(image, self.box.cx, self.box.cy, scales)
-        responses = self._filter.respond(self._feature(patches) * self._cosine)
+        responses = self._responses(image, scales)
         best = int(responses.max(axis=(1, 2)).argmax())
         dy, dx = (shift * self._feature.stride for shift in peak(responses[best]))
         box = self._window.moved(self.box, dx, dy, scale=scales[best])
         return Estimate(self._resized(box, scales[best]), evidence(responses[best]))
+
+    def _responses(self, image: Image, scales: Floats) -> Floats:
+        """Responses ``(S, h, w)`` around the last box, at each of the scales."""
+        patches = self._window.pyramid(image, self.box.cx, self.box.cy, scales)
+        return self._filter.respond(self._feature(patches) * self._cosine)
 
     def _learn(self, image: Image, box: Box) -> None:
         self._filter.learn(self._features_at(image, box))
@@ -92,7 +131,3 @@ class CorrelationTracker(Tracker):
     def _resized(self, box: Box, scale: float) -> Box:
         scale = min(max(scale, SCALE_RANGE[0]), SCALE_RANGE[1])
         return Box.from_center(box.cx, box.cy, self._first.w * scale, self._first.h * scale)
-
-    def _label_sigma(self, window: SearchWindow, share: float) -> float:
-        """Width of the wished response in cells: ``share`` of the target's mean side."""
-        return share * math.sqrt(window.target[0] * window.target[1]) / self._feature.stride

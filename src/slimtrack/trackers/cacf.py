@@ -2,13 +2,15 @@
 
 from slimtrack.features.hog import Hog
 from slimtrack.trackers._context import ContextTracker
-from slimtrack.trackers._correlation import positive
+from slimtrack.trackers._correlation import checked, within
 
 __all__ = ["Cacf", "DcfCa"]
 
 
 class Cacf(ContextTracker, name="cacf"):
-    """Context-aware correlation filter on HOG (Mueller et al., CVPR 2017; baseline of paper 001).
+    """Context-aware correlation filter on HOG (Mueller et al., CVPR 2017).
+
+    The baseline of paper 001.
 
     Args:
         area: Area of the search window over the target's.
@@ -29,7 +31,9 @@ class Cacf(ContextTracker, name="cacf"):
         label: float = 0.1,
         cell: int = 4,
     ) -> None:
-        positive(area=area, ridge=ridge, rate=rate, label=label, cell=cell)
+        checked(area=area, ridge=ridge, rate=rate, label=label)
+        within(0, 1e6, context=context)
+        within(1, 32, cell=cell)
         self._area, self._context, self._ridge, self._rate, self._label = area, context, ridge, rate, label
         self._feature = Hog(cell)
 

@@ -1,39 +1,60 @@
 """DSST and fDSST: a translation filter and a scale filter."""
 
+from abc import abstractmethod
+from typing import Protocol
+
 import numpy as np
 
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
+from slimtrack.errors import InputError
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
-from slimtrack.filters.response import gaussian_label
 from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
-from slimtrack.search import SearchWindow, extract
+from slimtrack.search import extract
 from slimtrack.tracker import Estimate
-from slimtrack.trackers._correlation import CorrelationTracker, positive
+from slimtrack.trackers._correlation import CorrelationTracker, checked, within
 
-__all__ = ["Dsst", "Fdsst", "ScaledTracker"]
+__all__ = ["Dsst", "Fdsst", "ScaleSearch", "ScaledTracker"]
 
 _MODEL_AREA = 512.0
 """Most pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
 
 
+class ScaleSearch(Protocol):
+    """A filter that finds the target's size.
+
+    Attributes:
+        factors: Sizes over the last one at which it wants samples, ``(count,)``.
+    """
+
+    @property
+    def factors(self) -> Floats: ...  # noqa: D102 (above)
+
+    def learn(self, samples: Floats) -> None:
+        """Mixes samples ``(d, count)``, the middle one the target's size, into the model."""
+        ...
+
+    def best(self, samples: Floats) -> float:
+        """The size over the last one at which samples ``(d, count)`` fit best."""
+        ...
+
+
 class ScaledTracker(CorrelationTracker):
     """A correlation tracker whose size follows a scale filter."""
 
-    _scale_filter: ScaleFilter | FastScaleFilter
+    @abstractmethod
+    def _make_scale_filter(self) -> ScaleSearch:
+        """A new scale filter."""
 
-    def _make_scale_filter(self) -> ScaleFilter | FastScaleFilter:
-        raise TypeError(f"{type(self).__name__} must say how its scale filter is made")
-
-    def _start(self, image: Image, box: Box) -> None:
-        shrink = min(1.0, (_MODEL_AREA / box.area) ** 0.5)
-        self._sample_size = (max(round(box.w * shrink / 4), 2) * 4, max(round(box.h * shrink / 4), 2) * 4)
+    def _prepare(self) -> None:
+        shrink = min(1.0, (_MODEL_AREA / self._first.area) ** 0.5)
+        w, h = (max(round(side * shrink / 4), 2) * 4 for side in (self._first.w, self._first.h))
+        self._sample_size = (w, h)
         self._scale_hog = Hog(4)
         self._scale_filter = self._make_scale_filter()
-        super()._start(image, box)
 
     def _locate(self, image: Image) -> Estimate:
         found = super()._locate(image)
@@ -47,19 +68,23 @@ class ScaledTracker(CorrelationTracker):
 
     def _scale_samples(self, image: Image, box: Box) -> Floats:
         """HOG of the target at every factor of the scale filter, ``(d, count)``."""
-        w, h = self._sample_size
-        patches = np.empty((len(self._scale_filter.factors), h, w, 3), np.uint8)
-        for patch, factor in zip(patches, self._scale_filter.factors, strict=True):
-            patch[:] = extract(image, box.cx, box.cy, box.w * factor, box.h * factor, (w, h))
+        factors = self._scale_filter.factors
+        patches = np.empty((len(factors), *self._sample_size[::-1], 3), np.uint8)
+        for patch, factor in zip(patches, factors, strict=True):  # each averages by its own blocks
+            patch[:] = extract(image, box.cx, box.cy, box.w * factor, box.h * factor, self._sample_size)
         return np.ascontiguousarray(self._scale_hog(patches).reshape(len(patches), -1).T)
 
 
 class Dsst(ScaledTracker, name="dsst"):
     """Discriminative scale space tracker (Danelljan et al., BMVC 2014), HOG and grey.
 
+    The article adds a ridge of 0.01 to sums over a patch's values, our filter to their mean over some 10^4 of
+    them: hence 1e-6.
+
     Args:
         area: Area of the search window over the target's.
-        ridge: Weight of the regularisation.
+        ridge: Weight of the translation filter's regularisation, on means over a patch's values; the scale
+            filter has its own, 0.01 on sums.
         rate: Share of the newest frame in the model.
         label: Width of the wished response, as a share of the target's mean side.
         scales: Number of scales.
@@ -70,23 +95,24 @@ class Dsst(ScaledTracker, name="dsst"):
         self,
         *,
         area: float = 4.0,
-        ridge: float = 0.01,
+        ridge: float = 1e-6,
         rate: float = 0.025,
         label: float = 1 / 16,
         scales: int = 33,
         step: float = 1.02,
     ) -> None:
-        positive(area=area, ridge=ridge, rate=rate, label=label, scales=scales, step=step - 1)
+        checked(area=area, ridge=ridge, rate=rate, label=label)
+        within(1, 200, scales=scales)
+        if not 1 < step <= 2:
+            raise InputError(f"option step={step!r} must be greater than 1, and at most 2")
         self._area, self._ridge, self._rate, self._label = area, ridge, rate, label
         self._scale_count, self._step = scales, step
         self._feature = Stack(Hog(), Grey())
 
-    def _make_filter(self, window: SearchWindow) -> LinearFilter:
-        w, h = (side // self._feature.stride for side in window.patch)
-        label = gaussian_label(h, w, self._label_sigma(window, self._label))
-        return LinearFilter(label, ridge=self._ridge * 1e-4, rate=self._rate)
+    def _make_filter(self, label: Floats) -> LinearFilter:
+        return LinearFilter(label, ridge=self._ridge, rate=self._rate)
 
-    def _make_scale_filter(self) -> ScaleFilter:
+    def _make_scale_filter(self) -> ScaleSearch:
         return ScaleFilter(count=self._scale_count, step=self._step, rate=self._rate)
 
 
@@ -95,15 +121,16 @@ class Fdsst(Dsst, name="fdsst"):
 
     Args:
         area: Area of the search window over the target's.
-        ridge: Weight of the regularisation.
+        ridge: Weight of the translation filter's regularisation, on means over a patch's values; the scale
+            filter has its own, 0.01 on sums.
         rate: Share of the newest frame in the model.
         label: Width of the wished response, as a share of the target's mean side.
     """
 
     def __init__(
-        self, *, area: float = 4.0, ridge: float = 0.01, rate: float = 0.025, label: float = 1 / 16
+        self, *, area: float = 4.0, ridge: float = 1e-6, rate: float = 0.025, label: float = 1 / 16
     ) -> None:
         super().__init__(area=area, ridge=ridge, rate=rate, label=label)
 
-    def _make_scale_filter(self) -> FastScaleFilter:  # type: ignore[override]
+    def _make_scale_filter(self) -> FastScaleFilter:
         return FastScaleFilter(rate=self._rate)

@@ -1,16 +1,17 @@
 """KCF and DCF: the kernelized correlation filter on HOG."""
 
+from slimtrack.arrays import Floats
 from slimtrack.features.hog import Hog
 from slimtrack.filters.correlation import Kernel, KernelFilter
-from slimtrack.filters.response import gaussian_label
-from slimtrack.search import SearchWindow
-from slimtrack.trackers._correlation import CorrelationTracker, positive
+from slimtrack.trackers._correlation import CorrelationTracker, checked, within
 
 __all__ = ["Dcf", "Kcf"]
 
 
 class Kcf(CorrelationTracker, name="kcf"):
-    """Kernelized correlation filter on HOG (Henriques et al., TPAMI 2015; paper 000, equations 1-3).
+    """Kernelized correlation filter on HOG (Henriques et al., TPAMI 2015).
+
+    Equations 1 to 3 of paper 000.
 
     Args:
         area: Area of the search window over the target's.
@@ -33,14 +34,14 @@ class Kcf(CorrelationTracker, name="kcf"):
         label: float = 0.1,
         cell: int = 4,
     ) -> None:
-        positive(area=area, sigma=sigma, ridge=ridge, rate=rate, label=label, cell=cell)
+        checked(area=area, ridge=ridge, rate=rate, label=label)
+        within(1e-3, 1e3, sigma=sigma)
+        within(1, 32, cell=cell)
         self._area, self._kernel, self._sigma, self._ridge = area, kernel, sigma, ridge
         self._rate, self._label = rate, label
         self._feature = Hog(cell)
 
-    def _make_filter(self, window: SearchWindow) -> KernelFilter:
-        w, h = (side // self._feature.stride for side in window.patch)
-        label = gaussian_label(h, w, self._label_sigma(window, self._label))
+    def _make_filter(self, label: Floats) -> KernelFilter:
         return KernelFilter(label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate)
 
 

@@ -5,12 +5,11 @@ import numpy as np
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
-from slimtrack.errors import InputError
 from slimtrack.filters.mosse import MosseFilter, normalised
 from slimtrack.filters.response import evidence, gaussian_label, peak
 from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.tracker import Estimate, Tracker
-from slimtrack.trackers._correlation import positive
+from slimtrack.trackers._correlation import within
 
 __all__ = ["Mosse"]
 
@@ -35,11 +34,11 @@ class Mosse(Tracker, name="mosse"):
         sigma: float = 2.0,
         warps: int = 8,
     ) -> None:
-        positive(area=area, rate=rate, ridge=ridge, sigma=sigma)
-        if warps < 0:
-            raise InputError(f"option warps={warps!r} must not be negative")
-        if warps < 0:
-            raise InputError(f"option warps={warps!r} must not be negative")
+        within(1, 100, area=area)
+        within(0, 1, rate=rate)
+        within(1e-12, 1e6, ridge=ridge)
+        within(0.01, 1e3, sigma=sigma)
+        within(0, 1000, warps=warps)
         self._area, self._rate, self._ridge, self._sigma, self._warps = area, rate, ridge, sigma, warps
 
     def _start(self, image: Image, box: Box) -> None:

@@ -1,23 +1,29 @@
 """SAMF: a kernelized correlation filter on HOG, colour names and grey over seven scales; and with context."""
 
-from slimtrack.features.color_names import ColorNames
+from slimtrack.arrays import Floats
+from slimtrack.features.color_names import ColorNames, load_table
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import Kernel, KernelFilter
-from slimtrack.filters.response import gaussian_label
-from slimtrack.search import SearchWindow
 from slimtrack.trackers._context import ContextTracker
-from slimtrack.trackers._correlation import CorrelationTracker, positive
+from slimtrack.trackers._correlation import CorrelationTracker, checked, within
 
-__all__ = ["Samf", "SamfCa"]
+__all__ = ["SCALES", "Samf", "SamfCa"]
 
-_SCALES = tuple(1.01**s for s in range(-3, 4))
+SCALES = tuple(1.01**s for s in range(-3, 4))
 """Paper 000: 1.01^s, s = -3 .. 3."""
 
 
+def _features(colors: str | None) -> Stack:
+    """HOG, colour names by our table or a user's, and grey."""
+    return Stack(Hog(), ColorNames(table=None if colors is None else load_table(colors)), Grey())
+
+
 class Samf(CorrelationTracker, name="samf"):
-    """Scale adaptive kernelized correlation filter (Li and Zhu, ECCVW 2014; scales of paper 000).
+    """Scale adaptive kernelized correlation filter (Li and Zhu, ECCVW 2014).
+
+    With the seven scales of paper 000.
 
     Args:
         area: Area of the search window over the target's.
@@ -26,9 +32,11 @@ class Samf(CorrelationTracker, name="samf"):
         ridge: Weight of the regularisation.
         rate: Share of the newest frame in the model.
         label: Width of the wished response, as a share of the target's mean side.
+        colors: File of a table of colour names (w2c: 32768 colours with their terms' weights) to use instead
+            of ours.
     """
 
-    _scales = _SCALES
+    _scales = SCALES
     _pixels = 128.0**2
 
     def __init__(
@@ -40,15 +48,15 @@ class Samf(CorrelationTracker, name="samf"):
         ridge: float = 1e-4,
         rate: float = 0.01,
         label: float = 0.1,
+        colors: None | str = None,  # None first: its text is read as it
     ) -> None:
-        positive(area=area, sigma=sigma, ridge=ridge, rate=rate, label=label)
+        checked(area=area, ridge=ridge, rate=rate, label=label)
+        within(1e-3, 1e3, sigma=sigma)
         self._area, self._kernel, self._sigma, self._ridge = area, kernel, sigma, ridge
         self._rate, self._label = rate, label
-        self._feature = Stack(Hog(), ColorNames(), Grey())
+        self._feature = _features(colors)
 
-    def _make_filter(self, window: SearchWindow) -> KernelFilter:
-        w, h = (side // self._feature.stride for side in window.patch)
-        label = gaussian_label(h, w, self._label_sigma(window, self._label))
+    def _make_filter(self, label: Floats) -> KernelFilter:
         return KernelFilter(label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate)
 
 
@@ -61,9 +69,11 @@ class SamfCa(ContextTracker, name="samf-ca"):
         ridge: Weight of the regularisation.
         rate: Share of the newest frame in the model.
         label: Width of the wished response, as a share of the target's mean side.
+        colors: File of a table of colour names (w2c: 32768 colours with their terms' weights) to use instead
+            of ours.
     """
 
-    _scales = _SCALES
+    _scales = SCALES
     _pixels = 128.0**2
 
     def __init__(
@@ -74,7 +84,9 @@ class SamfCa(ContextTracker, name="samf-ca"):
         ridge: float = 1e-4,
         rate: float = 0.01,
         label: float = 0.1,
+        colors: None | str = None,  # None first: its text is read as it
     ) -> None:
-        positive(area=area, ridge=ridge, rate=rate, label=label)
+        checked(area=area, ridge=ridge, rate=rate, label=label)
+        within(0, 1e6, context=context)
         self._area, self._context, self._ridge, self._rate, self._label = area, context, ridge, rate, label
-        self._feature = Stack(Hog(), ColorNames(), Grey())
+        self._feature = _features(colors)

@@ -11,11 +11,9 @@ from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.histogram import ColorModel, color_bins
-from slimtrack.filters.response import evidence, gaussian_label, peak
 from slimtrack.filters.scale import ScaleFilter
 from slimtrack.search import SearchWindow, extract
-from slimtrack.tracker import Estimate
-from slimtrack.trackers._correlation import positive
+from slimtrack.trackers._correlation import checked, within
 from slimtrack.trackers.dsst import ScaledTracker
 
 __all__ = ["Staple"]
@@ -46,14 +44,13 @@ class Staple(ScaledTracker, name="staple"):
         color_rate: float = 0.04,
         label: float = 1 / 16,
     ) -> None:
-        positive(color=color, ridge=ridge, rate=rate, color_rate=color_rate, label=label)
+        checked(ridge=ridge, rate=rate, label=label)
+        within(0, 1, color=color, color_rate=color_rate)
         self._color, self._ridge, self._rate = color, ridge, rate
         self._color_rate, self._label = color_rate, label
         self._feature = Stack(Hog(), Grey())
 
-    def _make_filter(self, window: SearchWindow) -> LinearFilter:
-        w, h = (side // self._feature.stride for side in window.patch)
-        label = gaussian_label(h, w, self._label_sigma(window, self._label))
+    def _make_filter(self, label: Floats) -> LinearFilter:
         return LinearFilter(label, ridge=self._ridge, rate=self._rate)
 
     def _make_scale_filter(self) -> ScaleFilter:
@@ -66,19 +63,14 @@ class Staple(ScaledTracker, name="staple"):
         whole = SearchWindow.around(around, area=1.0, stride=4, pixels=self._pixels)
         return SearchWindow(whole.patch, whole.pixel, (box.w / whole.pixel, box.h / whole.pixel))
 
-    def _start(self, image: Image, box: Box) -> None:
+    def _prepare(self) -> None:
+        super()._prepare()
         self._colors = ColorModel(self._color_rate)
-        self._inside, self._outside = _masks(self._make_window(box))
-        super()._start(image, box)
+        self._inside, self._outside = _masks(self._window)
 
-    def _locate(self, image: Image) -> Estimate:
-        patch = self._window.extract(image, self.box.cx, self.box.cy, self.scale)
-        template = self._filter.respond(self._feature(patch) * self._cosine)
-        response = (1 - self._color) * template + self._color * self._color_response(image)
-        dy, dx = (shift * self._feature.stride for shift in peak(response))
-        box = self._window.moved(self.box, dx, dy, scale=self.scale)
-        factor = self._scale_filter.best(self._scale_samples(image, box))
-        return Estimate(self._resized(box, self.scale * factor), evidence(response))
+    def _responses(self, image: Image, scales: Floats) -> Floats:
+        template = super()._responses(image, scales)
+        return (1 - self._color) * template + self._color * self._color_response(image)
 
     def _learn(self, image: Image, box: Box) -> None:
         super()._learn(image, box)
