@@ -16,8 +16,8 @@ class Margin(NamedTuple):
     """Where the patch for a network lies around a search window, so that the cells tile the window.
 
     For a window of S pixels a side, S a multiple of the feature's stride, give the feature a patch that
-    starts ``start`` pixels from the window's corner and has ``S + extra`` pixels a side. It then gives exactly
-    S / stride cells, and cell i is centred at window pixel ``stride / 2 + i stride``.
+    starts ``start`` pixels from the window's corner and has ``S + extra`` pixels a side. It then gives
+    exactly S / stride cells, and cell i is centred at window pixel ``stride / 2 + i stride``.
 
     Attributes:
         start: Pixels; negative: before the window.

@@ -1,8 +1,8 @@
 """Where every tensor's cells lie on the input, and how many there are.
 
-A window operator (convolution, pooling) with kernel ``k`` (dilated), stride ``s`` and ``p`` padded cells before
-the first has the centre of its cell 0 at ``offset_in + stride_in ((k - 1) / 2 - p)`` and ``stride_in s`` input
-pixels between cells. Operators that work on each cell for itself pass both through.
+A window operator (convolution, pooling) with kernel ``k`` (dilated), stride ``s`` and ``p`` padded cells
+before the first has the centre of its cell 0 at ``offset_in + stride_in ((k - 1) / 2 - p)`` and
+``stride_in s`` input pixels between cells. Operators that work on each cell for itself pass both through.
 """
 
 from dataclasses import dataclass

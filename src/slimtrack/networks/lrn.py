@@ -2,8 +2,8 @@
 
 ``y = x / (k + a S(x^2))^beta`` with ``S`` the sum over ``size`` neighbouring channels. ONNX Runtime's own
 ``LRN`` operator takes several times as long as the convolutions around it. Here the sum is a 1x1 convolution
-with a banded matrix that holds ``a``, its bias is ``k``, and the power 3/4 is a square root times its own square
-root.
+with a banded matrix that holds ``a``, its bias is ``k``, and the power 3/4 is a square root times its own
+square root.
 """
 
 import math
@@ -54,7 +54,7 @@ def lrn_nodes(
             Node("Mul", f"{name}/power", (f"{name}/root", f"{name}/root4"), (f"{name}/power",)),
         ]
     else:
-        weights[f"{name}/beta"] = np.float32(beta).reshape(())
+        weights[f"{name}/beta"] = np.array(beta, np.float32)
         nodes.append(Node("Pow", f"{name}/power", (f"{name}/band", f"{name}/beta"), (f"{name}/power",)))
     nodes.append(Node("Div", name, (tensor, f"{name}/power"), (name,)))
     return nodes, weights, f"{name}/band"

@@ -338,9 +338,10 @@ class Network:
         Args:
             size: Side of the input in pixels, or its height and width.
             convention: ``"double"`` as paper 002, equation 12: ``2 H W (C_in K^2 + 1) C_out`` with the
-                output's size. ``"multiply-add"`` as paper 003, equation 4.5: ``S_K^2 D_F S_F^2 D_G + S_G^2 D_G``
-                with the *input's* size ``S_F`` in the first term and the output's ``S_G`` in the second.
-                ``"plain"`` as paper 000: multiply-adds ``H W C_in K^2 C_out`` with the output's size, no biases.
+                output's size. ``"multiply-add"`` as paper 003, equation 4.5:
+                ``S_K^2 D_F S_F^2 D_G + S_G^2 D_G`` with the *input's* size ``S_F`` in the first term and the
+                output's ``S_G`` in the second. ``"plain"`` as paper 000: multiply-adds ``H W C_in K^2 C_out``
+                with the output's size, no biases.
 
         Raises:
             InputError: The input is too small, or the convention unknown.
@@ -366,15 +367,16 @@ class Network:
             raise InputError(
                 f"patches are {patches.dtype} {patches.shape}: uint8 (N, H, W, 3) or (H, W, 3) is needed"
             )
-        images = [patches] if patches.ndim == 3 else list(patches)
-        mean, scale = self.card.mean, self.card.scale
-        swapped = self.card.colors == "rgb"
-        # One pass in OpenCV: several times as fast as a transposed copy and arithmetic in numpy.
-        if len(set(scale)) == 1:
-            return np.asarray(cv2.dnn.blobFromImages(images, scale[0], mean=mean, swapRB=swapped))
-        batch = cv2.dnn.blobFromImages(images, 1.0, mean=mean, swapRB=swapped)
-        batch *= np.array(scale, np.float32).reshape(3, 1, 1)
-        return np.asarray(batch)
+        images = patches[None] if patches.ndim == 3 else patches
+        batch = np.empty((len(images), 3, *images.shape[1:3]), np.float32)
+        planes = (2, 1, 0) if self.card.colors == "rgb" else (0, 1, 2)
+        for image, out in zip(images, batch, strict=True):
+            # Splitting first and widening plane by plane is ten times as fast as cv2.dnn.blobFromImage.
+            for plane, channel in zip(planes, cv2.split(image), strict=True):
+                np.subtract(channel, np.float32(self.card.mean[plane]), out=out[plane], dtype=np.float32)
+                if self.card.scale[plane] != 1:
+                    out[plane] *= np.float32(self.card.scale[plane])
+        return batch
 
     def run(self, batch: Features, *taps: str) -> dict[str, Features]:
         """Computes taps, and only what they need.
@@ -411,9 +413,25 @@ class Network:
 
     # What gives new networks.
 
-    def _with(self, graph: Graph | None = None, taps: Mapping[str, str] | None = None) -> "Network":
-        taps = self._tensors if taps is None else taps
-        return Network(graph or self.graph, taps, self.card, aliases=self.aliases, runtime=self.runtime)
+    def _with(
+        self,
+        graph: Graph | None = None,
+        *,
+        taps: Mapping[str, str] | None = None,
+        card: Card | None = None,
+        runtime: Runtime | None = None,
+    ) -> "Network":
+        return Network(
+            graph or self.graph,
+            self._tensors if taps is None else taps,
+            card or self.card,
+            aliases=self.aliases,
+            runtime=runtime or self.runtime,
+        )
+
+    def with_card(self, card: Card) -> "Network":
+        """The network with another card."""
+        return self._with(card=card)
 
     def on(self, runtime: Literal["onnxruntime", "openvino"], threads: int = 1) -> "Network":
         """The network on another runtime, or with another number of threads.
@@ -421,9 +439,7 @@ class Network:
         Raises:
             InputError: No such runtime, or fewer threads than one.
         """
-        new = self._with()
-        new.runtime = Runtime(runtime, threads)
-        return new
+        return self._with(runtime=Runtime(runtime, threads))
 
     def truncate(self, *taps: str) -> "Network":
         """Only these taps, and the nodes they need.

@@ -54,7 +54,8 @@ class Store:
         builder.conv(layer, weight, self._arrays.get(bias), **options)
         if norm and f"{self._name(norm)}.running_mean" in self._arrays:
             parts = ("weight", "bias", "running_mean", "running_var")
-            builder.batch_norm(norm, *(self.array(f"{self._name(norm)}.{part}") for part in parts))
+            scale, shift, mean, variance = (self.array(f"{self._name(norm)}.{part}") for part in parts)
+            builder.batch_norm(norm, scale, shift, mean, variance)
         return builder.last
 
 
@@ -168,3 +169,74 @@ def _residual(builder: Builder, store: Store, name: str, kernels: Sequence[int],
         entry = store.conv(builder, f"{name}_downsample_0", f"{name}_downsample_1", stride=stride)
     builder.add(f"{name}_sum", branch, entry)
     builder.relu(name)
+
+
+def alexnet(store: Store, groups: int = 1) -> Builder:
+    """AlexNet's convolutions.
+
+    Args:
+        store: Weights named ``conv1`` ..
+        groups: 1: torchvision's (Krizhevsky, 2014), no normalisation. 2: the first published one (Krizhevsky
+            et al., NIPS 2012) as Caffe has it: second, fourth and fifth convolution in two groups, local
+            response normalisation after the first two.
+    """
+    builder = Builder()
+    plan = ((4, 2 if groups == 1 else 0), (1, 2), (1, 1), (1, 1), (1, 1))
+    for index, (stride, pad) in enumerate(plan, 1):
+        split = groups if index in (2, 4, 5) else 1
+        store.conv(builder, f"conv{index}", stride=stride, pads=pad, groups=split)
+        builder.relu(f"relu{index}")
+        if index in (1, 2) and groups > 1:
+            builder.lrn(f"norm{index}", 5, 1.0, 1e-4 / 5, 0.75)
+        if index in (1, 2, 5):
+            builder.pool(f"pool{index}", 3, 2, ceil=groups > 1)
+    return builder
+
+
+_INVERTED = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+"""MobileNetV2's blocks: expansion, channels, repeats, stride of the first (Sandler et al., 2018, table 2)."""
+
+
+def mobilenet_v2(store: Store) -> Builder:
+    """MobileNetV2's convolutions (Sandler et al., CVPR 2018), as deep as the weights go.
+
+    Args:
+        store: Weights named ``conv0``, ``block1_depthwise`` .. ``block17_project``, ``conv18``;
+            normalisations ``bn0``, ``block1_depthwise_bn`` .. where they are not folded in.
+    """
+    builder = Builder()
+    store.conv(builder, "conv0", "bn0", stride=2, pads=1)
+    builder.relu6("relu0")
+    strides = [stride if first == 0 else 1 for *_, n, stride in _INVERTED for first in range(n)]
+    for index, stride in enumerate(strides, 1):
+        if f"block{index}_depthwise" not in store:
+            return builder
+        _inverted(builder, store, f"block{index}", stride)
+    if "conv18" in store:
+        store.conv(builder, "conv18", "bn18")
+        builder.relu6("relu18")
+    return builder
+
+
+def _inverted(builder: Builder, store: Store, name: str, stride: int) -> None:
+    """Expansion, a convolution of each channel for itself, projection, and a sum where shapes allow."""
+    entry, before = builder.last, builder.channels
+    if f"{name}_expand" in store:
+        store.conv(builder, f"{name}_expand", f"{name}_expand_bn")
+        builder.relu6(f"{name}_relu_expand")
+    store.conv(
+        builder, f"{name}_depthwise", f"{name}_depthwise_bn", stride=stride, pads=1, groups=builder.channels
+    )
+    builder.relu6(f"{name}_relu_depthwise")
+    store.conv(builder, f"{name}_project", f"{name}_project_bn")
+    if stride == 1 and builder.channels == before:
+        builder.add(f"{name}_sum", builder.last, entry)
+    builder.taps[name] = builder.last

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +40,17 @@ def import_matconvnet(path: str | Path, card: Card | None = None, sha256: str | 
     if card is None:
         card = Card(Path(path).stem, mean=mean or (0.0, 0.0, 0.0))
     elif mean is not None:
-        card = _replaced(card, mean=mean)
+        card = replace(card, mean=mean)
     builder = _built(content, str(path))
-    return Network(builder.graph(), builder.taps, _replaced(card, sha256=digest(data)))
-
-
-def _replaced(card: Card, **changes: Any) -> Card:
-    from dataclasses import replace
-
-    return replace(card, **changes)
+    return Network(builder.graph(), builder.taps, replace(card, sha256=digest(data)))
 
 
 def _loaded(data: bytes, what: str) -> dict[str, Any]:
     import scipy.io
 
     try:
-        raw = scipy.io.loadmat(io.BytesIO(data), struct_as_record=False, squeeze_me=False)
+        file: Any = io.BytesIO(data)  # the stubs know names of files only
+        raw = scipy.io.loadmat(file, struct_as_record=False, squeeze_me=False)
         content = {name: _plain(value) for name, value in raw.items() if not name.startswith("__")}
     except Exception as error:  # scipy raises many kinds for damaged files
         raise InputError(

@@ -97,7 +97,8 @@ def import_npz(path: str | Path, name: str, sha256: str | None = None) -> Networ
     builder = recipe.build(plans.Store(arrays, str(path)))
     card = replace(recipe.card, sha256=digest(data))
     if "mean_rgb" in arrays:
-        card = replace(card, colors="rgb", mean=tuple(float(v) for v in arrays["mean_rgb"]))
+        red, green, blue = (float(value) for value in arrays["mean_rgb"])
+        card = replace(card, colors="rgb", mean=(red, green, blue))
     return Network(builder.graph(), builder.taps, card, aliases=vgg_aliases(builder.taps))
 
 
