@@ -29,7 +29,11 @@ _BY_MODULE = {
     "trackers.samf": ("samf", "samf-ca"),
     "trackers.cacf": ("cacf", "dcf-ca"),
     "trackers.staple": ("staple",),
+    "trackers.bacf": ("bacf",),
+    "trackers.strcf": ("strcf",),
     "trackers.eco": ("eco-hc",),
+    "trackers.deep_kcf": ("fkcf", "fsamf", "dcfnet"),
+    "trackers.hcf": ("cf2-v-11+12+21", "cf2-v-34"),
     "integrations.opencv": tuple(
         f"opencv:{name}" for name in ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")
     ),
@@ -37,6 +41,9 @@ _BY_MODULE = {
 }
 _MODULES = {name: f"slimtrack.{module}" for module, names in _BY_MODULE.items() for name in names}
 """Name -> module that defines it, so that listing names imports nothing."""
+
+_FAMILIES = {"cf2-": "slimtrack.trackers.hcf"}
+"""Beginning of a name -> module whose ``member(name)`` makes the tracker: more names than can be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +170,6 @@ def list_trackers(*, missing: bool = False) -> list[str]:
 
 def why_missing(name: str) -> str | None:
     """One sentence that says why a known tracker cannot be made here; ``None`` when it can."""
-    if _MODULES.get(name, "").startswith("slimtrack.trackers."):
-        return None
     try:
         tracker_class(name).require()
     except (MissingError, UnknownNameError) as error:
@@ -224,6 +229,8 @@ def _import_for(name: str) -> None:
     file, _, _ = name.rpartition(":")
     if file.endswith(".py"):
         _import_file(Path(file))
+    elif family := next((module for start, module in _FAMILIES.items() if name.startswith(start)), None):
+        importlib.import_module(family).member(name)
     elif name in _MODULES:
         importlib.import_module(_MODULES[name])
     else:

@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from slimtrack.arrays import Features, Image
+from slimtrack.errors import InputError
 
 __all__ = ["Feature", "Stack"]
 
@@ -22,7 +23,11 @@ class Feature(Protocol):
     channels: int
     stride: int
     offset: float
-    margin: tuple[float, int]
+
+    @property
+    def margin(self) -> tuple[float, int]:
+        """See the attributes."""
+        ...
 
     def __call__(self, patch: Image) -> Features:
         """Features ``(C, h, w)`` of ``(H, W, 3)``, or ``(S, C, h, w)`` of ``(S, H, W, 3)``."""
@@ -33,6 +38,9 @@ class Stack:
     """Features of one stride, channels one after the other."""
 
     def __init__(self, *parts: Feature) -> None:
+        if len({(part.stride, part.offset, part.margin) for part in parts}) != 1:
+            grids = ", ".join(f"stride {p.stride}, offset {p.offset:g}" for p in parts) or "none"
+            raise InputError(f"features stacked must lie on one grid and want one patch, not {grids}")
         self._parts = parts
         self.channels = sum(part.channels for part in parts)
         self.stride, self.offset = parts[0].stride, parts[0].offset

@@ -1,0 +1,76 @@
+"""What the trackers on a network's features share."""
+
+import importlib.util
+import inspect
+
+import numpy as np
+
+from slimtrack.arrays import Features, Floats, Image
+from slimtrack.box import Box
+from slimtrack.errors import MissingError
+from slimtrack.networks import zoo
+from slimtrack.networks.network import Network
+from slimtrack.tracker import Tracker
+from slimtrack.trackers._correlation import CorrelationTracker
+
+__all__ = ["NetworkCorrelationTracker", "NetworkTracker", "network_of"]
+
+_LEVEL = 0.1
+"""Root mean square that features are brought to: about HOG's, for which filters' settings are published."""
+
+
+def network_of(name: str) -> Network:
+    """A network by its name or file, for a tracker.
+
+    Raises:
+        MissingError: Its file or a package was not found; one sentence says what to do.
+        UnknownNameError: There is no network of that name.
+    """
+    _check_packages()
+    return zoo.find(name)
+
+
+def _check_packages() -> None:
+    for package in ("onnx", "onnxruntime"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingError(f"networks need the package {package}: run `pip install onnx onnxruntime`")
+
+
+class NetworkTracker(Tracker):
+    """A tracker that cannot do without a network: the default of its option ``network``."""
+
+    @classmethod
+    def needed(cls) -> str:
+        """The name of the network it takes when none is named."""
+        return str(inspect.signature(cls).parameters["network"].default)
+
+    @classmethod
+    def require(cls) -> None:
+        """Refuses where a package or the network is not here.
+
+        Raises:
+            MissingError: What is missing, where it was looked for, and how to get it.
+        """
+        _check_packages()
+        zoo.locate(cls.needed())
+
+
+class NetworkCorrelationTracker(NetworkTracker, CorrelationTracker):
+    """A correlation filter on features of a network, brought to one level in the first frame."""
+
+    def _prepare(self) -> None:
+        self._gain: np.float32 | None = None
+
+    def _responses(self, image: Image, scales: Floats) -> Floats:
+        patches = self._window.pyramid(image, self.box.cx, self.box.cy, scales, self._feature.margin)
+        return self._filter.respond(self._described(patches))
+
+    def _features_at(self, image: Image, box: Box) -> Features:
+        scale = box.w / self._first.w
+        return self._described(self._window.extract(image, box.cx, box.cy, scale, self._feature.margin))
+
+    def _described(self, patches: Image) -> Features:
+        features = self._feature(patches)
+        if self._gain is None:
+            self._gain = np.float32(_LEVEL / max(float(np.sqrt(np.mean(features**2))), 1e-6))
+        return np.asarray(features * (self._gain * self._cosine))
