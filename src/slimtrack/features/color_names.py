@@ -68,13 +68,16 @@ def load_table(path: str | Path) -> Floats:
     """
     try:
         table = np.load(path, allow_pickle=False) if str(path).endswith(".npy") else np.loadtxt(path, ndmin=2)
-    except (OSError, ValueError) as error:
+        table = np.asarray(table, np.float32)
+    except (OSError, ValueError, TypeError, EOFError) as error:
         raise InputError(f"colour table {path} cannot be read: {error}") from error
     if table.ndim != 2 or len(table) != 32**3 or table.shape[1] not in (10, 11, 13, 14):
         raise InputError(
             f"colour table {path} has shape {table.shape}, not 32768 x 10 or 11 (with R, G, B before)"
         )
-    return np.ascontiguousarray(table[:, 3:] if table.shape[1] > 11 else table, np.float32)
+    if not np.isfinite(table).all():
+        raise InputError(f"colour table {path} holds numbers that are not finite")
+    return np.ascontiguousarray(table[:, 3:] if table.shape[1] > 11 else table)
 
 
 class ColorNames:
@@ -91,17 +94,16 @@ class ColorNames:
 
     def __init__(self, cell: int = 4, table: Floats | None = None) -> None:
         rows = _own_table() if table is None else table
-        self._table = np.ascontiguousarray((rows - rows.mean(axis=1, keepdims=True)).T, np.float32)
-        self.channels = len(self._table)
+        self._table = np.ascontiguousarray(rows - rows.mean(axis=1, keepdims=True), np.float32)
+        self.channels = self._table.shape[1]
         self.stride = cell
         self.offset = cell / 2
 
     def __call__(self, patch: Image) -> Features:
         """Features ``(C, h, w)`` of a patch ``(H, W, 3)``, or ``(S, C, h, w)`` of several."""
-        if patch.ndim == 4:
-            return np.stack([self(one) for one in patch])
         levels = (cell_means(patch, self.stride) >> 3).astype(np.intp)
-        return self._table[:, levels[..., 2] + 32 * levels[..., 1] + 1024 * levels[..., 0]]
+        rows = self._table[levels[..., 2] + 32 * levels[..., 1] + 1024 * levels[..., 0]]
+        return np.ascontiguousarray(np.moveaxis(rows, -1, -3))
 
 
 @cache

@@ -9,9 +9,12 @@ __all__ = ["Grey", "cell_means"]
 
 
 def cell_means(patch: Image, cell: int) -> Image:
-    """Mean colour of each cell: ``(H, W, 3)`` uint8 -> ``(H // cell, W // cell, 3)`` uint8."""
-    h, w = patch.shape[0] // cell, patch.shape[1] // cell
-    return np.asarray(cv2.resize(patch[: h * cell, : w * cell], (w, h), interpolation=cv2.INTER_AREA))
+    """Mean colour of each cell: ``(.., H, W, 3)`` uint8 -> ``(.., H // cell, W // cell, 3)`` uint8."""
+    h, w = patch.shape[-3] // cell, patch.shape[-2] // cell
+    # Several patches are one tall picture: no cell reaches from one into the next.
+    tall = patch[..., : h * cell, : w * cell, :].reshape(-1, w * cell, 3)
+    means = cv2.resize(tall, (w, len(tall) // cell), interpolation=cv2.INTER_AREA)
+    return np.asarray(means.reshape(*patch.shape[:-3], h, w, 3))
 
 
 class Grey:
@@ -33,7 +36,7 @@ class Grey:
 
     def __call__(self, patch: Image) -> Features:
         """Features ``(1, h, w)`` of a patch ``(H, W, 3)``, or ``(S, 1, h, w)`` of several."""
-        if patch.ndim == 4:
-            return np.stack([self(one) for one in patch])
-        grey = cv2.cvtColor(cell_means(patch, self.stride), cv2.COLOR_BGR2GRAY)
-        return np.asarray(grey[None] * np.float32(1 / 255) - np.float32(0.5))
+        means = cell_means(patch, self.stride)
+        grey = cv2.cvtColor(means.reshape(-1, 1, 3), cv2.COLOR_BGR2GRAY)
+        level = grey.reshape(*means.shape[:-3], 1, *means.shape[-3:-1])
+        return np.asarray(level * np.float32(1 / 255) - np.float32(0.5))

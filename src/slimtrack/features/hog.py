@@ -43,8 +43,7 @@ def fhog(patch: Image, cell: int = 4) -> Features:
     if h < 1 or w < 1 or min(batch.shape[1:3]) < 2:
         raise InputError(f"a HOG patch of {batch.shape[2]} x {batch.shape[1]} pixels is smaller than a cell")
     out = np.empty((len(batch), 31, h, w), np.float32)
-    for one, features in zip(batch, out, strict=True):  # a scale each; the loops below are compiled
-        _fhog(one, cell, features)
+    _fhogs(batch, cell, out)
     return out[0] if single else out
 
 
@@ -166,6 +165,12 @@ def _histograms(patch, cell, cells):  # type: ignore[no-untyped-def]
         rest = unit - share
         _add(line.reshape(-1), cells[first].reshape(-1), rest)
         _add(line.reshape(-1), cells[first + 1].reshape(-1), share)
+
+
+@njit(cache=True, nogil=True)
+def _fhogs(patches, cell, out):  # type: ignore[no-untyped-def]
+    for i in range(len(patches)):
+        _fhog(patches[i], cell, out[i])
 
 
 @njit(cache=True, fastmath=True, nogil=True)

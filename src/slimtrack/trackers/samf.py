@@ -48,7 +48,7 @@ class Samf(CorrelationTracker, name="samf"):
         ridge: float = 1e-4,
         rate: float = 0.01,
         label: float = 0.1,
-        colors: None | str = None,  # None first: its text is read as it
+        colors: None | str = None,  # noqa: RUF036  (the text "None" is to be read as None)
     ) -> None:
         checked(area=area, ridge=ridge, rate=rate, label=label)
         within(1e-3, 1e3, sigma=sigma)
@@ -84,7 +84,7 @@ class SamfCa(ContextTracker, name="samf-ca"):
         ridge: float = 1e-4,
         rate: float = 0.01,
         label: float = 0.1,
-        colors: None | str = None,  # None first: its text is read as it
+        colors: None | str = None,  # noqa: RUF036  (the text "None" is to be read as None)
     ) -> None:
         checked(area=area, ridge=ridge, rate=rate, label=label)
         within(0, 1e6, context=context)
