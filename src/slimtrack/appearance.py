@@ -1,7 +1,5 @@
 """What the target looked like, to judge whether a box still holds it."""
 
-import math
-
 import numpy as np
 
 from slimtrack._cv2 import cv2
@@ -26,21 +24,19 @@ class Appearance:
     """
 
     def __init__(self, image: Image, box: Box) -> None:
-        self._shape, self._grey, self._deviation = _look(image, box)
+        self._shape, self._grey, _ = _look(image, box)
 
     def evidence(self, image: Image, box: Box) -> dict[str, float]:
         """Named figures for the calibration.
 
         Returns:
             ``shape`` and ``grey``: correlation (-1 .. 1) of the orientation histograms and of the grey
-            levels with the first frame's; ``contrast``: log of the grey deviation over the first frame's;
-            ``flat``: 1 when there is nothing to see.
+            levels with the first frame's; ``flat``: 1 when there is nothing to see.
         """
         shape, grey, deviation = _look(image, box)
         return {
             "shape": float(np.vdot(shape, self._shape)),
             "grey": float(np.vdot(grey, self._grey)),
-            "contrast": math.log((deviation + 1) / (self._deviation + 1)),
             "flat": float(deviation < _FLAT),
         }
 
@@ -50,11 +46,13 @@ def _look(image: Image, box: Box) -> tuple[Floats, Floats, float]:
     from slimtrack.features.hog import fhog  # here: `import slimtrack` must not wait for the compiler
 
     patch = extract(image, box.cx, box.cy, box.w, box.h, (_SIDE, _SIDE))
-    grey = cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    shape = fhog(patch)[18:27]  # unsigned: a target may turn from dark to bright
-    return _unit(shape), _unit(grey), float(grey.std())
+    grey, length = _centred(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY).astype(np.float32))
+    shape, _ = _centred(fhog(patch)[18:27])  # unsigned: a target may turn from dark to bright
+    return shape, grey, length / _SIDE
 
 
-def _unit(values: Floats) -> Floats:
+def _centred(values: Floats) -> tuple[Floats, float]:
+    """Values with mean 0 and length 1, and the length they had."""
     centred = values - values.mean()
-    return np.asarray(centred / np.float32(max(float(np.vdot(centred, centred)) ** 0.5, 1e-3)))
+    length = float(np.vdot(centred, centred)) ** 0.5
+    return np.asarray(centred * np.float32(1 / max(length, 1e-3))), length
