@@ -348,7 +348,7 @@ def _here(work: _Work, made: dict[str, Tracker], dataset: Dataset, watcher: Watc
             assert frames is not None
             with timing.limit_threads(work.threads):
                 if spec not in warm:
-                    _warm_up(made[spec], frames, first)
+                    timing.warm_up(made[spec], frames, first)
                     warm.add(spec)
                 names = {"name": spec, "sequence": sequence.name}
                 run = track_once(made[spec], frames, first, **names, index=index, watcher=watcher)
@@ -408,18 +408,6 @@ class _Collector(Watcher):
 
     def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
         self.runs.append((run, kept))
-
-
-def _warm_up(tracker: Tracker, frames: DecodedFrames, first: Box) -> None:
-    """Loads and compiles what a tracker loads and compiles on first use, so that no first run pays for it."""
-    try:
-        for position, image in zip(range(3), frames, strict=False):
-            if position == 0:
-                tracker.init(image, first)
-            else:
-                tracker.update(image)
-    except SlimtrackError:
-        pass  # the run itself will say so
 
 
 def _file_digest(spec: str) -> str | None:
