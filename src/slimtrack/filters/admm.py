@@ -1,0 +1,120 @@
+"""Spatially regularised filters of many channels by the alternating direction method of multipliers."""
+
+import numpy as np
+from numba import njit
+
+from slimtrack.arrays import Features, Floats, Spectrum
+from slimtrack.filters._fft import irfft2, power, rfft2
+from slimtrack.filters.spectra import inner
+
+__all__ = ["Admm", "RegularisedFilter"]
+
+
+class RegularisedFilter:
+    """A filter that an `Admm` trains; a subclass says on what, in `learn`.
+
+    Args:
+        label: The wished response ``(h, w)``, 1 at (0, 0).
+        solver: What trains it.
+    """
+
+    def __init__(self, label: Floats, solver: "Admm") -> None:
+        self._label: Spectrum = rfft2(label)
+        self._shape = (label.shape[0], label.shape[1])
+        self._solver = solver
+        self._filter: Spectrum | None = None
+
+    def learn(self, x: Features) -> None:
+        """Trains on windowed features ``(C, h, w)``."""
+        raise NotImplementedError
+
+    def spectrum(self, z: Features) -> Spectrum:
+        """Spectra of the responses ``(S, h, w // 2 + 1)`` to windowed features ``(S, C, h, w)``."""
+        assert self._filter is not None, "learn() comes first"
+        return inner(self._filter, rfft2(z))
+
+    def respond(self, z: Features) -> Floats:
+        """Responses ``(S, h, w)`` to windowed features ``(S, C, h, w)``, peak at the target's shift."""
+        return np.asarray(irfft2(self.spectrum(z), self._shape))
+
+
+class Admm:
+    """Minimises, over filters ``f_d`` of one window, what BACF and STRCF have in common.
+
+    ``1 / (2 T) ||sum_d x_d corr f_d - y||^2 + 1/2 sum_d ||weight f_d||^2 + pull/2 sum_d ||f_d - anchor_d||^2``
+    with ``T`` cells of the window: the data term is a mean, so that penalties mean the same on every grid
+    (the published implementations have it so, the articles a sum). An auxiliary ``g = f`` carries the weight
+    (Li et al., CVPR 2018, equations 8-13; Galoogahi et al., ICCV 2017, equations 5-12):
+
+    - ``f``: at each frequency one system of rank one plus a multiple of the identity (Sherman-Morrison);
+    - ``g = (penalty f + multiplier) / (weight^2 + penalty)``, in the window;
+    - ``multiplier += penalty (f - g)``.
+
+    Args:
+        weight: ``(h, w)``, its square is finite or infinite.
+        penalty: First penalty of ``f != g``.
+        growth: Its factor from one iteration to the next.
+        most: Its bound from the second iteration on.
+        iterations: How many.
+    """
+
+    def __init__(
+        self,
+        weight: Floats,
+        *,
+        penalty: float = 1.0,
+        growth: float = 10.0,
+        most: float = 0.1,
+        iterations: int = 2,
+    ) -> None:
+        self._shape = (weight.shape[0], weight.shape[1])
+        self._penalties = [penalty]
+        for _ in range(iterations - 1):
+            self._penalties.append(min(self._penalties[-1] * growth, most))
+        square = weight.astype(np.float64) ** 2
+        self._shares = [np.asarray(1 / (square + p), np.float32) for p in self._penalties]
+
+    def solve(self, x: Spectrum, wish: Spectrum, f: Spectrum, pull: float = 0.0) -> None:
+        """Moves ``f`` from what it is, its anchor, to the solution, in place.
+
+        Args:
+            x: Spectra of the windowed features ``(C, h, w // 2 + 1)`` complex64.
+            wish: Spectrum of the label ``(h, w // 2 + 1)``.
+            f: Spectra of the filters; the response is ``sum_d conj(f_d) x_d``.
+            pull: Weight of staying with the anchor.
+        """
+        cells = self._shape[0] * self._shape[1]
+        anchor = f * np.float32(pull)
+        energy = power(x).sum(axis=0)
+        wish = wish.conj()
+        constant, multiplier = anchor, np.zeros_like(x)
+        last = len(self._penalties) - 1
+        for i, (penalty, share) in enumerate(zip(self._penalties, self._shares, strict=True)):
+            own = np.float32(pull + penalty)
+            _fit(_flat(x), energy.ravel(), wish.ravel(), _flat(constant), own, np.float32(cells), _flat(f))
+            if i == last:
+                return
+            total = np.float32(penalty) * f + multiplier
+            g = rfft2(irfft2(total, self._shape) * share)
+            multiplier = total - np.float32(penalty) * g
+            constant = anchor + np.float32(self._penalties[i + 1]) * g - multiplier
+
+
+def _flat(spectrum: Spectrum) -> Spectrum:
+    """Frequencies in one axis, the same memory."""
+    return spectrum.reshape(len(spectrum), -1)
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _fit(x, energy, wish, constant, weight, cells, f):  # type: ignore[no-untyped-def]
+    """Solves ``(x x^H / cells + weight) f = x conj(y) / cells + constant`` at every frequency."""
+    beta = np.zeros(len(energy), np.complex64)
+    for c in range(len(x)):
+        for k in range(len(energy)):
+            beta[k] += x[c, k].conjugate() * constant[c, k]
+    inverse = np.float32(1) / weight
+    for k in range(len(energy)):
+        beta[k] = (wish[k] - beta[k] * inverse) / (cells * weight + energy[k])
+    for c in range(len(x)):
+        for k in range(len(energy)):
+            f[c, k] = constant[c, k] * inverse + x[c, k] * beta[k]

@@ -1,0 +1,69 @@
+"""What filters of many channels do with half spectra (``rfft2``): inner products, change of grid."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from slimtrack.arrays import Spectrum
+
+__all__ = ["inner", "resized"]
+
+
+def inner(filters: Spectrum, spectra: Spectrum) -> Spectrum:
+    """Sum over channels of ``conj(filters) spectra``: the spectra of the responses.
+
+    Args:
+        filters: ``(C, h, w // 2 + 1)`` complex64.
+        spectra: ``(S, C, h, w // 2 + 1)`` complex64.
+
+    Returns:
+        ``(S, h, w // 2 + 1)`` complex64.
+    """
+    out = np.zeros((len(spectra), *spectra.shape[2:]), np.complex64)
+    _inner(_rows(filters), spectra.reshape(*spectra.shape[:2], -1), out.reshape(len(out), -1))
+    return out
+
+
+def resized(spectrum: Spectrum, width: int, shape: tuple[int, int]) -> Any:
+    """The spectrum on a finer grid of the same function (trigonometric interpolation).
+
+    Values stay what they are: coefficients grow by the ratio of the grids' cells. The highest frequency of an
+    even grid is shared between its two signs.
+
+    Args:
+        spectrum: ``(..., h, w // 2 + 1)``.
+        width: Its ``w``.
+        shape: Height and width of the finer grid.
+
+    Returns:
+        ``(..., H, W // 2 + 1)``.
+    """
+    h, (tall, wide) = spectrum.shape[-2], shape
+    if (h, width) == shape:
+        return spectrum
+    columns = width // 2 + 1
+    out = np.zeros((*spectrum.shape[:-2], tall, wide // 2 + 1), spectrum.dtype)
+    gain = np.float32(tall * wide / (h * width))
+    low = (h + 1) // 2
+    out[..., :low, :columns] = spectrum[..., :low, :] * gain
+    out[..., tall - (h - low) :, :columns] = spectrum[..., low:, :] * gain
+    if h % 2 == 0 and tall > h:
+        out[..., tall - h // 2, :] /= 2
+        out[..., h // 2, :] = out[..., tall - h // 2, :]
+    if width % 2 == 0 and wide > width:
+        out[..., columns - 1] /= 2
+    return out
+
+
+def _rows(spectrum: Spectrum) -> Spectrum:
+    """Frequencies in one axis: ``(C, h, k)`` -> ``(C, h k)``, the same memory."""
+    return spectrum.reshape(len(spectrum), -1)
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _inner(filters, spectra, out):  # type: ignore[no-untyped-def]
+    for s in range(len(spectra)):
+        for c in range(len(filters)):
+            for k in range(filters.shape[1]):
+                out[s, k] += filters[c, k].conjugate() * spectra[s, c, k]

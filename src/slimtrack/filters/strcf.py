@@ -1,0 +1,35 @@
+"""STRCF: spatially regularised filters that stay near those of the last frame."""
+
+import numpy as np
+
+from slimtrack.arrays import Features, Floats
+from slimtrack.filters._fft import rfft2
+from slimtrack.filters.admm import Admm, RegularisedFilter
+
+__all__ = ["StrcfFilter"]
+
+
+class StrcfFilter(RegularisedFilter):
+    """Spatial-temporal regularised filter (Li et al., CVPR 2018, equation 6): trained on one frame at a time.
+
+    The penalties suit features of HOG's own energy; the solution of a frame is the anchor of the next.
+
+    Args:
+        label: The wished response ``(h, w)``, 1 at (0, 0).
+        weight: Spatial regularisation ``(h, w)`` (`slimtrack.filters.regularisation`).
+        temporal: Weight of staying with the last frame's filter.
+        iterations: Iterations of ADMM a frame.
+    """
+
+    def __init__(self, label: Floats, weight: Floats, *, temporal: float = 16.0, iterations: int = 2) -> None:
+        super().__init__(label, Admm(weight, iterations=iterations))
+        self._temporal = temporal
+
+    def learn(self, x: Features) -> None:
+        """Trains on windowed features ``(C, h, w)``."""
+        spectrum = rfft2(x)
+        if self._filter is None:
+            self._filter = np.zeros_like(spectrum)
+            self._solver.solve(spectrum, self._label, self._filter)
+        else:
+            self._solver.solve(spectrum, self._label, self._filter, self._temporal)

@@ -1,0 +1,49 @@
+"""BACF: a background-aware filter on HOG."""
+
+from slimtrack.arrays import Floats
+from slimtrack.features.hog import Hog
+from slimtrack.filters.bacf import BacfFilter
+from slimtrack.filters.regularisation import box_weight
+from slimtrack.trackers._blocks import BlockTracker, scale_factors
+from slimtrack.trackers._correlation import checked, within
+
+__all__ = ["Bacf"]
+
+
+class Bacf(BlockTracker, name="bacf"):
+    """Background-aware correlation filter (Galoogahi et al., ICCV 2017): trained on real negatives, HOG.
+
+    Args:
+        side: Side of the square search window over the root of the target's area.
+        ridge: Weight of the regularisation.
+        rate: Share of the newest frame in the model.
+        label: Width of the wished response, as a share of the target's mean side.
+        iterations: Iterations of ADMM a frame.
+        scales: Number of scales.
+        step: Ratio of neighbouring scales.
+    """
+
+    def __init__(
+        self,
+        *,
+        side: float = 5.0,
+        ridge: float = 0.01,
+        rate: float = 0.013,
+        label: float = 1 / 16,
+        iterations: int = 2,
+        scales: int = 5,
+        step: float = 1.01,
+    ) -> None:
+        checked(area=side**2, ridge=ridge, rate=rate, label=label)
+        within(1, 100, iterations=iterations)
+        self._side, self._ridge, self._rate, self._label = side, ridge, rate, label
+        self._iterations = iterations
+        self._scales = scale_factors(scales, step)
+        self._features = (Hog(),)
+
+    def _make_filter(self, block: int, label: Floats, target: tuple[float, float]) -> BacfFilter:
+        inside = (
+            self._ridge / label.size
+        ) ** 0.5  # the article's ridge is for a summed error, ours for the mean
+        weight = box_weight(label.shape, target, inside=inside, outside=float("inf"))
+        return BacfFilter(label, weight, rate=self._rate, iterations=self._iterations)
