@@ -247,7 +247,8 @@ class Network:
         """The convolutions that read a layer's channels, directly or through other operators.
 
         Through a concatenation a layer's channel ``channels[j]`` is the reader's input ``positions[j]``;
-        through a residual sum it is that of several layers, and each of them lists the reader.
+        through a residual sum it is that of several layers, and each of them lists the reader. A convolution
+        of each channel for itself (depthwise) hands channels on: it is listed, and so are those behind it.
 
         Raises:
             UnknownNameError: There is no such layer.
@@ -262,7 +263,9 @@ class Network:
         return found
 
     def coupled(self, name: str) -> tuple[str, ...]:
-        """The layers whose channels go together with this one's (through residual sums), itself among them.
+        """The layers whose channels go together with this one's, itself among them.
+
+        Residual sums tie layers, and so do convolutions of each channel for itself (depthwise).
 
         Raises:
             UnknownNameError: There is no such layer.

@@ -1,7 +1,7 @@
 """Networks from state dicts named as torchvision names them; neither torchvision nor its code is needed.
 
-Read from ``.safetensors`` and ``.npz`` without torch, from ``.pth`` with torch and ``weights_only=True``. Only
-the convolutional part is kept; classifiers are left out.
+Read from ``.safetensors`` and ``.npz`` without torch, from ``.pth`` with torch and ``weights_only=True``.
+Only the convolutional part is kept; classifiers are left out.
 """
 
 import io
@@ -174,7 +174,7 @@ def _vgg(blocks: Sequence[int]) -> Callable[[Mapping[str, AnyArray], str], Build
 
 
 def _alexnet(groups: int) -> Callable[[Mapping[str, AnyArray], str], Builder]:
-    """AlexNet as torchvision has it; with two groups, the first published one, whose filters are 96, 256, 384 .."""
+    """AlexNet as torchvision has it; with two groups, the first published one (layers ``conv1`` ..)."""
 
     def build(state: Mapping[str, AnyArray], what: str) -> Builder:
         steps = ("conv1", None, None, "conv2", None, None, "conv3", None, "conv4", None, "conv5")
