@@ -101,8 +101,7 @@ class Channels:
     def _labels(self, node: Node) -> _Labels | None:
         """Numbers for the channels of a node's result; ``None`` where they cannot be followed."""
         read = [self._of[name] for name in node.inputs if name in self._of]
-        weighted = all(name in self._of or name in self._graph.weights or not name for name in node.inputs)
-        if not read or not weighted:
+        if not read:
             return None
         if node.op == "Conv":
             return self._conv(node, read[0])
@@ -112,12 +111,21 @@ class Channels:
         if node.op not in _PASSING:
             return None
         widest = max(read, key=len)
+        if self._opaque(node) and len(widest) == 1:
+            return None
         for labels in read:
             if len(labels) == len(widest):
                 self._join(widest, labels)
             elif len(labels) != 1:
                 return None
         return widest if len(widest) > 1 or self._constants(node) == 1 else None
+
+    def _opaque(self, node: Node) -> list[str]:
+        """Tensors of unknown channels that a cell-wise node combines with known ones, such as a gate."""
+        if node.op not in CELLWISE:
+            return []
+        known = {"", *self._of, *self._graph.weights}
+        return [name for name in node.inputs if name not in known]
 
     def _constants(self, node: Node) -> int:
         """The most channels that a weight of a cell-wise node has: more than 1 spread a single channel."""
@@ -143,7 +151,7 @@ class Channels:
         writes = self._alive(node.output, alive) if node.output in self._of else np.ones(1, bool)
         if writes.all() and all(kept.all() for kept in reads.values()):
             return node
-        if node.output not in self._of:
+        if node.output not in self._of or self._opaque(node):
             raise InputError(f"channels cannot be taken out before {node.name} ({node.op})")
         if not writes.any():
             raise InputError(f"nothing would be left of {node.name} ({node.op})")

@@ -189,7 +189,7 @@ def sizes(graph: Graph, size: Size) -> dict[str, Size]:
             if min(result) < 1:
                 raise InputError(f"an input of {size[0]}x{size[1]} pixels is too small for {node.name}")
             known[node.output] = result
-        elif _is_global(graph, node):
+        elif _is_global(graph, node) or (node.op not in CELLWISE and set(inputs) == {(1, 1)}):
             known[node.output] = (1, 1)
         elif node.op in CELLWISE:
             known[node.output] = max(inputs)
@@ -211,8 +211,8 @@ def grids(graph: Graph, size: Size | None = None) -> dict[str, Grid | None]:
         if not inputs:
             continue
         seen = window(graph, node)
-        if _is_global(graph, node):
-            known[node.output] = None
+        if _is_global(graph, node) or all(grid is None for grid in inputs):
+            known[node.output] = None  # whatever is made of single cells is one again
         elif seen is not None:
             known[node.output] = inputs[0] and _through(inputs[0], seen, cells.get(node.inputs[0]))
         elif node.op in CELLWISE:

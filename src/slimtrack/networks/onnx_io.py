@@ -162,7 +162,7 @@ def to_model(graph: Graph, outputs: Sequence[str], metadata: Mapping[str, str] |
             ],
             "network",
             [helper.make_tensor_value_info(graph.input, kind, ["N", graph.channels, "H", "W"])],
-            [helper.make_tensor_value_info(name, kind, None) for name in outputs],
+            [helper.make_tensor_value_info(name, kind, ["N", None, None, None]) for name in outputs],
             [
                 onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
                 for name, array in graph.weights.items()

@@ -1,5 +1,6 @@
 """Networks by name, from files that lie in the folders of ``SLIMTRACK_NETWORKS``. Nothing is ever fetched."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,11 +24,13 @@ class _File:
         path: Its place inside a folder of networks.
         sha256: Its hash.
         read: Reads it, given its path and hash.
+        published: Whether it is as its authors publish it, not converted.
     """
 
     path: str
     sha256: str
     read: Callable[[Path, str], Network]
+    published: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,11 @@ class _Entry:
 
 
 def _npz(path: str, sha256: str, name: str) -> _File:
-    return _File(path, sha256, lambda file, digest: import_npz(file, name, digest))
+    return _File(path, sha256, lambda file, digest: import_npz(file, name, digest), False)
 
 
 def _mat(path: str, sha256: str, card: Card) -> _File:
-    return _File(path, sha256, lambda file, digest: import_matconvnet(file, card, digest))
+    return _File(path, sha256, lambda file, digest: import_matconvnet(file, card, digest), True)
 
 
 _DCFNET = Card("dcfnet", "MIT", "DCFNet (Wang et al., 2017), its authors' weights")
@@ -69,7 +72,7 @@ KNOWN: Mapping[str, _Entry] = {
                 _CF_VGGM,
             ),
         ),
-        "the authors of paper 002, CF_VGGM.mat",
+        "the authors of paper 002 (CF_VGGM.mat, arXiv 1907.09831)",
     ),
     "vgg19": _Entry(
         (
@@ -79,7 +82,7 @@ KNOWN: Mapping[str, _Entry] = {
                 "vgg19",
             ),
         ),
-        "TODO",
+        "https://www.robots.ox.ac.uk/~vgg/research/very_deep/ (converted to .npz, conv1_1 .. conv3_4)",
     ),
     "dcfnet": _Entry(
         (
@@ -94,7 +97,7 @@ KNOWN: Mapping[str, _Entry] = {
                 _DCFNET,
             ),
         ),
-        "TODO",
+        "https://github.com/foolwood/DCFNet",
     ),
     "udt": _Entry(
         (
@@ -104,7 +107,7 @@ KNOWN: Mapping[str, _Entry] = {
                 _UDT,
             ),
         ),
-        "TODO",
+        "https://github.com/594422814/UDT",
     ),
     "squeezenet1.1": _Entry(
         (
@@ -114,7 +117,7 @@ KNOWN: Mapping[str, _Entry] = {
                 "squeezenet1.1",
             ),
         ),
-        "TODO",
+        "https://github.com/forresti/SqueezeNet (converted to .npz)",
     ),
     "squeezenet1.0_dc": _Entry(
         (
@@ -124,7 +127,7 @@ KNOWN: Mapping[str, _Entry] = {
                 "squeezenet1.0_dc",
             ),
         ),
-        "TODO",
+        "https://github.com/songhan/SqueezeNet-Deep-Compression (decoded to .npz)",
     ),
     "resnet18": _Entry(
         (
@@ -134,7 +137,7 @@ KNOWN: Mapping[str, _Entry] = {
                 "resnet18",
             ),
         ),
-        "TODO",
+        "https://download.pytorch.org/models/resnet18-f37072fd.pth (`slimtrack network import`)",
     ),
 }
 """Networks by name."""
@@ -147,7 +150,8 @@ def find(name: str) -> Network:
     shared.
 
     Args:
-        name: One of `KNOWN`, or the path of an ``.onnx`` file.
+        name: One of `KNOWN`; or NAME of a file ``NAME.onnx`` in a folder of networks, where no known file of
+            that name is; or the path of an ``.onnx`` file.
 
     Raises:
         UnknownNameError: There is no network of that name.
@@ -155,10 +159,17 @@ def find(name: str) -> Network:
         InputError: The file is damaged or another version.
     """
     path = Path(name)
-    if path.suffix == ".onnx":
-        return _from_file(path.resolve(), path.stat().st_mtime_ns if path.is_file() else 0)
-    file, place = locate(name)
-    return _known(name, file, place)
+    if path.suffix != ".onnx":
+        try:
+            file, place = locate(name)
+            return _known(name, file, place)
+        except (MissingError, UnknownNameError):
+            path = Path(f"{name}.onnx")
+            with contextlib.suppress(MissingError):
+                path = find_network(path.name)
+            if not path.is_absolute():
+                raise
+    return _from_file(path.resolve(), path.stat().st_mtime_ns if path.is_file() else 0)
 
 
 def locate(name: str) -> tuple[_File, Path]:
@@ -172,11 +183,14 @@ def locate(name: str) -> tuple[_File, Path]:
         raise UnknownNameError.of("network", name, KNOWN)
     entry = KNOWN[name]
     for file in entry.files:
-        try:
+        with contextlib.suppress(MissingError):
             return file, find_network(file.path)
-        except MissingError as error:
-            missing = error
-    raise MissingError(f"{missing}; get it from {entry.source} (sha256 {entry.files[-1].sha256})")
+    file = next((each for each in entry.files if each.published), entry.files[0])
+    proof = f" (sha256 {file.sha256})" if file.published else ""
+    try:
+        return file, find_network(file.path)
+    except MissingError as error:
+        raise MissingError(f"{error}; get it from {entry.source}{proof}") from None
 
 
 @lru_cache(maxsize=16)

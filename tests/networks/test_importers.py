@@ -1,0 +1,395 @@
+"""Importers, on generated files of the published formats, against forward passes written out in numpy."""
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import reference as plain
+from scipy.io import savemat
+
+from slimtrack.errors import InputError, MissingError, UnknownNameError
+from slimtrack.networks.importers.matconvnet import import_matconvnet
+from slimtrack.networks.importers.torchvision import ARCHITECTURES, import_torchvision
+from slimtrack.networks.network import Network
+
+State = dict[str, np.ndarray]
+Array = np.ndarray
+
+
+class Torch:
+    """A state dict that makes up weights when a forward pass first asks for them."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.state: State = {}
+        self._rng = np.random.default_rng(seed)
+
+    def _made(self, name: str, *shape: int, near: float = 0.0, spread: float = 0.1) -> Array:
+        if name not in self.state:
+            self.state[name] = (near + spread * self._rng.normal(size=shape)).astype(np.float32)
+        return self.state[name].astype(np.float64)
+
+    def conv(self, x: Array, name: str, out: int, kernel: int, bias: bool = True, **options: Any) -> Array:
+        shape = (out, len(x) // options.get("groups", 1), kernel, kernel)
+        weight = self._made(f"{name}.weight", *shape, spread=float(np.sqrt(2 / np.prod(shape[1:]))))
+        return plain.conv(x, weight, self._made(f"{name}.bias", out) if bias else None, **options)
+
+    def norm(self, x: Array, name: str) -> Array:
+        c = len(x)
+        scale, shift = self._made(f"{name}.weight", c, near=1.0), self._made(f"{name}.bias", c)
+        mean = self._made(f"{name}.running_mean", c)
+        variance = self._made(f"{name}.running_var", c, near=1.0)
+        self.state[f"{name}.num_batches_tracked"] = np.array(7)
+        return plain.batch_norm(x, scale, shift, mean, variance)
+
+
+def vgg(t: Torch, x: Array, blocks: tuple[int, ...]) -> Array:
+    index = 0
+    for block, count in enumerate(blocks):
+        for _ in range(count):
+            x = plain.relu(t.conv(x, f"features.{index}", 64 * 2 ** min(block, 3), 3, pads=1))
+            index += 2
+        x, index = plain.max_pool(x, 2, 2), index + 1
+    return x
+
+
+def alexnet(t: Torch, x: Array) -> Array:
+    x = plain.max_pool(plain.relu(t.conv(x, "features.0", 64, 11, stride=4, pads=2)), 3, 2)
+    x = plain.max_pool(plain.relu(t.conv(x, "features.3", 192, 5, pads=2)), 3, 2)
+    for index, out in ((6, 384), (8, 256), (10, 256)):
+        x = plain.relu(t.conv(x, f"features.{index}", out, 3, pads=1))
+    return plain.max_pool(x, 3, 2)
+
+
+def alexnet_groups(t: Torch, x: Array) -> Array:
+    x = plain.lrn(plain.relu(t.conv(x, "conv1", 96, 11, stride=4)), 5, 1.0, 1e-4 / 5, 0.75)
+    x = plain.max_pool(x, 3, 2, ceil=True)
+    x = plain.lrn(plain.relu(t.conv(x, "conv2", 256, 5, pads=2, groups=2)), 5, 1.0, 1e-4 / 5, 0.75)
+    x = plain.max_pool(x, 3, 2, ceil=True)
+    x = plain.relu(t.conv(x, "conv3", 384, 3, pads=1))
+    x = plain.relu(t.conv(x, "conv4", 384, 3, pads=1, groups=2))
+    x = plain.relu(t.conv(x, "conv5", 256, 3, pads=1, groups=2))
+    return plain.max_pool(x, 3, 2, ceil=True)
+
+
+def squeezenet(t: Torch, x: Array, version: str) -> Array:
+    first, kernel = (96, 7) if version == "1.0" else (64, 3)
+    pools = (2, 6, 11) if version == "1.0" else (2, 5, 8)
+    x = plain.relu(t.conv(x, "features.0", first, kernel, stride=2))
+    sizes = iter([(16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256)])
+    for index in range(2, 13):
+        if index in pools:
+            x = plain.max_pool(x, 3, 2, ceil=True)
+            continue
+        small, large = next(sizes)
+        x = plain.relu(t.conv(x, f"features.{index}.squeeze", small, 1))
+        parts = [t.conv(x, f"features.{index}.expand{k}x{k}", large, k, pads=k // 2) for k in (1, 3)]
+        x = plain.relu(np.concatenate(parts))
+    return plain.relu(t.conv(x, "classifier.1", 1000, 1))
+
+
+def resnet(t: Torch, x: Array, blocks: tuple[int, ...], deep: bool) -> Array:
+    x = plain.relu(t.norm(t.conv(x, "conv1", 64, 7, bias=False, stride=2, pads=3), "bn1"))
+    x = plain.max_pool(np.pad(x, ((0, 0), (1, 1), (1, 1)), constant_values=-np.inf), 3, 2)
+    for layer, count in enumerate(blocks, 1):
+        width = 64 * 2 ** (layer - 1)
+        for block in range(count):
+            name, stride = f"layer{layer}.{block}", 2 if layer > 1 and block == 0 else 1
+            plan = (
+                [(width, 1, 1), (width, 3, stride), (4 * width, 1, 1)]
+                if deep
+                else [(width, 3, stride), (width, 3, 1)]
+            )
+            y = x
+            for i, (out, kernel, step) in enumerate(plan, 1):
+                y = t.conv(y, f"{name}.conv{i}", out, kernel, bias=False, stride=step, pads=kernel // 2)
+                y = t.norm(y, f"{name}.bn{i}")
+                y = plain.relu(y) if i < len(plan) else y
+            if stride == 2 or len(x) != len(y):
+                x = t.conv(x, f"{name}.downsample.0", len(y), 1, bias=False, stride=stride)
+                x = t.norm(x, f"{name}.downsample.1")
+            x = plain.relu(x + y)
+    return x
+
+
+def mobilenet(t: Torch, x: Array) -> Array:
+    def step(x: Array, name: str, out: int, kernel: int, **options: Any) -> Array:
+        x = t.norm(t.conv(x, f"{name}.0", out, kernel, bias=False, **options), f"{name}.1")
+        return np.clip(x, 0, 6)
+
+    x = step(x, "features.0", 32, 3, stride=2, pads=1)
+    plan = [
+        (1, 16, 1, 1),
+        (6, 24, 2, 2),
+        (6, 32, 3, 2),
+        (6, 64, 4, 2),
+        (6, 96, 3, 1),
+        (6, 160, 3, 2),
+        (6, 320, 1, 1),
+    ]
+    index = 0
+    for expand, out, count, first in plan:
+        for repeat in range(count):
+            index, stride, y, at = index + 1, first if repeat == 0 else 1, x, 0
+            if expand > 1:
+                y, at = step(y, f"features.{index}.conv.0", expand * len(x), 1), 1
+            y = step(y, f"features.{index}.conv.{at}", len(y), 3, stride=stride, pads=1, groups=len(y))
+            y = t.conv(y, f"features.{index}.conv.{at + 1}", out, 1, bias=False)
+            y = t.norm(y, f"features.{index}.conv.{at + 2}")
+            x = x + y if stride == 1 and len(x) == out else y
+    return step(x, "features.18", 1280, 1)
+
+
+FORWARD: dict[str, tuple[Callable[[Torch, Array], Array], int]] = {
+    "vgg16": (lambda t, x: vgg(t, x, (2, 2, 3, 3, 3)), 33),
+    "vgg19": (lambda t, x: vgg(t, x, (2, 2, 4, 4, 4)), 32),
+    "alexnet": (alexnet, 70),
+    "alexnet-groups": (alexnet_groups, 75),
+    "squeezenet1.0": (lambda t, x: squeezenet(t, x, "1.0"), 40),
+    "squeezenet1.1": (lambda t, x: squeezenet(t, x, "1.1"), 40),
+    "resnet18": (lambda t, x: resnet(t, x, (2, 2, 2, 2), False), 40),
+    "resnet50": (lambda t, x: resnet(t, x, (3, 4, 6, 3), True), 33),
+    "mobilenet_v2": (mobilenet, 40),
+}
+
+
+def safetensors(state: State) -> bytes:
+    kinds = {"float32": "F32", "float16": "F16", "int64": "I64"}
+    header, body = {}, b""
+    for name, array in state.items():
+        data = np.ascontiguousarray(array).tobytes()
+        span = [len(body), len(body) + len(data)]
+        header[name] = {"dtype": kinds[str(array.dtype)], "shape": list(array.shape), "data_offsets": span}
+        body += data
+    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def test_every_architecture_is_tested() -> None:
+    assert set(FORWARD) == set(ARCHITECTURES)
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_state_dicts_named_as_torchvision(name: str, tmp_path: Path) -> None:
+    forward, side = FORWARD[name]
+    x = np.random.default_rng(1).normal(size=(3, side, side + 6))
+    made = Torch()
+    forward(made, x)
+    made.state["classifier.6.weight"] = np.zeros((2, 2), np.float32)  # of no use here, and no harm
+    (tmp_path / "state.safetensors").write_bytes(safetensors(made.state))
+    network = import_torchvision(tmp_path / "state.safetensors", name)
+    tap = list(network.taps)[-1]
+    wanted = forward(made, x)
+    batch = x[None].astype(np.float32)
+    assert plain.close(network.run(batch, tap)[tap][0], wanted, 1e-4)
+    folded = network.truncate(tap).fold_batch_norm()
+    assert not any(node.op == "BatchNormalization" for node in folded.graph.nodes)
+    assert plain.close(folded.run(batch)[tap][0], wanted, 1e-4)
+    assert ARCHITECTURES[name].sha256 in ARCHITECTURES[name].file
+
+
+def test_alexnet_in_groups_prunes_within_them(tmp_path: Path) -> None:
+    made = Torch()
+    x = np.random.default_rng(1).normal(size=(3, 75, 75))
+    alexnet_groups(made, x)
+    np.savez(tmp_path / "a.npz", **made.state)
+    network = import_torchvision(tmp_path / "a.npz", "alexnet-groups")
+    kept = [*range(40), *range(48, 88)]
+    pruned = network.select_channels("conv1", kept)
+    weight, bias = (array.copy() for array in network.weights("conv1"))
+    weight[np.setdiff1d(range(96), kept)], bias[np.setdiff1d(range(96), kept)] = 0, 0
+    batch = x[None].astype(np.float32)
+    whole = network.replace("conv1", weight, bias).run(batch, "relu5")["relu5"]
+    assert plain.close(pruned.run(batch, "relu5")["relu5"], whole, 1e-5)
+
+
+def test_torch_files_are_read_without_executing_anything(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    made = Torch()
+    wanted = alexnet(made, np.ones((3, 70, 70)))
+    torch.save({k: torch.from_numpy(np.array(v)) for k, v in made.state.items()}, tmp_path / "a.pth")
+    network = import_torchvision(tmp_path / "a.pth", "alexnet")
+    result = network.run(np.ones((1, 3, 70, 70), np.float32), "pool5")["pool5"][0]
+    assert plain.close(result, wanted, 1e-4)
+    torch.save({"features.0.weight": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(InputError, match="plain tensors"):
+        import_torchvision(tmp_path / "evil.pth", "alexnet")
+    assert not (tmp_path / "ran").exists()
+
+
+class Evil:
+    """Would write a file when unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("ran"),)
+
+
+def test_torch_files_without_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "a.pth").write_bytes(b"anything")
+    with pytest.raises(MissingError, match="pip install torch"):
+        import_torchvision(tmp_path / "a.pth", "alexnet")
+
+
+def test_bad_state_dicts(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    good = safetensors({"features.0.weight": np.zeros((64, 3, 11, 11), np.float32)})
+    for data in (b"", b"1234567", good[:50], good[:-5], struct.pack("<Q", 3) + b"[1]", bytes(100)):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match="damaged"):
+            import_torchvision(path, "alexnet")
+    path.write_bytes(good)
+    with pytest.raises(InputError, match=r"no array 'features\.3\.weight'"):
+        import_torchvision(path, "alexnet")
+    with pytest.raises(InputError, match=r"no array 'conv1\.weight'"):
+        import_torchvision(path, "resnet18")
+    with pytest.raises(UnknownNameError, match="did you mean vgg"):
+        import_torchvision(path, "vgg17")
+    (tmp_path / "a.bin").write_bytes(good)
+    with pytest.raises(InputError, match="no known kind"):
+        import_torchvision(tmp_path / "a.bin", "alexnet")
+    wide = {
+        "features.0.weight": np.zeros((64, 3, 11, 11), np.float32),
+        "features.3.weight": np.zeros((8, 9, 5, 5), np.float32),
+    }
+    path.write_bytes(safetensors(wide))
+    with pytest.raises(InputError, match=r"layer conv2: .* do not fit an input of 64 channels"):
+        import_torchvision(path, "alexnet")
+
+
+# MatConvNet: files written by scipy as MATLAB would.
+
+
+def cell(items: list[Any]) -> Array:
+    out = np.empty((1, len(items)), object)
+    out[0] = items
+    return out
+
+
+def matlab(weight: Array) -> Array:
+    return weight.transpose(2, 3, 1, 0)
+
+
+def weights(*shape: int) -> Array:
+    rng = np.random.default_rng(sum(shape))
+    return (rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_simple_network_like_vgg_m(tmp_path: Path, old: bool) -> None:
+    """VGG-M's plan with few filters: LRN, pads that differ by side, 'filters' in old files, a classifier."""
+    w1, b1, w2, b2 = weights(8, 3, 7, 7), weights(8), weights(6, 4, 5, 5), weights(6)
+    w3, b3 = weights(1, 6, 3, 3), weights(1)  # MATLAB drops the last axis
+
+    def conv(name: str, w: Array, b: Array, **more: Any) -> dict[str, Any]:
+        w = matlab(w)[..., 0] if len(b) == 1 else matlab(w)
+        arrays = {"filters": w, "biases": b[None]} if old else {"weights": cell([w, b[:, None]])}
+        return {"type": "conv", "name": name, **arrays, **more}
+
+    layers = [
+        conv("conv1", w1, b1, stride=2.0, pad=0.0),
+        {"type": "relu", "name": "relu1"},
+        {"type": "normalize" if old else "lrn", "name": "norm1", "param": np.array([5, 2, 1e-1, 0.75])},
+        {
+            "type": "pool",
+            "name": "pool1",
+            "method": "max",
+            "pool": [3.0, 3.0],
+            "stride": 2.0,
+            "pad": [0.0, 1, 0, 1],
+        },
+        conv("conv2", w2, b2, stride=[2.0, 2.0], pad=[1.0, 0, 1, 2]),
+        {"type": "relu", "name": "relu2"},
+        {
+            "type": "pool",
+            "name": "pool2",
+            "method": "avg",
+            "pool": 2.0,
+            "stride": [1.0, 1],
+            "pad": [1.0, 0, 1, 0],
+        },
+        conv("conv3", w3, b3, stride=1.0, pad=1.0),
+        {"type": "dropout", "name": "drop", "rate": 0.5},
+        {"type": "softmax", "name": "prob"},
+    ]
+    normalization = {"averageImage": np.broadcast_to(np.float32([100, 110, 120]), (9, 9, 3))}
+    content: dict[str, Any] = {"layers": cell(layers)}
+    content |= {"normalization": normalization} if old else {"meta": {"normalization": normalization}}
+    savemat(tmp_path / "net.mat", content if old else {"net": content})
+    network = import_matconvnet(tmp_path / "net.mat")
+    assert network.card.mean == (100, 110, 120)
+    assert network.card.colors == "rgb"
+    assert network.layer("conv2").groups == 2
+    batch = np.random.default_rng(0).normal(size=(1, 3, 50, 50)).astype(np.float32)
+    x = plain.relu(plain.conv(batch[0].astype(np.float64), w1, b1, stride=2))
+    x = plain.max_pool(plain.lrn(x, 5, 2.0, 0.1, 0.75), 3, 2, (0, 0, 1, 1))
+    # MatConvNet's pads are top, bottom, left, right.
+    x = plain.relu(plain.conv(x, w2, b2, stride=2, pads=(1, 1, 0, 2), groups=2))
+    ones = plain.conv(np.ones((1, *x.shape[1:])), np.ones((1, 1, 2, 2)), pads=(1, 1, 0, 0))
+    sums = plain.conv(x, np.ones((6, 1, 2, 2)), pads=(1, 1, 0, 0), groups=6)
+    assert plain.close(network.run(batch, "conv3")["conv3"][0], plain.conv(sums / ones, w3, b3, pads=1), 1e-5)
+
+
+def test_a_dag_network(tmp_path: Path) -> None:
+    w1, w2, w3 = weights(4, 3, 3, 3), weights(4, 4, 3, 3), weights(2, 8, 1, 1)
+    b1, scale, shift = weights(4), 1 + weights(4), weights(4) + 0.5
+    moments = np.abs(np.random.default_rng(0).normal(size=(4, 2))) + 0.2
+
+    def layer(
+        kind: str, name: str, reads: list[str], params: tuple[str, ...] = (), **block: Any
+    ) -> dict[str, Any]:
+        return {
+            "type": f"dagnn.{kind}",
+            "name": name,
+            "inputs": cell(list(reads)),
+            "outputs": cell([name]),
+            "params": cell(list(params)) if params else np.empty((0, 0), object),
+            "block": {"opts": np.empty((0, 0)), **block},
+        }
+
+    conv = {"stride": [1.0, 1.0], "pad": [1.0, 1, 1, 1], "hasBias": True}
+    layers = [
+        layer("Conv", "conv1", ["data"], ("w1", "b1"), **conv),
+        layer("BatchNorm", "bn1", ["conv1"], ("scale", "shift", "moments"), epsilon=1e-4),
+        layer("ReLU", "relu1", ["bn1"], leak=0.0),
+        layer("Conv", "conv2", ["relu1"], ("w2",), **conv),
+        layer("Sum", "sum", ["conv2", "relu1"]),
+        layer("Concat", "both", ["sum", "relu1"], dim=3.0),
+        layer("DropOut", "drop", ["both"], rate=0.5),
+        layer("Conv", "conv3", ["drop"], ("w3",), stride=[2.0, 2.0], pad=[0.0, 0, 0, 0], hasBias=False),
+        layer("Loss", "loss", ["conv3", "label"]),
+    ]
+    values = {"w1": matlab(w1), "b1": b1[:, None], "w2": matlab(w2), "w3": matlab(w3)}
+    values |= {"scale": scale[:, None], "shift": shift[:, None], "moments": moments}
+    params = [{"name": name, "value": value} for name, value in values.items()]
+    savemat(tmp_path / "dag.mat", {"net": {"layers": cell(layers), "params": cell(params)}})
+    network = import_matconvnet(tmp_path / "dag.mat")
+    batch = np.random.default_rng(0).normal(size=(1, 3, 12, 12)).astype(np.float32)
+    x = plain.conv(batch[0].astype(np.float64), w1, b1, pads=1)
+    x = (x - moments[:, 0, None, None]) * (scale / moments[:, 1])[:, None, None] + shift[:, None, None]
+    x = plain.relu(x)
+    x = np.concatenate([plain.conv(x, w2, pads=1) + x, x])
+    assert plain.close(network.run(batch, "conv3")["conv3"][0], plain.conv(x, w3, stride=2), 1e-5)
+
+
+def test_unknown_layers_are_refused(tmp_path: Path) -> None:
+    savemat(tmp_path / "n.mat", {"net": {"layers": cell([{"type": "custom", "name": "mine"}])}})
+    with pytest.raises(InputError, match="layer 'mine' is of type 'custom'"):
+        import_matconvnet(tmp_path / "n.mat")
+    savemat(tmp_path / "n.mat", {"a": np.zeros(3)})
+    with pytest.raises(InputError, match="no field 'layers'"):
+        import_matconvnet(tmp_path / "n.mat")
+
+
+def test_udt_is_dcfnets_plan(known: Callable[[str], Network]) -> None:
+    network = known("udt")
+    batch = np.random.default_rng(0).normal(0, 50, (1, 3, 20, 20)).astype(np.float32)
+    first, second = (network.weights(layer.name) for layer in network.layers)
+    x = plain.relu(plain.conv(batch[0].astype(np.float64), *first, pads=1))
+    x = plain.lrn(plain.conv(x, *second, pads=1), 5, 1.0, 2e-5, 0.75)
+    assert plain.close(network.run(batch, "norm_x1")["norm_x1"][0], x, 1e-5)
