@@ -10,6 +10,7 @@ import slimtrack
 from slimtrack.cli.bench import bench
 from slimtrack.cli.demo import demo
 from slimtrack.cli.doctor import doctor
+from slimtrack.cli.network import network
 from slimtrack.cli.track import track
 from slimtrack.cli.trackers import trackers
 from slimtrack.errors import SlimtrackError
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 for command in (track, demo, bench, trackers, doctor):
     app.command()(command)
+app.add_typer(network)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,217 @@
+"""``slimtrack network``: take in networks from other programs, look at them, time them."""
+
+import json as json_format
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from slimtrack.errors import InputError, MissingError
+from slimtrack.networks.find import add_folder
+from slimtrack.networks.importers import import_file
+from slimtrack.networks.network import Network
+from slimtrack.networks.zoo import find
+from slimtrack.timing import Stopwatch, cpu_name, quiet, single_thread
+
+__all__ = ["network"]
+
+network = typer.Typer(
+    name="network",
+    help="Take in networks from other programs, look at them, time them.",
+    no_args_is_help=True,
+)
+
+_WARM_UP = 10
+"""Runs before the clock starts."""
+
+Name = Annotated[str, typer.Argument(help="Name such as cf_vggm, or the path of an .onnx file.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--networks", metavar="DIR", help="Folder of networks, before SLIMTRACK_NETWORKS."),
+]
+Side = Annotated[int, typer.Option(help="Side of the square input in pixels.")]
+
+
+@network.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help=".onnx, MatConvNet .mat, .npz, .safetensors or .pth file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
+    kind: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Network that .npz, .safetensors, .pth are of.")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="Hash that the file must have, or its first digits.")
+    ] = None,
+    taps: Annotated[list[str] | None, typer.Option("--tap", help="Keep these taps only; repeatable.")] = None,
+    fold: Annotated[
+        bool, typer.Option("--fold", help="Fold batch normalisation into the convolutions.")
+    ] = False,
+    colors: Annotated[str | None, typer.Option(help="Planes of the input: bgr or rgb.")] = None,
+    mean: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Subtracted from the planes (0..255).")
+    ] = None,
+    scale: Annotated[str | None, typer.Option(metavar="A,B,C", help="Multiplied afterwards.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name in the card.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence in the card.")] = None,
+    origin: Annotated[str | None, typer.Option(help="Origin in the card.")] = None,
+) -> None:
+    """Turn a network of another program into an .onnx file with a card and taps."""
+    if out.suffix != ".onnx":
+        raise InputError(f"--out {out}: the name must end in .onnx")
+    made = import_file(file, kind, sha256)
+    if fold:
+        made = _folded(made)
+    if taps:
+        made = made.truncate(*taps)
+    changes: dict[str, Any] = {"colors": colors, "name": name, "licence": licence, "origin": origin}
+    changes |= {"mean": _three("--mean", mean), "scale": _three("--scale", scale)}
+    made = made.with_card(replace(made.card, **{k: v for k, v in changes.items() if v is not None}))
+    made.save(out)
+    typer.echo(f"{out}: {made.card.name}, {len(made.layers)} layers, {made.parameters:,} parameters")
+
+
+@network.command()
+def info(
+    name: Name,
+    size: Side = 224,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    networks: Folder = None,
+) -> None:
+    """Show layers, taps with their place on the image, parameters, bytes, operations."""
+    made = _found(name, networks)
+    if json:
+        typer.echo(json_format.dumps(_as_data(made, size), indent=2))
+        return
+    console = Console()
+    card = made.card
+    console.print(f"[bold]{escape(card.name)}[/bold]: {escape(card.origin or 'origin not known')}")
+    console.print(f"licence {escape(card.licence or 'not known')}; sha256 {card.sha256 or 'not known'}")
+    console.print(f"input {card.colors.upper()}, minus {_numbers(card.mean)}, times {_numbers(card.scale)}")
+    if card.note:
+        console.print(escape(card.note))
+    console.print(_layers(made))
+    console.print(_taps(made, size))
+    console.print(
+        f"{made.parameters:,} parameters, {made.bytes:,} bytes; at {size}x{size}: "
+        f"{made.flops(size, 'plain') / 1e6:,.1f} M multiply-adds, "
+        f"{made.flops(size) / 1e6:,.1f} M by paper 003 (4.5), "
+        f"{made.flops(size, 'double') / 1e6:,.1f} M by paper 002 (12)"
+    )
+
+
+@network.command()
+def bench(
+    name: Name,
+    taps: Annotated[list[str] | None, typer.Option("--tap", help="Taps to compute; the deepest.")] = None,
+    size: Side = 224,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs.")] = 200,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    networks: Folder = None,
+) -> None:
+    """Time one image on each runtime that is installed, one thread."""
+    made = _found(name, networks)
+    wanted = tuple(taps or list(made.taps)[-1:])
+    rows = [_timed(made, runtime, wanted, size, runs) for runtime in ("onnxruntime", "openvino")]
+    if json:
+        data = {"network": name, "taps": wanted, "size": size, "cpu": cpu_name(), "runs": runs}
+        typer.echo(json_format.dumps({**data, "runtimes": rows}, indent=2))
+        return
+    table = Table("runtime", "p50 ms", "p95 ms", title=f"{name} {', '.join(wanted)} at {size}x{size}")
+    for row in rows:
+        figures = (
+            (f"{row['p50_ms']:.3f}", f"{row['p95_ms']:.3f}") if "p50_ms" in row else (row["missing"], "")
+        )
+        table.add_row(row["runtime"], *figures)
+    console = Console()
+    console.print(table)
+    console.print(f"one thread, {runs} runs, {cpu_name()}")
+
+
+def _found(name: str, networks: Path | None) -> Network:
+    if networks is not None:
+        add_folder(networks)
+    return find(name)
+
+
+def _folded(made: Network) -> Network:
+    """Folds all batch normalisation: the convolutions before it stop being taps."""
+    before = {made.graph.node(n.name).inputs[0] for n in made.graph.nodes if n.op == "BatchNormalization"}
+    kept = [name for name, tap in made.taps.items() if tap.tensor not in before]
+    return made.truncate(*kept).fold_batch_norm()
+
+
+def _three(what: str, text: str | None) -> tuple[float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        first, second, third = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"{what} {text!r} is not three numbers with commas between them") from error
+    return first, second, third
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.6g}" for value in values)
+
+
+def _layers(made: Network) -> Table:
+    table = Table("layer", "kernel", "stride", "pads", "channels", "groups", "parameters")
+    for each in made.layers:
+        table.add_row(
+            escape(each.name),
+            "x".join(map(str, each.kernel)),
+            "x".join(map(str, each.stride)),
+            " ".join(map(str, each.pads)),
+            f"{each.in_channels} -> {each.out_channels}",
+            str(each.groups),
+            f"{each.parameters:,}",
+        )
+    return table
+
+
+def _taps(made: Network, size: int) -> Table:
+    table = Table("tap", "also", "channels", "stride", "offset", f"cells at {size}")
+    sizes = made.sizes(size)
+    for tap in made.taps.values():
+        also = ", ".join(alias for alias, name in made.aliases.items() if name == tap.name)
+        cells = "x".join(map(str, sizes[tap.name]))
+        table.add_row(escape(tap.name), also, str(tap.channels), str(tap.stride), f"{tap.offset:g}", cells)
+    return table
+
+
+def _as_data(made: Network, size: int) -> dict[str, Any]:
+    sizes = made.sizes(size)
+    return {
+        "card": asdict(made.card),
+        "layers": [asdict(layer) for layer in made.layers],
+        "taps": [{**asdict(tap), "cells": sizes[tap.name]} for tap in made.taps.values()],
+        "aliases": dict(made.aliases),
+        "parameters": made.parameters,
+        "bytes": made.bytes,
+        "size": size,
+        "flops": {kind: made.flops(size, kind) for kind in ("plain", "multiply-add", "double")},
+    }
+
+
+def _timed(made: Network, runtime: str, taps: tuple[str, ...], size: int, runs: int) -> dict[str, Any]:
+    """Milliseconds of a runtime; what to install where it is missing."""
+    image = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
+    chosen = made.on(cast(Literal["onnxruntime", "openvino"], runtime))
+    watch = Stopwatch()
+    with single_thread(), quiet():
+        batch = chosen.prepare(image)
+        try:
+            for _ in range(_WARM_UP):
+                chosen.run(batch, *taps)
+        except MissingError as error:
+            return {"runtime": runtime, "missing": str(error)}
+        for _ in range(runs):
+            with watch:
+                chosen.run(batch, *taps)
+    p50, p95 = (float(value) for value in np.percentile(watch.ms, (50, 95)))
+    return {"runtime": runtime, "p50_ms": p50, "p95_ms": p95}
