@@ -54,6 +54,8 @@ class Parts:
         self._inside = [0.0]
 
     def around(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with a clock around it."""
+
         @functools.wraps(function)
         def timed(*args: Any, **kwargs: Any) -> Any:
             self._inside.append(0.0)
