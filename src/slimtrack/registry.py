@@ -31,7 +31,7 @@ _BY_MODULE = {
     "trackers.staple": ("staple",),
     "trackers.bacf": ("bacf",),
     "trackers.strcf": ("strcf",),
-    "trackers.eco": ("eco-hc",),
+    "trackers.eco": ("eco-hc", "feco"),
     "trackers.deep_kcf": ("fkcf", "fsamf", "dcfnet"),
     "trackers.hcf": ("cf2-v-11+12+21", "cf2-v-34"),
     "integrations.opencv": tuple(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slimtrack.arrays import AnyArray, Floats, Spectrum
+from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters.eco.continuous import (
     Block,
     Layout,
@@ -43,11 +43,6 @@ def random_flat(layout: Layout, rng: np.random.Generator) -> Spectrum:
     for block, (part, view) in enumerate(zip(layout.blocks, layout.views(out), strict=True)):
         view[:] = layout.transform(rng.normal(size=(part.channels, *part.size)).astype(np.float32), block)
     return out
-
-
-def dense(layout: Layout, flat: Spectrum) -> AnyArray:
-    """The real numbers that matter: of column 0, only half the rows are free."""
-    return flat.view(np.float32)
 
 
 def test_spectrum_of_the_kernel_is_its_fourier_integral() -> None:
@@ -107,7 +102,8 @@ def test_the_response_adds_blocks_in_one_continuous_domain() -> None:
     response = responses(sample[None], f, layout)[0]
     for y, x in ((0.0, 0.0), (0.31, -0.17)):
         parts = zip(layout.views(sample), layout.views(f), strict=True)
-        assert value(response, y, x) == pytest.approx(sum(value(a * b, y, x).sum() for a, b in parts), abs=1e-5)
+        expected = sum(value(a * b, y, x).sum() for a, b in parts)
+        assert value(response, y, x) == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_wished_response_is_a_gaussian_of_height_one() -> None:

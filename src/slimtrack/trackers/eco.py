@@ -1,7 +1,9 @@
 """ECO: continuous filters on projected features; hand-crafted, and on the layers of a network."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.features.color_names import ColorNames
 from slimtrack.features.hog import Hog
+from slimtrack.features.network import NetworkFeatures
 from slimtrack.features.stack import Feature
 from slimtrack.filters.eco.continuous import Block, samples
 from slimtrack.filters.eco.filter import EcoFilter
@@ -17,12 +20,69 @@ from slimtrack.filters.scale import FastScaleFilter
 from slimtrack.search import SearchWindow, extract
 from slimtrack.tracker import Estimate, Tracker
 from slimtrack.trackers._blocks import Blocks, scale_factors
-from slimtrack.trackers._correlation import SCALE_RANGE, positive, within
+from slimtrack.trackers._correlation import SCALE_RANGE, within
+from slimtrack.trackers._network import NetworkTracker, network_of
 
-__all__ = ["ContinuousTracker", "EcoHc"]
+__all__ = ["ContinuousTracker", "EcoHc", "Feco"]
 
 _MODEL_AREA = 512.0
 """Most pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
+
+
+class _Sampler(Protocol):
+    """Cuts windowed blocks of features out of a frame.
+
+    Attributes:
+        blocks: The blocks that it gives.
+    """
+
+    blocks: Sequence[Block]
+
+    def sample(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> list[Features]:
+        """The blocks ``(S, C, h, w)`` of several scales at one centre of the frame."""
+        ...
+
+
+class _FeatureBlocks(Blocks):
+    """Features that each cut and tile the window themselves."""
+
+    def __init__(self, features: Sequence[Feature], window: SearchWindow) -> None:
+        super().__init__(features, window)
+        self.blocks: Sequence[Block] = [
+            Block(f.channels, size) for f, size in zip(features, self.sizes, strict=True)
+        ]
+
+
+class _TapBlocks:
+    """Several taps of a network from one run, each on the cells that tile the window.
+
+    Args:
+        network: The network and its taps.
+        averaged: For each tap, how many cells are averaged to one, down and across.
+        window: The search window; its sides are whole multiples of every stride.
+    """
+
+    def __init__(self, network: NetworkFeatures, averaged: Sequence[int], window: SearchWindow) -> None:
+        self._network, self._averaged, self._window = network, averaged, window
+        blocks, self._cuts, self._cosines = [], [], []
+        for tap, start, n in zip(network.taps, network.starts, averaged, strict=True):
+            stride = n * tap.stride
+            h, w = (side // stride for side in window.patch[::-1])
+            # The first cell whose centre, that of n averaged ones, lies inside the window.
+            middle = start + (n - 1) / 2 * tap.stride
+            skip = max(math.ceil(-middle / tap.stride), 0)
+            offset = (middle + skip * tap.stride) / stride
+            blocks.append(Block(tap.channels, (h, w), offset))
+            self._cuts.append((slice(skip, skip + n * h), slice(skip, skip + n * w)))
+            rows, columns = (np.sin(np.pi * (np.arange(count) + offset) / count) ** 2 for count in (h, w))
+            self._cosines.append(np.outer(rows, columns).astype(np.float32))
+        self.blocks: Sequence[Block] = blocks
+
+    def sample(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> list[Features]:
+        """The blocks ``(S, C, h, w)`` of several scales at one centre of the frame."""
+        maps = self._network(self._window.pyramid(image, cx, cy, scales, self._network.margin))
+        parts = zip(maps, self._cuts, self._averaged, self._cosines, strict=True)
+        return [_averages(x[..., cut[0], cut[1]], n) * cosine for x, cut, n, cosine in parts]
 
 
 class ContinuousTracker(Tracker):
@@ -31,8 +91,10 @@ class ContinuousTracker(Tracker):
     A subclass sets what follows in its constructor.
     """
 
-    _features: Sequence[Feature]
+    _stride: int
+    """The window's sides are whole multiples of this."""
     _dims: Sequence[int]
+    """Channels of each block after projection."""
     _side: float
     """Side of the window over the root of the target's area."""
     _pixels: tuple[float, float]
@@ -40,22 +102,21 @@ class ContinuousTracker(Tracker):
     _scales: Sequence[float] = (1.0,)
     _scale_rate: float = 0.0
     """Rate of the scale filter; 0 for none."""
-    _filter_options: dict[str, float]
+    _filter_options: dict[str, Any]
+
+    @abstractmethod
+    def _make_sampler(self, window: SearchWindow) -> _Sampler:
+        """What cuts this tracker's features."""
 
     def _start(self, image: Image, box: Box) -> None:
         self._first = box
-        stride = math.lcm(*(feature.stride for feature in self._features))
         least, most = self._pixels
         self._window = SearchWindow.around(
-            box, area=self._side**2, square=True, stride=stride, pixels=most, least=least
+            box, area=self._side**2, square=True, stride=self._stride, pixels=most, least=least
         )
-        self._blocks = Blocks(self._features, self._window)
-        blocks = [
-            Block(feature.channels, size, (feature.offset + feature.margin[0]) / feature.stride)
-            for feature, size in zip(self._features, self._blocks.sizes, strict=True)
-        ]
+        self._sampler = self._make_sampler(self._window)
         (w, h), (tw, th) = self._window.patch, self._window.target
-        self._filter = EcoFilter(blocks, self._dims, (th / h, tw / w), **self._filter_options)
+        self._filter = EcoFilter(self._sampler.blocks, self._dims, (th / h, tw / w), **self._filter_options)
         self._filter.start([x[0] for x in self._sampled(image, box, [1.0])])
         self._scaling = None
         if self._scale_rate:
@@ -96,11 +157,20 @@ class ContinuousTracker(Tracker):
         return self.box.w / self._first.w
 
     def _sampled(self, image: Image, box: Box, scales: Sequence[float] | Floats) -> list[Features]:
-        return [_of_unit_power(x) for x in self._blocks.sample(image, box.cx, box.cy, scales)]
+        return [_of_unit_power(x) for x in self._sampler.sample(image, box.cx, box.cy, scales)]
 
     def _resized(self, box: Box, scale: float) -> Box:
         scale = min(max(scale, SCALE_RANGE[0]), SCALE_RANGE[1])
         return Box.from_center(box.cx, box.cy, self._first.w * scale, self._first.h * scale)
+
+
+def _averages(maps: Features, n: int) -> Features:
+    """Means of ``n x n`` cells of ``(S, C, n h, n w)``."""
+    if n == 1:
+        return maps
+    # A loop over the n x n places in a cell: sums over short inner axes take numpy ten times as long.
+    total = sum(maps[..., y::n, x::n] for y in range(n) for x in range(n))
+    return np.asarray(total * np.float32(1 / n**2))
 
 
 def _of_unit_power(block: Features) -> Features:
@@ -111,7 +181,7 @@ def _of_unit_power(block: Features) -> Features:
     """
     power = np.einsum("schw,schw->s", block, block) / block[0].size
     gain = np.float32(3 / 8) / np.sqrt(power + 1e-10)
-    return block * gain[:, None, None, None]
+    return np.asarray(block * gain[:, None, None, None])
 
 
 class _Scaling:
@@ -131,9 +201,14 @@ class _Scaling:
 
     def _samples(self, image: Image, box: Box) -> Floats:
         factors = self._filter.factors
+        # One cut as large as the largest and as fine as the smallest; less than two apart, all are sampled
+        # from it without averaging.
+        large = float(factors.max())
+        w, h = (math.ceil(side * large / factors.min()) for side in self._size)
+        whole = extract(image, box.cx, box.cy, box.w * large, box.h * large, (w, h))
         patches = np.empty((len(factors), *self._size[::-1], 3), np.uint8)
-        for patch, factor in zip(patches, factors, strict=True):
-            patch[:] = extract(image, box.cx, box.cy, box.w * factor, box.h * factor, self._size)
+        for patch, share in zip(patches, factors / large, strict=True):
+            patch[:] = extract(whole, w / 2, h / 2, w * share, h * share, self._size)
         return np.ascontiguousarray(self._hog(patches).reshape(len(patches), -1).T)
 
 
@@ -175,7 +250,74 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
         within(1e-3, 10, label=label)
         self._side, self._dims, self._scale_rate = side, (hog, colors), scale_rate
         self._pixels = (150.0**2, 200.0**2)
-        self._features = (Hog(6), ColorNames(4))
+        self._stride = 12
         self._filter_options = {
             "sigma": label, "rate": rate, "memory": memory, "interval": interval, "iterations": iterations
         }  # fmt: skip
+
+    def _make_sampler(self, window: SearchWindow) -> _Sampler:
+        return _FeatureBlocks((Hog(6), ColorNames(4)), window)
+
+
+class Feco(NetworkTracker, ContinuousTracker, name="feco"):
+    """ECO on a shallow and a deep layer of a small network (paper 002).
+
+    Args:
+        network: The network: its name, or an ONNX file.
+        shallow: The fine layer.
+        deep: The coarse layer.
+        downsample: Cells of the fine layer averaged into one, each way.
+        shallow_dims: Channels of the fine layer after projection.
+        deep_dims: Channels of the coarse layer after projection.
+        side: Side of the square search window over the root of the target's area.
+        rate: Weight of a new sample.
+        memory: Most samples kept.
+        interval: The filter is trained every so many frames.
+        iterations: Conjugate gradient iterations a training.
+        label: Width of the wished response, as a share of the target's mean side.
+        scales: Number of scales.
+        step: Ratio of neighbouring scales.
+        scale_rate: Share of the newest frame in a scale filter; 0 for none.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: str = "cf_vggm",
+        shallow: str = "norm1",
+        deep: str = "relu5",
+        downsample: int = 2,
+        shallow_dims: int = 3,
+        deep_dims: int = 12,
+        side: float = 4.5,
+        rate: float = 0.012,
+        memory: int = 50,
+        interval: int = 6,
+        iterations: int = 5,
+        label: float = 1 / 12,
+        scales: int = 5,
+        step: float = 1.02,
+        scale_rate: float = 0.0,
+    ) -> None:
+        within(1, 10, side=side)
+        within(1, 8, downsample=downsample)
+        within(1, 2048, shallow_dims=shallow_dims, deep_dims=deep_dims)
+        within(1e-6, 1, rate=rate)
+        within(0, 1, scale_rate=scale_rate)
+        within(2, 500, memory=memory)
+        within(1, 1000, interval=interval)
+        within(1, 100, iterations=iterations)
+        within(1e-3, 10, label=label)
+        self._side, self._dims, self._scale_rate = side, (shallow_dims, deep_dims), scale_rate
+        self._scales = scale_factors(scales, step)
+        self._pixels = (200.0**2, 250.0**2)
+        self._network = NetworkFeatures(network_of(network), (shallow, deep))
+        self._averaged = (downsample, 1)
+        strides = (n * tap.stride for n, tap in zip(self._averaged, self._network.taps, strict=True))
+        self._stride = math.lcm(*strides)
+        self._filter_options = {
+            "sigma": label, "rate": rate, "memory": memory, "interval": interval, "iterations": iterations
+        }  # fmt: skip
+
+    def _make_sampler(self, window: SearchWindow) -> _Sampler:
+        return _TapBlocks(self._network, self._averaged, window)

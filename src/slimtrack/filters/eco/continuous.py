@@ -1,4 +1,4 @@
-"""Blocks of different resolution as functions on one continuous, periodic window (C-COT, ECCV 2016, section 3).
+"""Blocks of different resolution as functions on one continuous, periodic window (C-COT, section 3).
 
 The window's sides are the unit of length, and its centre is the origin, so that a target in the middle, the
 wished response and the filter all lie at 0. A function is held as the coefficients of its Fourier series,
@@ -37,15 +37,15 @@ class Block:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of its half spectrum; an even grid's highest frequency is ambiguous, and left out."""
+        """Rows and columns of its half spectrum; an even grid's highest frequency is left out."""
         k, l = ((n - 1) // 2 for n in self.size)  # noqa: E741
         return 2 * k + 1, l + 1
 
 
 def frequencies(shape: tuple[int, int]) -> tuple[Floats, Floats]:
     """The rows' and the columns' frequencies of a half spectrum of that shape."""
-    rows = np.arange(shape[0])
-    return np.where(rows > shape[0] // 2, rows - shape[0], rows).astype(float), np.arange(shape[1], dtype=float)
+    rows, columns = (np.arange(count, dtype=float) for count in shape)
+    return np.where(rows > shape[0] // 2, rows - shape[0], rows), columns
 
 
 def cubic_spectrum(f: Floats, a: float = -0.75) -> Floats:
@@ -80,7 +80,8 @@ class Layout:
         sizes = [b.channels * b.shape[0] * b.shape[1] for b in blocks]
         starts = [0, *np.cumsum(sizes).tolist()]
         self.length = starts[-1]
-        self.table = np.array([(s, b.channels, *b.shape) for s, b in zip(starts, blocks, strict=False)], np.int64)
+        rows = [(s, b.channels, *b.shape) for s, b in zip(starts[:-1], blocks, strict=True)]
+        self.table = np.array(rows, np.int64)
         self.twice = np.full(2 * self.length, 2, np.float32)
         for part in self.views(self.twice.view(np.complex64)):
             part[..., 0] = 1 + 1j
@@ -138,7 +139,7 @@ def _interpolation(block: Block) -> Spectrum:
     for count, k in zip(block.size, frequencies(block.shape), strict=True):
         first = block.offset / count - 0.5
         axes.append(cubic_spectrum(k / count) / count * np.exp(-2j * np.pi * k * first))
-    return np.outer(*axes).astype(np.complex64)
+    return np.asarray(np.outer(*axes), np.complex64)
 
 
 def wished_response(shape: tuple[int, int], sigma: tuple[float, float]) -> Spectrum:
@@ -152,7 +153,7 @@ def wished_response(shape: tuple[int, int], sigma: tuple[float, float]) -> Spect
         math.sqrt(2 * math.pi) * s * np.exp(-2 * (math.pi * s * k) ** 2)
         for s, k in zip(sigma, frequencies(shape), strict=True)
     ]
-    return np.outer(*parts).astype(np.complex64)
+    return np.asarray(np.outer(*parts), np.complex64)
 
 
 def samples(spectrum: Spectrum) -> Floats:

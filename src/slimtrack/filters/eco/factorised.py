@@ -1,4 +1,4 @@
-"""Factorised convolution: a projection of each block's channels, learned with the filter in the first frame."""
+"""Factorised convolution: a projection of each block's channels, learned with the filter in frame 1."""
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class JointProblem:
         counts = np.concatenate([self._layout.twice, np.ones(sum(p.size for p in projections), np.float32)])
         for _ in range(steps):
             self.linearise(filter_, projections)
-            x = np.concatenate([filter_.view(np.float32), np.zeros(len(counts) - 2 * len(filter_), np.float32)])
+            x = self._packed(filter_.view(np.float32), [np.zeros_like(p) for p in projections])
             ConjugateGradient(counts).solve(self.product, self.right, x, self.diagonal, iterations)
             filter_, changes = self._unpacked(x)
             projections = [p + change for p, change in zip(projections, changes, strict=True)]

@@ -1,4 +1,4 @@
-"""The filter of ECO: projections, sample space and continuous filter as one thing that learns and responds."""
+"""The filter of ECO: projections, sample space and continuous filter in one."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from slimtrack.filters.eco.solver import ConjugateGradient, normal_product, resp
 __all__ = ["EcoFilter"]
 
 _SMOOTH = 0.3
-"""Share of the channels' mean energy in the preconditioner: a channel weak by chance is not trusted too much."""
+"""Share of the channels' mean energy in the preconditioner, so that weak channels take no large steps."""
 
 _FORGET = 50
 """How much faster the direction of the conjugate gradient is forgotten than samples."""
@@ -93,8 +93,9 @@ class EcoFilter:
         for block, (x, p, target) in enumerate(
             zip(features, self._projections, self.layout.views(out), strict=True)
         ):
-            small = (p.T @ x.reshape(*x.shape[:2], -1)).reshape(len(x), -1, *x.shape[2:])
-            target[:] = self.layout.transform(small, block)
+            small = p.T @ x.reshape(*x.shape[:2], -1)
+            cells = np.asarray(small.reshape(len(x), -1, *x.shape[2:]), np.float32)
+            target[:] = self.layout.transform(cells, block)
         return out
 
     def respond(self, samples: Spectrum) -> Spectrum:

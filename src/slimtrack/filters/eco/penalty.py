@@ -52,8 +52,8 @@ def penalty_window(
 class Penalty:
     """The operator of ``||w f||^2``: multiplication with w^2 in the plane, here on Fourier coefficients.
 
-    With ``w = u + v`` it is three products of narrow matrices, rows by u^2, columns by v^2, both by 2 u v; the
-    result is cut to the filter's own frequencies, which is exact for the quadratic form.
+    With ``w = u + v`` it is three products of narrow matrices: rows by u^2, columns by v^2, both by 2 u v.
+    The result is cut to the filter's own frequencies, which is exact for the quadratic form.
 
     Args:
         layout: The filter's blocks.
@@ -83,7 +83,7 @@ class Penalty:
             mirror, reach = self._mirrored[block]
             # The columns left of 0 are the conjugates of those right of it, upside down.
             wide = np.concatenate([f[:, mirror, reach:0:-1].conj(), f], axis=-1)
-            once, twice = ((wide.reshape(-1, wide.shape[-1]) @ m).reshape(f.shape) for m in self._columns[block])
+            once, twice = (np.matmul(wide, band) for band in self._columns[block])
             rows, squares = self._rows[block]
             target[:] = twice + _real_product(rows, once) + _real_product(squares, f)
         return out

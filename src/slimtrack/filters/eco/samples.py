@@ -21,7 +21,7 @@ class SampleSpace:
         least: Weight below which a component may be dropped.
     """
 
-    def __init__(self, layout: Layout, *, capacity: int = 30, rate: float = 0.009, least: float = 0.0036) -> None:
+    def __init__(self, layout: Layout, *, capacity: int, rate: float, least: float = 0.0036) -> None:
         self._capacity, self._rate, self._least = capacity, rate, least
         self._twice = layout.twice
         self._samples = np.zeros((capacity, layout.length), np.complex64)
@@ -38,7 +38,7 @@ class SampleSpace:
     def weights(self) -> Floats:
         """The components' weights ``(n,)`` float32, summing to 1."""
         used = self._weights[: self._count]
-        return (used / used.sum()).astype(np.float32)
+        return np.asarray(used / used.sum(), np.float32)
 
     def add(self, sample: Spectrum) -> None:
         """Takes in a sample ``(length,)``."""
@@ -77,9 +77,8 @@ class SampleSpace:
         total = self._weights[at] + weight
         share = weight / total
         self._samples[at] += np.float32(share) * (other - self._samples[at])
-        square = (
-            (1 - share) ** 2 * self._products[at, at] + 2 * share * (1 - share) * products[at] + share**2 * own
-        )
+        kept = 1 - share
+        square = kept**2 * self._products[at, at] + 2 * share * kept * products[at] + share**2 * own
         row = self._products[at] + share * (products - self._products[at])
         self._weights[at] = total
         self._products[at] = self._products[:, at] = row
