@@ -8,15 +8,15 @@ DEFAULT = Calibration({"peak": 1.459, "psr": 0.512, "shape": 3.798, "grey": 4.52
 """For trackers that have none of their own: fitted on all of ours together."""
 
 CALIBRATIONS: dict[str, Calibration] = {
-    "mosse": Calibration({"peak": 3.445, "psr": -0.2722, "shape": 3.586, "grey": 3.689}, -3.634),
-    "kcf": Calibration({"peak": 2.851, "psr": 0.01767, "shape": 3.228, "grey": 5.116}, -3.859),
-    "dcf": Calibration({"peak": 4.406, "psr": -0.1541, "shape": 3.113, "grey": 4.877}, -3.56),
-    "dsst": Calibration({"peak": 4.83, "psr": 0.0007065, "shape": 4.645, "grey": 4.108}, -3.903),
-    "fdsst": Calibration({"peak": 4.501, "psr": 0.4356, "shape": 3.852, "grey": 5.068}, -5.296),
-    "samf": Calibration({"peak": 5.555, "psr": 0.9081, "shape": 2.753, "grey": 2.48}, -6.071),
-    "samf-ca": Calibration({"peak": 14.47, "psr": 0.9954, "shape": 2.499, "grey": 2.879}, -6.36),
-    "dcf-ca": Calibration({"peak": 165.1, "psr": 0.945, "shape": 3.094, "grey": 4.782}, -5.846),
-    "staple": Calibration({"peak": 3.815, "psr": 2.641, "shape": 6.291, "grey": 1.135}, -7.853),
-    "cacf": Calibration({"peak": 197.4, "psr": -0.3228, "shape": 3.825, "grey": 6.537}, -4.183),
+    "mosse": Calibration({"peak": 3.767, "psr": -0.377, "shape": 3.726, "grey": 3.533}, -3.459),
+    "kcf": Calibration({"peak": 3.652, "psr": 0.004034, "shape": 2.928, "grey": 4.661}, -3.661),
+    "dcf": Calibration({"peak": 3.97, "psr": -0.09579, "shape": 2.892, "grey": 4.839}, -3.472),
+    "dsst": Calibration({"peak": 4.42, "psr": 0.1325, "shape": 4.625, "grey": 4.092}, -4.195),
+    "fdsst": Calibration({"peak": 5.505, "psr": 0.3782, "shape": 4.443, "grey": 4.84}, -5.526),
+    "samf": Calibration({"peak": 5.305, "psr": 0.9353, "shape": 2.645, "grey": 2.529}, -6.049),
+    "samf-ca": Calibration({"peak": 7.918, "psr": 1.003, "shape": 1.528, "grey": 3.535}, -6.137),
+    "dcf-ca": Calibration({"peak": 6.098, "psr": 0.2202, "shape": 1.751, "grey": 5.47}, -4.55),
+    "staple": Calibration({"peak": 2.727, "psr": 2.377, "shape": 5.675, "grey": 3.066}, -7.272),
+    "cacf": Calibration({"peak": 6.556, "psr": 0.1466, "shape": 2.091, "grey": 5.359}, -4.321),
 }
 """Per name of tracker."""
