@@ -1,8 +1,8 @@
 """Times the known networks at a tap and says how exact they are.
 
-Command: ``python benchmarks/networks.py [--networks DIR] [--oracles DIR] [--rounds 10] [--json FILE]``
+Command: ``python benchmarks/networks.py [--networks DIR] [--oracles DIR] [--rounds 40] [--json FILE]``
 
-One thread. Each network runs in rounds of 100; the median of the quietest round is stated, because other work
+One thread. Each network runs in rounds of 20; the median of the quietest round is stated, because other work
 on the machine can only add to it. "LRN operator" is the same network with its local response normalisation as
 ONNX's own operator, for the two to be compared in the same minute.
 """
@@ -37,7 +37,7 @@ CASES = (
 BAR_MS, BAR_ERROR = 1.5, 1e-5
 """For relu3 of CF-VGG at 224x224 on ONNX Runtime."""
 
-ROUND = 100
+ROUND = 20
 
 
 def quietest(run: Callable[[], Any], rounds: int) -> tuple[float, float]:
@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--networks", type=Path, help="folder of networks, before SLIMTRACK_NETWORKS")
     parser.add_argument("--oracles", type=Path, help="folder with networks/cf_vggm.npz")
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     if given.networks:

@@ -1,7 +1,9 @@
 """Files: what is saved comes back, and what cannot be used is refused in one sentence."""
 
+import copy
 import hashlib
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +48,25 @@ def test_any_onnx_runtime_reads_what_is_saved(small: Network, batch: np.ndarray,
 
     session = onnxruntime.InferenceSession(tmp_path / "n.onnx", providers=["CPUExecutionProvider"])
     np.testing.assert_array_equal(session.run(None, {"input": batch})[0], small.run(batch, "relu4")["relu4"])
+
+
+def test_networks_can_be_sent_to_other_processes(small: Network, batch: np.ndarray) -> None:
+    wanted = small.run(batch, "relu4")["relu4"]
+    for back in (pickle.loads(pickle.dumps(small)), copy.deepcopy(small)):
+        assert (back.card, dict(back.taps)) == (small.card, dict(small.taps))
+        np.testing.assert_array_equal(back.run(batch, "relu4")["relu4"], wanted)
+
+
+def test_lost_taps_are_one_sentence(small: Network, tmp_path: Path) -> None:
+    model = small.to_model()
+    onnx.helper.set_model_props(model, {"slimtrack.card": small.card.to_json(), "slimtrack.taps": "{"})
+    onnx.save_model(model, tmp_path / "n.onnx")
+    with pytest.raises(InputError, match="list of taps is missing or damaged"):
+        Network.load(tmp_path / "n.onnx")
+    onnx.helper.set_model_props(model, {"slimtrack.card": "{}"})
+    onnx.save_model(model, tmp_path / "n.onnx")
+    with pytest.raises(InputError, match="card cannot be read"):
+        Network.load(tmp_path / "n.onnx")
 
 
 def test_aliases_are_saved(known: Callable[[str], Network], tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Pruned networks compute what the whole one does with the channels' effect taken out."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slimtrack.errors import InputError, UnknownNameError
+from slimtrack.networks.importers.onnx_file import import_onnx
 from slimtrack.networks.network import Network
 
 Known = Callable[[str], Network]
@@ -128,6 +130,23 @@ def test_what_cannot_be_taken_out_is_refused(small: Network) -> None:
         small.select_channels("both", [4, 5])
     with pytest.raises(UnknownNameError, match="did you mean"):
         small.select_channels("conv11", [0])
+
+
+def test_before_a_gate_that_cannot_be_followed_it_is_refused(shared: Callable[[str], Path]) -> None:
+    network = import_onnx(shared("weights/nanotrackv3/backbone.onnx"))
+    batch = np.random.default_rng(0).normal(0, 50, (1, 3, 95, 95)).astype(np.float32)
+    tap, done = list(network.taps)[-1], 0
+    for layer in network.layers:
+        kept = range(0, layer.out_channels, 2)
+        try:
+            pruned = network.select_channels(layer.name, kept)
+        except InputError as error:
+            assert "cannot be taken out before" in str(error)
+            continue
+        done += 1
+        assert pruned.run(batch, tap)[tap].shape[1] == pruned.tap(tap).channels
+        assert all(reader.layer.name != layer.name for reader in network.readers(layer.name))
+    assert 0 < done < len(network.layers)
 
 
 def test_weights_can_be_replaced(small: Network, batch: np.ndarray) -> None:

@@ -100,11 +100,11 @@ class Channels:
 
     def _labels(self, node: Node) -> _Labels | None:
         """Numbers for the channels of a node's result; ``None`` where they cannot be followed."""
+        if node.op == "Conv":
+            return self._conv(node, self._of.get(node.inputs[0]))
         read = [self._of[name] for name in node.inputs if name in self._of]
         if not read:
             return None
-        if node.op == "Conv":
-            return self._conv(node, read[0])
         if node.op == "Concat":
             joined = node.attributes.get("axis") in (1, -3) and len(read) == len(node.inputs)
             return np.concatenate(read) if joined else None
@@ -132,15 +132,21 @@ class Channels:
         arrays = [self._graph.weights[name] for name in node.inputs if name in self._graph.weights]
         return max((array.shape[-3] for array in arrays if array.ndim >= 3), default=1)
 
-    def _conv(self, node: Node, read: _Labels) -> _Labels | None:
+    def _conv(self, node: Node, read: _Labels | None) -> _Labels | None:
         if node.inputs[1] not in self._graph.weights:
             return None
         outputs, groups = len(self._graph.weights[node.inputs[1]]), int(node.attributes.get("group", 1))
         if node.name in self._graph.bands:
             return read
-        if groups > 1 and groups == len(read):  # depthwise: each channel for itself, maybe several times
+        if (
+            read is not None and groups > 1 and groups == len(read)
+        ):  # depthwise: each channel for itself, maybe several times
             return np.repeat(read, outputs // groups)
         return self._new(outputs)
+
+    def _inputs(self, node: Node) -> int:
+        """Channels that a convolution reads."""
+        return int(self._graph.weights[node.inputs[1]].shape[1]) * int(node.attributes.get("group", 1))
 
     def _alive(self, tensor: str, alive: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         return np.asarray(alive[self._roots(self._of[tensor])])
@@ -156,7 +162,8 @@ class Channels:
         if not writes.any():
             raise InputError(f"nothing would be left of {node.name} ({node.op})")
         if node.op == "Conv":
-            return self._mended_conv(node, reads[node.inputs[0]], writes, changed)
+            everything = np.ones(self._inputs(node), bool)
+            return self._mended_conv(node, reads.get(node.inputs[0], everything), writes, changed)
         for name in node.inputs:
             if name in self._graph.weights:
                 changed[name] = _along_channels(node, self._graph.weights[name], writes)

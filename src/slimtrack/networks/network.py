@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -151,6 +151,10 @@ class Network:
     def __repr__(self) -> str:
         return f"Network({self.card.name!r}, taps={list(self._tensors)})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and other processes make sessions of their own."""
+        return _remade, (self.graph, self._tensors, self.card, dict(self.aliases), self.runtime)
+
     # What it is.
 
     @cached_property
@@ -256,9 +260,11 @@ class Network:
         mine = self._channels.of(self.layer(name).output)
         found = []
         for layer in self.layers:
+            if layer.name == name or layer.input not in self._counts:
+                continue
             theirs = self._channels.of(layer.input)
             positions, channels = np.nonzero(theirs[:, None] == mine[None, :])
-            if len(positions) and layer.name != name:
+            if len(positions):
                 found.append(Reader(layer, positions, channels))
         return found
 
@@ -486,7 +492,7 @@ class Network:
 
         Args:
             layer: Its name.
-            weight: ``(O, I / groups, kh, kw)``, as large as before; the kernel may differ.
+            weight: ``(O, I / groups, kh, kw)``, of the old shape.
             bias: ``(O,)``; the old one when ``None``.
 
         Raises:
@@ -565,10 +571,18 @@ class Network:
         if "slimtrack.card" not in texts:
             raise InputError(f"{path} has no card: it is not a network that slimtrack saved, import it first")
         card = Card.from_json(texts["slimtrack.card"])
-        bands = frozenset(json.loads(texts["slimtrack.bands"]))
-        graph = replace(onnx_io.read_graph(model, str(path)), bands=bands)
-        taps, aliases = (json.loads(texts[f"slimtrack.{what}"]) for what in ("taps", "aliases"))
+        try:
+            bands, taps, aliases = (json.loads(texts[f"slimtrack.{k}"]) for k in ("bands", "taps", "aliases"))
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{path}: its list of taps is missing or damaged ({error})") from error
+        graph = replace(onnx_io.read_graph(model, str(path)), bands=frozenset(bands))
         return cls(graph, taps, card, aliases=aliases)
+
+
+def _remade(
+    graph: Graph, taps: Mapping[str, str], card: Card, aliases: Mapping[str, str], runtime: Runtime
+) -> Network:
+    return Network(graph, taps, card, aliases=aliases, runtime=runtime)
 
 
 def read_bytes(path: str | Path, sha256: str | None = None) -> bytes:
