@@ -30,8 +30,8 @@ _BY_MODULE = {
     "trackers.cacf": ("cacf", "dcf-ca"),
     "trackers.staple": ("staple",),
     "trackers.bacf": ("bacf",),
-    "trackers.strcf": ("strcf",),
-    "trackers.eco": ("eco-hc", "feco"),
+    "trackers.strcf": ("strcf", "fdeepstrcf"),
+    "trackers.eco": ("eco-hc", "eco", "feco"),
     "trackers.deep_kcf": ("fkcf", "fsamf", "dcfnet"),
     "trackers.hcf": ("cf2-v-11+12+21", "cf2-v-34"),
     "integrations.opencv": tuple(

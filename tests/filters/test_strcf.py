@@ -8,7 +8,7 @@ from slimtrack.filters.admm import Admm
 from slimtrack.filters.bacf import BacfFilter
 from slimtrack.filters.regularisation import bowl_weight, box_weight
 from slimtrack.filters.response import gaussian_label, newton_peak
-from slimtrack.filters.spectra import inner, resized
+from slimtrack.filters.spectra import inner, resized, shifted
 from slimtrack.filters.strcf import StrcfFilter
 
 SHAPES = [(6, 5), (5, 8)]
@@ -95,7 +95,7 @@ def test_the_response_is_the_correlation_of_filter_and_features():
     shape = (12, 10)
     x, label = features(4, shape), gaussian_label(*shape, LABEL)
     model = StrcfFilter(label, box_weight(shape, (6, 6)), iterations=20)
-    model.learn(x)
+    model.learn(rfft2(x))
     f = np.asarray(irfft2(model._filter, shape), float)
     shifted = np.stack([x, np.roll(x, (2, -3), (1, 2))])
     responses = model.respond(shifted)
@@ -111,9 +111,9 @@ def test_strcf_learns_the_frame_and_remembers_the_filter(temporal):
     model = StrcfFilter(label, weight, temporal=temporal)
     model._solver = converged(weight)
     first, second = features(5, shape), features(6, shape)
-    model.learn(first)
+    model.learn(rfft2(first))
     anchor = dense(first, label, weight)
-    model.learn(second)
+    model.learn(rfft2(second))
     wanted = dense(second, label, weight, temporal, anchor)
     # A pull of a million leaves the anchor where it is, to the rounding of its sum with the rest.
     np.testing.assert_allclose(irfft2(model._filter, shape), wanted, atol=2e-4)
@@ -126,10 +126,36 @@ def test_bacf_averages_the_features():
     model = BacfFilter(label, weight, rate=0.25)
     model._solver = converged(weight)
     first, second = features(7, shape), features(8, shape)
-    model.learn(first)
-    model.learn(second)
+    model.learn(rfft2(first))
+    model.learn(rfft2(second))
     wanted = dense(0.75 * first + 0.25 * second, label, weight)
     np.testing.assert_allclose(irfft2(model._filter, shape), wanted, atol=2e-4)
+
+
+def test_strcf_wishes_for_the_response_where_the_target_is():
+    shape = (12, 11)
+    label = gaussian_label(*shape, LABEL)
+    x = rfft2(features(9, shape))
+    weight = bowl_weight(shape, (4, 4), least=0.05, edge=0.5)
+    model, wanted = StrcfFilter(label, weight), StrcfFilter(np.roll(label, (2, -3), (0, 1)), weight)
+    model.learn(x, (2.0, -3.0))
+    wanted.learn(x)
+    np.testing.assert_allclose(model._filter, wanted._filter, atol=1e-5)
+
+
+def test_bacf_moves_the_sample_to_the_middle():
+    shape = (12, 11)
+    x = features(10, shape)
+    models = [BacfFilter(gaussian_label(*shape, LABEL), box_weight(shape, (5, 5))) for _ in range(2)]
+    models[0].learn(rfft2(np.roll(x, (2, -3), (1, 2))), (2.0, -3.0))
+    models[1].learn(rfft2(x))
+    np.testing.assert_allclose(models[0]._filter, models[1]._filter, atol=1e-5)
+
+
+def test_a_shifted_spectrum_is_the_rolled_function():
+    x = features(0, (6, 9))
+    found = irfft2(shifted(rfft2(x), (6, 9), (2, -3)), (6, 9))
+    np.testing.assert_allclose(found, np.roll(x, (2, -3), (1, 2)), atol=1e-5)
 
 
 def test_the_box_lies_in_the_middle():

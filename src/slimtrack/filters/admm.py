@@ -1,16 +1,18 @@
 """Spatially regularised filters of many channels by the alternating direction method of multipliers."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from numba import njit
 
 from slimtrack.arrays import Features, Floats, Spectrum
 from slimtrack.filters._fft import irfft2, power, rfft2
-from slimtrack.filters.spectra import inner
+from slimtrack.filters.spectra import inner, shifted
 
 __all__ = ["Admm", "RegularisedFilter"]
 
 
-class RegularisedFilter:
+class RegularisedFilter(ABC):
     """A filter that an `Admm` trains; a subclass says on what, in `learn`.
 
     Args:
@@ -24,24 +26,33 @@ class RegularisedFilter:
         self._solver = solver
         self._filter: Spectrum | None = None
 
-    def learn(self, x: Features) -> None:
-        """Trains on windowed features ``(C, h, w)``."""
-        raise NotImplementedError
+    @abstractmethod
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Trains on one frame.
 
-    def spectrum(self, z: Features) -> Spectrum:
-        """Spectra of the responses ``(S, h, w // 2 + 1)`` to windowed features ``(S, C, h, w)``."""
+        Args:
+            x: Spectra of the windowed features ``(C, h, w // 2 + 1)``.
+            shift: Rows and columns that the target lies beside the middle, in cells: where the response is
+                wished to peak, so that a sample need not be cut out anew for a target that moved a little.
+        """
+
+    def spectrum(self, z: Spectrum) -> Spectrum:
+        """Spectra of the responses ``(S, h, w // 2 + 1)`` to features' spectra ``(S, C, h, w // 2 + 1)``."""
         assert self._filter is not None, "learn() comes first"
-        return inner(self._filter, rfft2(z))
+        return inner(self._filter, z)
 
     def respond(self, z: Features) -> Floats:
         """Responses ``(S, h, w)`` to windowed features ``(S, C, h, w)``, peak at the target's shift."""
-        return np.asarray(irfft2(self.spectrum(z), self._shape))
+        return np.asarray(irfft2(self.spectrum(rfft2(z)), self._shape))
+
+    def _wish(self, shift: tuple[float, float]) -> Spectrum:
+        return self._label if shift == (0.0, 0.0) else shifted(self._label, self._shape, shift)
 
 
 class Admm:
     """Minimises, over filters ``f_d`` of one window, what BACF and STRCF have in common.
 
-    ``1 / (2 T) ||sum_d x_d corr f_d - y||^2 + 1/2 sum_d ||weight f_d||^2 + pull/2 sum_d ||f_d - anchor_d||^2``
+    ``|sum_d x_d corr f_d - y|^2 / (2 T) + sum_d |weight f_d|^2 / 2 + pull sum_d |f_d - anchor_d|^2 / 2``
     with ``T`` cells of the window: the data term is a mean, so that penalties mean the same on every grid
     (the published implementations have it so, the articles a sum). An auxiliary ``g = f`` carries the weight
     (Li et al., CVPR 2018, equations 8-13; Galoogahi et al., ICCV 2017, equations 5-12):

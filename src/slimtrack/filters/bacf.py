@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from slimtrack.arrays import Features, Floats, Spectrum
-from slimtrack.filters._fft import rfft2
+from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters.admm import Admm, RegularisedFilter
+from slimtrack.filters.spectra import shifted
 
 __all__ = ["BacfFilter"]
 
@@ -27,12 +27,13 @@ class BacfFilter(RegularisedFilter):
         self._rate = np.float32(rate)
         self._model: Spectrum | None = None
 
-    def learn(self, x: Features) -> None:
-        """Mixes windowed features ``(C, h, w)`` into the model and trains on it."""
-        spectrum: Spectrum = rfft2(x)
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Mixes the spectra of windowed features, moved to the middle, into the model and trains on it."""
+        if shift != (0.0, 0.0):
+            x = shifted(x, self._shape, (-shift[0], -shift[1]))
         if self._model is None:
-            self._model, self._filter = spectrum, np.zeros_like(spectrum)
+            self._model, self._filter = x.copy(), np.zeros_like(x)
         else:
-            self._model += self._rate * (spectrum - self._model)
+            self._model += self._rate * (x - self._model)
         assert self._filter is not None
         self._solver.solve(self._model, self._label, self._filter)

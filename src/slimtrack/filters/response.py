@@ -8,6 +8,9 @@ from slimtrack.arrays import Floats, Spectrum
 
 __all__ = ["evidence", "gaussian_label", "newton_peak", "peak", "refine"]
 
+_CLOSE = 1e-3
+"""Cells: a peak's place need not be known better."""
+
 _APART = 5
 """Cells around the peak left out of the sidelobes (an 11 x 11 window, as MOSSE has it)."""
 
@@ -55,7 +58,10 @@ def newton_peak(response: Floats, spectrum: Spectrum, steps: int = 5) -> tuple[f
         bend = np.array([[value[2, 0], value[1, 1]], [value[1, 1], value[0, 2]]])
         if not (bend[0, 0] < 0 and np.linalg.det(bend) > 0):
             break
-        at -= np.linalg.solve(bend, slope)
+        step = np.linalg.solve(bend, slope)
+        at -= step
+        if np.abs(step).max() < _CLOSE:
+            break
     if np.abs(at - start).max() > 1:
         at = start
     dy, dx = (float(v - n if v > n / 2 else v) for v, n in zip(at, (h, w), strict=True))

@@ -7,7 +7,7 @@ from numba import njit
 
 from slimtrack.arrays import Spectrum
 
-__all__ = ["inner", "resized"]
+__all__ = ["inner", "resized", "shifted"]
 
 
 def inner(filters: Spectrum, spectra: Spectrum) -> Spectrum:
@@ -54,6 +54,19 @@ def resized(spectrum: Spectrum, width: int, shape: tuple[int, int]) -> Any:
     if width % 2 == 0 and wide > width:
         out[..., columns - 1] /= 2
     return out
+
+
+def shifted(spectrum: Spectrum, shape: tuple[int, int], shift: tuple[float, float]) -> Any:
+    """The spectrum of the same function moved by ``shift`` rows and columns; it need not be a whole number.
+
+    Args:
+        spectrum: ``(..., h, w // 2 + 1)``.
+        shape: ``h`` and ``w``.
+        shift: Rows and columns.
+    """
+    rows = np.exp(-2j * np.pi * shift[0] * np.fft.fftfreq(shape[0]))
+    columns = np.exp(-2j * np.pi * shift[1] / shape[1] * np.arange(spectrum.shape[-1]))
+    return spectrum * np.outer(rows, columns).astype(np.complex64)
 
 
 def _rows(spectrum: Spectrum) -> Spectrum:

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from slimtrack.arrays import Features, Floats
-from slimtrack.filters._fft import rfft2
+from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters.admm import Admm, RegularisedFilter
 
 __all__ = ["StrcfFilter"]
@@ -25,11 +24,10 @@ class StrcfFilter(RegularisedFilter):
         super().__init__(label, Admm(weight, iterations=iterations))
         self._temporal = temporal
 
-    def learn(self, x: Features) -> None:
-        """Trains on windowed features ``(C, h, w)``."""
-        spectrum = rfft2(x)
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Trains on the spectra of windowed features; see `RegularisedFilter.learn`."""
         if self._filter is None:
-            self._filter = np.zeros_like(spectrum)
-            self._solver.solve(spectrum, self._label, self._filter)
+            self._filter = np.zeros_like(x)
+            self._solver.solve(x, self._wish(shift), self._filter)
         else:
-            self._solver.solve(spectrum, self._label, self._filter, self._temporal)
+            self._solver.solve(x, self._wish(shift), self._filter, self._temporal)

@@ -3,6 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from slimtrack.arrays import Features, Floats, Image, Spectrum
 from slimtrack.box import Box
 from slimtrack.features.stack import Feature
-from slimtrack.filters._fft import irfft2
+from slimtrack.filters._fft import irfft2, rfft2
 from slimtrack.filters.response import evidence, gaussian_label, newton_peak
 from slimtrack.filters.spectra import resized
 from slimtrack.search import SearchWindow, cosine_window
@@ -39,17 +40,49 @@ class Blocks:
         self.sizes = [(h // stride, w // stride) for stride in self.strides]
         self._cosines = [cosine_window(*size) for size in self.sizes]
 
-    def sample(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> list[Features]:
+    def level(self, image: Image, cx: float, cy: float, energies: Sequence[float | None]) -> None:
+        """Scales blocks, from now on, so that the one at a centre of the frame has these energies.
+
+        Args:
+            image: The first frame.
+            cx: Centre of the target.
+            cy: Centre of the target.
+            energies: For each block the sum of squares over its channels, windowed, mean over the cells;
+                ``None`` leaves a block as it is.
+        """
+        for cosine, sample, energy in zip(
+            self._cosines, self.sample(image, cx, cy, [1.0]), energies, strict=True
+        ):
+            if energy is not None:
+                own = float((sample[0] ** 2).sum(axis=0).mean())
+                cosine *= np.float32((energy / max(own, 1e-12)) ** 0.5)
+
+    def sample(
+        self,
+        image: Image,
+        cx: float,
+        cy: float,
+        scales: Sequence[float] | Floats,
+        one_scale: Sequence[int] = (),
+    ) -> list[Features]:
         """The blocks ``(S, C, h, w)`` of several scales at one centre of the frame, cosine windows applied.
 
-        Blocks that need the same pixels share one patch a scale.
+        Of blocks named in ``one_scale`` only the middle scale is computed, ``(1, C, h, w)``.
+
+        All blocks share one patch a scale, as large as the largest margin asks for, and cut their part out of
+        it at whole pixels. A block may so lie up to half a pixel aside, the same in every frame: as learning
+        and looking agree, no response moves.
         """
-        patches: dict[tuple[float, int], Image] = {}
+        start = min(feature.margin[0] for feature in self._features)
+        end = max(sum(feature.margin) for feature in self._features)
+        patches = self._window.pyramid(image, cx, cy, scales, (start, math.ceil(end - start)))
         blocks = []
-        for feature, cosine in zip(self._features, self._cosines, strict=True):
-            if feature.margin not in patches:
-                patches[feature.margin] = self._window.pyramid(image, cx, cy, scales, feature.margin)
-            blocks.append(np.asarray(feature(patches[feature.margin]) * cosine))
+        for block, (feature, cosine) in enumerate(zip(self._features, self._cosines, strict=True)):
+            first = round(feature.margin[0] - start)
+            h, w = (side + feature.margin[1] for side in self._window.patch[::-1])
+            chosen = slice(len(scales) // 2, len(scales) // 2 + 1) if block in one_scale else slice(None)
+            part = np.ascontiguousarray(patches[chosen, first : first + h, first : first + w])
+            blocks.append(np.asarray(feature(part) * cosine))
         return blocks
 
 
@@ -65,15 +98,30 @@ def scale_factors(count: int, step: float) -> tuple[float, ...]:
 
 
 class SpectralFilter(Protocol):
-    """A filter that learns windowed features and answers with spectra, which add up over blocks."""
+    """A filter on spectra of windowed features, whose responses add up over blocks."""
 
-    def learn(self, x: Features) -> None:
-        """Trains on windowed features ``(C, h, w)``."""
+    def learn(self, x: Spectrum, shift: tuple[float, float]) -> None:
+        """Trains on ``(C, h, w // 2 + 1)``, the target ``shift`` rows and columns of cells off the middle."""
         ...
 
-    def spectrum(self, z: Features) -> Spectrum:
-        """Spectra of the responses ``(S, h, w // 2 + 1)`` to ``(S, C, h, w)``."""
+    def spectrum(self, z: Spectrum) -> Spectrum:
+        """Spectra of the responses ``(S, h, w // 2 + 1)`` to ``(S, C, h, w // 2 + 1)``."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The features behind an estimate, to learn from where the target hardly moved.
+
+    Attributes:
+        box: The estimate.
+        shift: How far it lies off the middle of the window, rows and columns in patch pixels.
+        spectra: For each block ``(C, h, w // 2 + 1)``.
+    """
+
+    box: Box
+    shift: tuple[float, float]
+    spectra: Sequence[Spectrum]
 
 
 class BlockTracker(Tracker):
@@ -81,6 +129,9 @@ class BlockTracker(Tracker):
 
     The responses are added in the Fourier domain on the finest grid. A subclass sets what follows in its
     constructor, and says in `_make_filter` how a block's filter is made.
+
+    Where the target moved little and kept its size, the features in which it was found are learned from,
+    with the response wished for where it is: cutting them out anew would give nearly the same.
     """
 
     _features: Sequence[Feature]
@@ -90,55 +141,74 @@ class BlockTracker(Tracker):
     """Fewest and most pixels of the window."""
     _scales: Sequence[float] = (1.0,)
     _label: float = 1 / 16
+    _energies: Sequence[float | None] = ()
+    """Energies that blocks are brought to (`Blocks.level`); as they are where nothing is said."""
+    _one_scale: Sequence[int] = ()
+    """Blocks that are computed at the last size only, and help to find the place but not the size."""
+    _still: float = 0.1
+    """Shift, as a share of the target's mean side, up to which nothing is cut out anew for learning."""
 
     @abstractmethod
     def _make_filter(self, block: int, label: Floats, target: tuple[float, float]) -> SpectralFilter:
         """The filter of a block with this label; ``target`` is the target's height and width in its cells."""
 
     def _start(self, image: Image, box: Box) -> None:
-        self._first = box
+        self._first, self._seen = box, None
         stride = math.lcm(*(feature.stride for feature in self._features))
         least, most = self._pixels
         self._window = SearchWindow.around(
             box, area=self._side**2, square=True, stride=stride, pixels=most, least=least
         )
         self._blocks = Blocks(self._features, self._window)
+        self._blocks.level(image, box.cx, box.cy, self._energies or [None] * len(self._features))
+        self._fine = self._blocks.strides.index(min(self._blocks.strides))
         w, h = self._window.target
+        self._mean_side = math.sqrt(w * h)
         self._filters = []
         for block, (size, stride) in enumerate(zip(self._blocks.sizes, self._blocks.strides, strict=True)):
-            label = gaussian_label(*size, self._label * math.sqrt(w * h) / stride)
+            label = gaussian_label(*size, self._label * self._mean_side / stride)
             self._filters.append(self._make_filter(block, label, (h / stride, w / stride)))
         self._learn(image, box)
 
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)
-        spectra = self._spectra(self._blocks.sample(image, self.box.cx, self.box.cy, scales))
-        shape = max(self._blocks.sizes)
-        responses = irfft2(spectra, shape) / len(self._filters)
+        samples = self._blocks.sample(image, self.box.cx, self.box.cy, scales, self._one_scale)
+        spectra: list[Spectrum] = [rfft2(sample) for sample in samples]
+        summed = self._summed(spectra)
+        responses = np.asarray(irfft2(summed, self._blocks.sizes[self._fine]))
         best = int(responses.max(axis=(1, 2)).argmax())
-        stride = min(self._blocks.strides)
-        dy, dx = (shift * stride for shift in newton_peak(responses[best], spectra[best]))
+        stride = self._blocks.strides[self._fine]
+        dy, dx = (shift * stride for shift in newton_peak(responses[best], summed[best]))
         box = self._window.moved(self.box, dx, dy, scale=scales[best])
-        return Estimate(self._resized(box, scales[best]), evidence(responses[best]))
+        box = self._resized(box, scales[best])
+        middle = len(scales) // 2
+        near = math.hypot(dy, dx) <= self._still * self._mean_side
+        self._seen = (
+            _Seen(box, (dy, dx), [x[len(x) // 2] for x in spectra]) if near and best == middle else None
+        )
+        return Estimate(box, evidence(responses[best]))
 
     def _learn(self, image: Image, box: Box) -> None:
-        samples = self._blocks.sample(image, box.cx, box.cy, [box.w / self._first.w])
-        for filter_, sample in zip(self._filters, samples, strict=True):
-            filter_.learn(sample[0])
+        seen = self._seen
+        if seen is None or seen.box != box:
+            samples = self._blocks.sample(image, box.cx, box.cy, [box.w / self._first.w])
+            seen = _Seen(box, (0.0, 0.0), [rfft2(sample[0]) for sample in samples])
+        for filter_, x, stride in zip(self._filters, seen.spectra, self._blocks.strides, strict=True):
+            filter_.learn(x, (seen.shift[0] / stride, seen.shift[1] / stride))
 
     @property
     def scale(self) -> float:
         """The last believed size over the first."""
         return self.box.w / self._first.w
 
-    def _spectra(self, samples: Sequence[Features]) -> Spectrum:
-        """Summed spectra of all blocks' responses at every scale, on the finest grid."""
-        shape = max(self._blocks.sizes)
+    def _summed(self, spectra: Sequence[Spectrum]) -> Spectrum:
+        """Mean over the blocks of the responses' spectra at every scale, on the finest grid."""
+        sizes = self._blocks.sizes
         parts = [
-            resized(filter_.spectrum(sample), sample.shape[-1], shape)
-            for filter_, sample in zip(self._filters, samples, strict=True)
+            resized(filter_.spectrum(x), size[1], sizes[self._fine])
+            for filter_, x, size in zip(self._filters, spectra, sizes, strict=True)
         ]
-        return np.asarray(sum(parts[1:], parts[0]))
+        return np.asarray(sum(parts[1:], parts[0]) / np.float32(len(parts)))
 
     def _resized(self, box: Box, scale: float) -> Box:
         scale = min(max(scale, SCALE_RANGE[0]), SCALE_RANGE[1])

@@ -4,13 +4,19 @@ from slimtrack.arrays import Floats
 from slimtrack.features.color_names import ColorNames
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
-from slimtrack.features.stack import Stack
+from slimtrack.features.network import NetworkFeature
+from slimtrack.features.stack import Feature, Stack
 from slimtrack.filters.regularisation import box_weight
 from slimtrack.filters.strcf import StrcfFilter
 from slimtrack.trackers._blocks import BlockTracker, scale_factors
 from slimtrack.trackers._correlation import within
+from slimtrack.trackers._network import NetworkTracker, network_of
 
-__all__ = ["Strcf"]
+__all__ = ["FdeepStrcf", "Strcf"]
+
+
+_LEVEL = 0.1
+"""Energy a cell that a network's features are brought to: about HOG's own, for which the penalties are set."""
 
 
 class Strcf(BlockTracker, name="strcf"):
@@ -42,8 +48,44 @@ class Strcf(BlockTracker, name="strcf"):
         self._side, self._temporal, self._label = side, temporal, label
         self._iterations = iterations
         self._scales = scale_factors(scales, step)
-        self._features = (Stack(Hog(), ColorNames(), Grey()),)
+        self._features: tuple[Feature, ...] = (Stack(Hog(), ColorNames(), Grey()),)
 
     def _make_filter(self, block: int, label: Floats, target: tuple[float, float]) -> StrcfFilter:
         weight = box_weight(label.shape, target)
         return StrcfFilter(label, weight, temporal=self._temporal, iterations=self._iterations)
+
+
+class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
+    """STRCF with a block of a network's features beside the hand-crafted ones (paper 002).
+
+    Args:
+        network: The network: its name, or an ONNX file.
+        tap: The layer; its stride divides the window.
+        side: Side of the square search window over the root of the target's area.
+        temporal: Weight of staying with the last frame's filter.
+        label: Width of the wished response, as a share of the target's mean side.
+        iterations: Iterations of ADMM a frame.
+        scales: Number of scales.
+        step: Ratio of neighbouring scales.
+    """
+
+    _pixels = (200.0**2, 250.0**2)
+    _energies = (None, _LEVEL)
+    _one_scale = (1,)
+
+    def __init__(
+        self,
+        *,
+        network: str = "cf_vggm",
+        tap: str = "relu3",
+        side: float = 4.5,
+        temporal: float = 15.0,
+        label: float = 1 / 16,
+        iterations: int = 2,
+        scales: int = 3,
+        step: float = 1.02,
+    ) -> None:
+        super().__init__(
+            side=side, temporal=temporal, label=label, iterations=iterations, scales=scales, step=step
+        )
+        self._features = (*self._features, NetworkFeature(network_of(network), tap))

@@ -1,0 +1,62 @@
+"""Trackers of several blocks: geometry, levels, and what a block adds."""
+
+import numpy as np
+import pytest
+
+from slimtrack import Box, create
+from slimtrack.errors import InputError
+from slimtrack.features.grey import Grey
+from slimtrack.features.hog import Hog
+from slimtrack.search import SearchWindow
+from slimtrack.trackers._blocks import Blocks, scale_factors
+
+
+def scene(box: Box, seed: int = 0) -> np.ndarray:
+    """A textured target on a texture of its own."""
+    rng = np.random.default_rng(seed)
+    image = np.kron(rng.integers(60, 120, (30, 40, 3)), np.ones((12, 12, 1))).astype(np.uint8)
+    x, y, w, h = map(int, box)
+    image[y : y + h, x : x + w] = np.kron(rng.integers(0, 255, (h // 8, w // 8, 3)), np.ones((8, 8, 1)))
+    return image
+
+
+@pytest.mark.parametrize("name", ["bacf", "strcf"])
+@pytest.mark.parametrize("shift", [(0, 0), (7, -5), (-16, 12), (3, 30)])
+def test_a_known_shift_is_recovered(name: str, shift: tuple[int, int]) -> None:
+    box = Box(200, 150, 48, 40)
+    tracker = create(name)
+    tracker.init(scene(box), box)
+    found = tracker.update(scene(box.moved(*shift))).box
+    assert found.cx - box.cx == pytest.approx(shift[0], abs=0.7)
+    assert found.cy - box.cy == pytest.approx(shift[1], abs=0.7)
+    assert found.w == pytest.approx(box.w, rel=0.025)  # flat blocks favour a smaller scale a little
+
+
+def test_blocks_cover_the_same_area_on_grids_of_their_own() -> None:
+    window = SearchWindow.around(Box(100, 100, 40, 40), area=16, square=True, stride=8)
+    blocks = Blocks([Hog(4), Grey(8)], window)
+    fine, coarse = blocks.sample(scene(Box(96, 96, 48, 48)), 120, 120, [1.0, 1.1])
+    assert fine.shape == (2, 31, 40, 40)
+    assert coarse.shape == (2, 1, 20, 20)
+    assert blocks.sizes == [(40, 40), (20, 20)]
+
+
+def test_a_block_is_brought_to_a_level_once() -> None:
+    image = scene(Box(96, 96, 48, 48))
+    window = SearchWindow.around(Box(100, 100, 40, 40), area=16, square=True, stride=8)
+    blocks = Blocks([Hog(4), Grey(8)], window)
+    before = blocks.sample(image, 120, 120, [1.0])
+    blocks.level(image, 120, 120, [None, 0.3])
+    fine, coarse = blocks.sample(image, 120, 120, [1.0])
+    np.testing.assert_array_equal(fine, before[0])
+    assert (coarse**2).sum() / 20**2 == pytest.approx(0.3, rel=1e-4)
+    blocks.level(np.zeros_like(image), 120, 120, [None, 0.3])  # nothing there: no infinities
+    assert np.isfinite(blocks.sample(image, 120, 120, [1.0])[1]).all()
+
+
+def test_scale_factors() -> None:
+    assert scale_factors(3, 1.02) == pytest.approx((1 / 1.02, 1, 1.02))
+    assert scale_factors(1, 1.5) == (1,)
+    for count, step in ((0, 1.02), (5, 0.9), (3, 9.0)):
+        with pytest.raises(InputError):
+            scale_factors(count, step)
