@@ -1,0 +1,1 @@
+"""Networks made smaller for one target, from its first frame."""
