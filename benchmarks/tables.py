@@ -1,9 +1,9 @@
 """Writes the tables of the README and docs/measurement.md from the JSON files of ``slimtrack bench``.
 
-Command: ``python benchmarks/tables.py bench.json [more.json ..] [--dev dev.json]``
+Command: ``python benchmarks/tables.py bench.json [more.json ..] [--speed speed.json] [--dev dev.json]``
 
-Several files are joined; of a tracker that stands in more than one, the first file's figures are taken. The
-machine's processor is written under the table. Ratios are to peers of the same file; the interval after a
+Several files are joined; of a tracker that stands in more than one, the first file's figures are taken. Speeds
+may come from a run of their own, on a machine that does nothing else. The processor is written under the table. Ratios are to peers of the same file; the interval after a
 difference of AUC is the paired bootstrap's over sequences.
 """
 
@@ -24,6 +24,16 @@ PAIRS = (("mosse", "opencv:mosse"), ("kcf", "opencv:kcf"), ("kcf", "opencv:csrt"
 
 def number(value: Any, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+SPEED = ("fps", "p50_ms", "p95_ms", "noisy")
+
+
+def timed_by(files: list[dict[str, Any]], quiet: dict[str, Any]) -> None:
+    """Puts the speeds of another run in the place of the files' own."""
+    for file in files:
+        for name, of in file["trackers"].items():
+            of.update({key: quiet["trackers"][name][key] for key in SPEED if name in quiet["trackers"]})
 
 
 def row(name: str, of: dict[str, Any], dev: dict[str, Any]) -> str:
@@ -89,9 +99,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--speed", type=Path, help="JSON of a quiet run (no --jitter): speeds come from it")
     parser.add_argument("--dev", type=Path, help="JSON of the sequences with absences, for the last column")
     args = parser.parse_args()
     files = [json.loads(path.read_text()) for path in args.files]
+    if args.speed:
+        timed_by(files, json.loads(args.speed.read_text()))
     text = table(files, json.loads(args.dev.read_text()) if args.dev else {})
     pattern = re.compile(f"({re.escape(MARKS[0])}).*?({re.escape(MARKS[1])})", re.DOTALL)
     for page in PAGES:
