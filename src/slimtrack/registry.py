@@ -34,6 +34,7 @@ _BY_MODULE = {
     "trackers.eco": ("eco-hc", "eco", "feco"),
     "trackers.deep_kcf": ("fkcf", "fsamf", "dcfnet"),
     "trackers.hcf": ("cf2-v-11+12+21", "cf2-v-34"),
+    "trackers.cpt": ("cpt-kcf", "cpt-samf"),
     "integrations.opencv": tuple(
         f"opencv:{name}" for name in ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")
     ),

@@ -17,7 +17,7 @@ from slimtrack.errors import InputError
 from slimtrack.networks.graph import Graph, Node
 from slimtrack.networks.network import Layer, Network, Reader
 
-__all__ = ["METHODS", "Compressed", "Method", "Progress", "Settings", "compress", "projected"]
+__all__ = ["METHODS", "Compressed", "Method", "Progress", "Settings", "compress", "planned", "projected"]
 
 Method: TypeAlias = Literal["proposed", "firstK", "maxK", "pca", "none"]
 METHODS: tuple[Method, ...] = ("proposed", "firstK", "maxK", "pca", "none")
@@ -108,6 +108,17 @@ def compress(
     return _Pruning(network, tap, patch, target, how).run(progress or (lambda *_: None))
 
 
+def planned(network: Network, tap: str, how: Settings) -> Plan:
+    """What settings mean for a network.
+
+    Raises:
+        UnknownNameError: No such tap or layer.
+        InputError: The configuration has another form.
+    """
+    cut, name = network.truncate(tap), network.tap(tap).name
+    return Plan.parse(how.configuration, cut, [*_last_layers(cut, name), name], how.reconstruct)
+
+
 class _Pruning:
     """One run of algorithm 1."""
 
@@ -115,9 +126,7 @@ class _Pruning:
         self._tap = network.tap(tap)
         self._original = network.truncate(tap)
         self._last = _last_layers(self._original, self._tap.name)
-        self.plan = Plan.parse(
-            how.configuration, self._original, [*self._last, self._tap.name], how.reconstruct
-        )
+        self.plan = planned(network, tap, how)
         self._how, self._target = how, target
         self._batch = network.prepare(patch)
         self._network = self._original

@@ -104,7 +104,7 @@ def information(maps: Features, metric: Metric = "l2") -> Floats:
     if metric == "l1":
         return np.asarray(np.abs(maps).sum(axis=(1, 2), dtype=np.float64))
     if metric == "l0":
-        return np.count_nonzero(maps, axis=(1, 2)).astype(np.float64)
+        return np.asarray(np.count_nonzero(maps, axis=(1, 2)), np.float64)
     raise InputError(f"metric {metric!r} is not one of {', '.join(METRICS)}")
 
 

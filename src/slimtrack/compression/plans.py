@@ -38,8 +38,8 @@ class Plan:
             text: The configuration; a later part overrides an earlier one.
             network: The network, cut to the tap that is tracked.
             last: Its last layers, and the tap's own name.
-            rebuild: What is reconstructed: ``none``, ``all`` (that is pruned), ``deep`` (the shallowest of the
-                deep layers: conv4_1 in the paper's final configuration), or names with ``+`` between.
+            rebuild: What is reconstructed: ``none``, ``all`` (that is pruned), ``deep`` (the shallowest of
+                the deep layers: conv4_1 in the paper's final configuration), or names with ``+`` between.
 
         Raises:
             InputError: Another form, or a ratio outside of 0..1.

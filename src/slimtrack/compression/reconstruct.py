@@ -11,8 +11,8 @@ def factors(parts: Features, wished: Floats, ridge: float) -> Floats:
     """One factor for each small filter of an output channel (paper 000, equations 19-20).
 
     The ridge is taken relative to the mean of ``parts parts^T``'s diagonal, so that it means the same at
-    every depth; equation 20 has it plain. With fewer cells than filters the same solution comes from the smaller
-    system of cells.
+    every depth; equation 20 has it plain. With fewer cells than filters the same solution comes from the
+    smaller system of cells.
 
     Args:
         parts: What each input channel adds, ``(c, N)``: the rows ``Y_ij``.
