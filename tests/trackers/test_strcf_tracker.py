@@ -1,5 +1,8 @@
 """Trackers of several blocks: geometry, levels, and what a block adds."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,8 +10,11 @@ from slimtrack import Box, create
 from slimtrack.errors import InputError
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
+from slimtrack.filters._fft import irfft2, rfft2
+from slimtrack.filters.response import peak
 from slimtrack.search import SearchWindow
 from slimtrack.trackers._blocks import Blocks, scale_factors
+from slimtrack.trackers.strcf import FdeepStrcf, Strcf
 
 
 def scene(box: Box, seed: int = 0) -> np.ndarray:
@@ -60,3 +66,37 @@ def test_scale_factors() -> None:
     for count, step in ((0, 1.02), (5, 0.9), (3, 9.0)):
         with pytest.raises(InputError):
             scale_factors(count, step)
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (9, -6), (-12, 15)])
+def test_each_block_sees_the_target_where_it_is(
+    shared: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, shift: tuple[int, int]
+) -> None:
+    """Geometry decides: a network's map half a cell aside would drag the sum with it."""
+    monkeypatch.setenv("SLIMTRACK_NETWORKS", str(shared("weights")))
+    box = Box(200, 150, 56, 56)
+    tracker = create("fdeepstrcf")
+    assert isinstance(tracker, FdeepStrcf)
+    tracker.init(scene(box), box)
+    samples = tracker._blocks.sample(scene(box.moved(*shift)), box.cx, box.cy, [1.0])
+    for filter_, sample, stride in zip(tracker._filters, samples, tracker._blocks.strides, strict=True):
+        response = irfft2(filter_.spectrum(rfft2(sample)), sample.shape[-2:])[0]
+        dy, dx = (at * stride * tracker._window.pixel for at in peak(response))
+        np.testing.assert_allclose((dx, dy), shift, atol=0.3 * stride * tracker._window.pixel)
+
+
+def test_little_motion_is_learned_from_what_was_seen() -> None:
+    """The filters after a shift within the limit are nearly those of a sample cut out anew."""
+    box = Box(200, 150, 48, 40)
+    near = box.moved(2, -1)
+    responses = []
+    for still in (0.0, 0.2):
+        tracker = create("strcf")
+        assert isinstance(tracker, Strcf)
+        tracker._still = still
+        tracker.init(scene(box), box)
+        tracker.update(scene(near))
+        sample = tracker._blocks.sample(scene(near), near.cx, near.cy, [1.0])[0]
+        responses.append(irfft2(tracker._filters[0].spectrum(rfft2(sample)), sample.shape[-2:])[0])
+    assert np.corrcoef(responses[0].ravel(), responses[1].ravel())[0, 1] > 0.98
+    assert peak(responses[1]) == pytest.approx(peak(responses[0]), abs=0.1)

@@ -130,8 +130,8 @@ class BlockTracker(Tracker):
     The responses are added in the Fourier domain on the finest grid. A subclass sets what follows in its
     constructor, and says in `_make_filter` how a block's filter is made.
 
-    Where the target moved little and kept its size, the features in which it was found are learned from,
-    with the response wished for where it is: cutting them out anew would give nearly the same.
+    Where the target moved little, the features in which it was found are learned from, with the response
+    wished for where it is: cutting them out anew would give nearly the same.
     """
 
     _features: Sequence[Feature]
@@ -145,7 +145,7 @@ class BlockTracker(Tracker):
     """Energies that blocks are brought to (`Blocks.level`); as they are where nothing is said."""
     _one_scale: Sequence[int] = ()
     """Blocks that are computed at the last size only, and help to find the place but not the size."""
-    _still: float = 0.1
+    _still: float = 0.2
     """Shift, as a share of the target's mean side, up to which nothing is cut out anew for learning."""
 
     @abstractmethod
@@ -181,11 +181,9 @@ class BlockTracker(Tracker):
         dy, dx = (shift * stride for shift in newton_peak(responses[best], summed[best]))
         box = self._window.moved(self.box, dx, dy, scale=scales[best])
         box = self._resized(box, scales[best])
-        middle = len(scales) // 2
         near = math.hypot(dy, dx) <= self._still * self._mean_side
-        self._seen = (
-            _Seen(box, (dy, dx), [x[len(x) // 2] for x in spectra]) if near and best == middle else None
-        )
+        found = [x[best if len(x) > 1 else 0] for x in spectra]
+        self._seen = _Seen(box, (dy, dx), found) if near else None
         return Estimate(box, evidence(responses[best]))
 
     def _learn(self, image: Image, box: Box) -> None:

@@ -16,7 +16,7 @@ __all__ = ["FdeepStrcf", "Strcf"]
 
 
 _LEVEL = 0.1
-"""Energy a cell that a network's features are brought to: about HOG's own, for which the penalties are set."""
+"""Energy a cell that a network's features are brought to: about HOG's, for which the penalties are set."""
 
 
 class Strcf(BlockTracker, name="strcf"):
