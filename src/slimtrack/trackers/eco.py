@@ -23,7 +23,7 @@ from slimtrack.trackers._blocks import Blocks, scale_factors
 from slimtrack.trackers._correlation import SCALE_RANGE, within
 from slimtrack.trackers._network import NetworkTracker, network_of
 
-__all__ = ["ContinuousTracker", "EcoHc", "Feco"]
+__all__ = ["ContinuousTracker", "Eco", "EcoHc", "Feco"]
 
 _MODEL_AREA = 512.0
 """Most pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
@@ -259,7 +259,74 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
         return _FeatureBlocks((Hog(6), ColorNames(4)), window)
 
 
-class Feco(NetworkTracker, ContinuousTracker, name="feco"):
+class Eco(NetworkTracker, ContinuousTracker, name="eco"):
+    """ECO on a shallow and a deep layer of a network (Danelljan et al., CVPR 2017; paper 001's baseline).
+
+    The article has VGG-M's first and fifth convolution; with a file of it, name its layers here.
+
+    Args:
+        network: The network: its name, or an ONNX file.
+        shallow: The fine layer.
+        deep: The coarse layer.
+        downsample: Cells of the fine layer averaged into one, each way.
+        shallow_dims: Channels of the fine layer after projection.
+        deep_dims: Channels of the coarse layer after projection.
+        side: Side of the square search window over the root of the target's area.
+        rate: Weight of a new sample.
+        memory: Most samples kept.
+        interval: The filter is trained every so many frames.
+        iterations: Conjugate gradient iterations a training.
+        label: Width of the wished response, as a share of the target's mean side.
+        scales: Number of scales.
+        step: Ratio of neighbouring scales.
+        scale_rate: Share of the newest frame in a scale filter; 0 for none.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: str = "resnet18",
+        shallow: str = "relu1",
+        deep: str = "layer3",
+        downsample: int = 2,
+        shallow_dims: int = 16,
+        deep_dims: int = 64,
+        side: float = 4.5,
+        rate: float = 0.012,
+        memory: int = 50,
+        interval: int = 6,
+        iterations: int = 5,
+        label: float = 1 / 12,
+        scales: int = 1,
+        step: float = 1.02,
+        scale_rate: float = 0.025,
+    ) -> None:
+        within(1, 10, side=side)
+        within(1, 8, downsample=downsample)
+        within(1, 2048, shallow_dims=shallow_dims, deep_dims=deep_dims)
+        within(1e-6, 1, rate=rate)
+        within(0, 1, scale_rate=scale_rate)
+        within(2, 500, memory=memory)
+        within(1, 1000, interval=interval)
+        within(1, 100, iterations=iterations)
+        within(1e-3, 10, label=label)
+        self._side, self._dims, self._scale_rate = side, (shallow_dims, deep_dims), scale_rate
+        self._scales = scale_factors(scales, step)
+        self._pixels = (200.0**2, 250.0**2)
+        self._network = NetworkFeatures(network_of(network), (shallow, deep))
+        self._averaged = (downsample, 1)
+        strides = (n * tap.stride for n, tap in zip(self._averaged, self._network.taps, strict=True))
+        self._stride = math.lcm(*strides)
+        self._filter_options = {
+            "sigma": label, "rate": rate, "memory": memory, "interval": interval, "iterations": iterations,
+            "ridge": 5e-8,
+        }  # fmt: skip
+
+    def _make_sampler(self, window: SearchWindow) -> _Sampler:
+        return _TapBlocks(self._network, self._averaged, window)
+
+
+class Feco(Eco, name="feco"):
     """ECO on a shallow and a deep layer of a small network (paper 002).
 
     Args:
@@ -295,29 +362,24 @@ class Feco(NetworkTracker, ContinuousTracker, name="feco"):
         interval: int = 6,
         iterations: int = 5,
         label: float = 1 / 12,
-        scales: int = 5,
+        scales: int = 1,
         step: float = 1.02,
-        scale_rate: float = 0.0,
+        scale_rate: float = 0.025,
     ) -> None:
-        within(1, 10, side=side)
-        within(1, 8, downsample=downsample)
-        within(1, 2048, shallow_dims=shallow_dims, deep_dims=deep_dims)
-        within(1e-6, 1, rate=rate)
-        within(0, 1, scale_rate=scale_rate)
-        within(2, 500, memory=memory)
-        within(1, 1000, interval=interval)
-        within(1, 100, iterations=iterations)
-        within(1e-3, 10, label=label)
-        self._side, self._dims, self._scale_rate = side, (shallow_dims, deep_dims), scale_rate
-        self._scales = scale_factors(scales, step)
-        self._pixels = (200.0**2, 250.0**2)
-        self._network = NetworkFeatures(network_of(network), (shallow, deep))
-        self._averaged = (downsample, 1)
-        strides = (n * tap.stride for n, tap in zip(self._averaged, self._network.taps, strict=True))
-        self._stride = math.lcm(*strides)
-        self._filter_options = {
-            "sigma": label, "rate": rate, "memory": memory, "interval": interval, "iterations": iterations
-        }  # fmt: skip
-
-    def _make_sampler(self, window: SearchWindow) -> _Sampler:
-        return _TapBlocks(self._network, self._averaged, window)
+        super().__init__(
+            network=network,
+            shallow=shallow,
+            deep=deep,
+            downsample=downsample,
+            shallow_dims=shallow_dims,
+            deep_dims=deep_dims,
+            side=side,
+            rate=rate,
+            memory=memory,
+            interval=interval,
+            iterations=iterations,
+            label=label,
+            scales=scales,
+            step=step,
+            scale_rate=scale_rate,
+        )
