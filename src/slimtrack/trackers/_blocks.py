@@ -18,7 +18,7 @@ from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.tracker import Estimate, Tracker
 from slimtrack.trackers._correlation import SCALE_RANGE, within
 
-__all__ = ["BlockTracker", "Blocks", "SpectralFilter", "scale_factors"]
+__all__ = ["BlockTracker", "Blocks", "SpectralFilter", "checked_search", "scale_factors"]
 
 
 class Blocks:
@@ -97,6 +97,17 @@ def scale_factors(count: int, step: float) -> tuple[float, ...]:
     return tuple(step ** (i - (count - 1) // 2) for i in range(count))
 
 
+def checked_search(*, side: float, label: float, iterations: int) -> None:
+    """Refuses what no tracker here can work with, in the options that all of them have.
+
+    Raises:
+        InputError: An option is out of its bounds.
+    """
+    within(1, 10, side=side)
+    within(1e-3, 10, label=label)
+    within(1, 100, iterations=iterations)
+
+
 class SpectralFilter(Protocol):
     """A filter on spectra of windowed features, whose responses add up over blocks."""
 
@@ -153,7 +164,8 @@ class BlockTracker(Tracker):
         """The filter of a block with this label; ``target`` is the target's height and width in its cells."""
 
     def _start(self, image: Image, box: Box) -> None:
-        self._first, self._seen = box, None
+        self._first = box
+        self._seen: _Seen | None = None
         stride = math.lcm(*(feature.stride for feature in self._features))
         least, most = self._pixels
         self._window = SearchWindow.around(

@@ -4,8 +4,8 @@ from slimtrack.arrays import Floats
 from slimtrack.features.hog import Hog
 from slimtrack.filters.bacf import BacfFilter
 from slimtrack.filters.regularisation import box_weight
-from slimtrack.trackers._blocks import BlockTracker, scale_factors
-from slimtrack.trackers._correlation import checked, within
+from slimtrack.trackers._blocks import BlockTracker, checked_search, scale_factors
+from slimtrack.trackers._correlation import within
 
 __all__ = ["Bacf"]
 
@@ -34,8 +34,9 @@ class Bacf(BlockTracker, name="bacf"):
         scales: int = 5,
         step: float = 1.01,
     ) -> None:
-        checked(area=side**2, ridge=ridge, rate=rate, label=label)
-        within(1, 100, iterations=iterations)
+        checked_search(side=side, label=label, iterations=iterations)
+        within(1e-12, 1e6, ridge=ridge)
+        within(0, 1, rate=rate)
         self._side, self._ridge, self._rate, self._label = side, ridge, rate, label
         self._iterations = iterations
         self._scales = scale_factors(scales, step)

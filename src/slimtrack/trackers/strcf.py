@@ -8,7 +8,7 @@ from slimtrack.features.network import NetworkFeature
 from slimtrack.features.stack import Feature, Stack
 from slimtrack.filters.regularisation import box_weight
 from slimtrack.filters.strcf import StrcfFilter
-from slimtrack.trackers._blocks import BlockTracker, scale_factors
+from slimtrack.trackers._blocks import BlockTracker, checked_search, scale_factors
 from slimtrack.trackers._correlation import within
 from slimtrack.trackers._network import NetworkTracker, network_of
 
@@ -41,10 +41,8 @@ class Strcf(BlockTracker, name="strcf"):
         scales: int = 5,
         step: float = 1.01,
     ) -> None:
-        within(1, 10, side=side)
+        checked_search(side=side, label=label, iterations=iterations)
         within(0, 1e6, temporal=temporal)
-        within(1e-3, 10, label=label)
-        within(1, 100, iterations=iterations)
         self._side, self._temporal, self._label = side, temporal, label
         self._iterations = iterations
         self._scales = scale_factors(scales, step)
@@ -56,7 +54,10 @@ class Strcf(BlockTracker, name="strcf"):
 
 
 class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
-    """STRCF with a block of a network's features beside the hand-crafted ones (paper 002).
+    """STRCF with a block of a network's features beside the hand-crafted ones.
+
+    Fast DeepSTRCF of paper 002, and DeepSTRCF with a network of full size. The network runs once a frame: it
+    helps to find the place, and leaves the size to the hand-crafted features.
 
     Args:
         network: The network: its name, or an ONNX file.
