@@ -215,6 +215,9 @@ class _Scaling:
 class EcoHc(ContinuousTracker, name="eco-hc"):
     """ECO with hand-crafted features (Danelljan et al., CVPR 2017): HOG and colour names, a scale filter.
 
+    Departs from the article in training every third frame instead of every sixth, and in a rate of 0.012
+    instead of 0.009: on the development sequences the target is placed a tenth to a fifth more exactly.
+
     Args:
         side: Side of the square search window over the root of the target's area.
         hog: Channels of HOG after projection.
@@ -233,9 +236,9 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
         side: float = 4.0,
         hog: int = 10,
         colors: int = 3,
-        rate: float = 0.009,
+        rate: float = 0.012,
         memory: int = 30,
-        interval: int = 6,
+        interval: int = 3,
         iterations: int = 5,
         label: float = 1 / 16,
         scale_rate: float = 0.025,
@@ -262,7 +265,9 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
 class Eco(NetworkTracker, ContinuousTracker, name="eco"):
     """ECO on a shallow and a deep layer of a network (Danelljan et al., CVPR 2017; paper 001's baseline).
 
-    The article has VGG-M's first and fifth convolution; with a file of it, name its layers here.
+    The article has VGG-M's first and fifth convolution; with a file of it, name its layers here. It departs
+    from the article in training every third frame instead of every sixth, and in taking the size from a scale
+    filter: five scales of a network cost five times as much (``scales=5,scale_rate=0`` is the article's).
 
     Args:
         network: The network: its name, or an ONNX file.
@@ -294,7 +299,7 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
         side: float = 4.5,
         rate: float = 0.012,
         memory: int = 50,
-        interval: int = 6,
+        interval: int = 3,
         iterations: int = 5,
         label: float = 1 / 12,
         scales: int = 1,
@@ -329,6 +334,8 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
 class Feco(Eco, name="feco"):
     """ECO on a shallow and a deep layer of a small network (paper 002).
 
+    Departs from the paper as `Eco` does from its article.
+
     Args:
         network: The network: its name, or an ONNX file.
         shallow: The fine layer.
@@ -359,7 +366,7 @@ class Feco(Eco, name="feco"):
         side: float = 4.5,
         rate: float = 0.012,
         memory: int = 50,
-        interval: int = 6,
+        interval: int = 3,
         iterations: int = 5,
         label: float = 1 / 12,
         scales: int = 1,
