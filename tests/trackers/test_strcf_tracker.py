@@ -33,8 +33,8 @@ def test_a_known_shift_is_recovered(name: str, shift: tuple[int, int]) -> None:
     tracker = create(name)
     tracker.init(scene(box), box)
     found = tracker.update(scene(box.moved(*shift))).box
-    assert found.cx - box.cx == pytest.approx(shift[0], abs=0.7)
-    assert found.cy - box.cy == pytest.approx(shift[1], abs=0.7)
+    assert found.cx - box.cx == pytest.approx(shift[0], abs=1)  # a quarter of a cell
+    assert found.cy - box.cy == pytest.approx(shift[1], abs=1)
     assert found.w == pytest.approx(box.w, rel=0.025)  # flat blocks favour a smaller scale a little
 
 

@@ -15,8 +15,9 @@ from slimtrack.trackers._network import NetworkTracker, network_of
 __all__ = ["FdeepStrcf", "Strcf"]
 
 
-_LEVEL = 0.1
-"""Energy a cell that a network's features are brought to: about HOG's, for which the penalties are set."""
+_LEVEL = 3.0
+"""Energy a cell that a network's features are brought to: with less, the penalties leave their filter blunt;
+with more, it follows every frame."""
 
 
 class Strcf(BlockTracker, name="strcf"):
