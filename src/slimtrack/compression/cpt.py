@@ -198,9 +198,11 @@ class _Pruning:
             self._keep(name, np.sort(own[np.isin(places, channels)]))
 
     def _removable(self) -> bool:
-        """Whether the tap's channels can go: nothing but the tap reads them, and no sum ties them."""
+        """Whether the tap's channels can go: only the tap reads them, no sum and no parts tie them."""
         return all(
-            not self._original.readers(name) and self._original.coupled(name) == (name,)
+            not self._original.readers(name)
+            and self._original.coupled(name) == (name,)
+            and self._original.layer(name).groups == 1
             for name in self._last
         )
 

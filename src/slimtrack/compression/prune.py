@@ -121,7 +121,7 @@ def _order(loss: Quadratic, count: int) -> Channels:
     lasted = np.zeros(len(alive))
     strength = np.ones(len(alive))
     weight, stage = solver.largest * _FIRST, 0
-    while alive.sum() > count and weight <= solver.largest:
+    while alive.sum() > count and 0 < weight <= solver.largest:
         theta = solver.converge(weight)
         alive &= theta != 0
         stage += 1
