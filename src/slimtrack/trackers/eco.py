@@ -263,7 +263,7 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
 
 
 class Eco(NetworkTracker, ContinuousTracker, name="eco"):
-    """ECO on a shallow and a deep layer of a network (Danelljan et al., CVPR 2017; paper 001's baseline).
+    """ECO on a shallow and a deep layer of a network (Danelljan et al., CVPR 2017).
 
     The article has VGG-M's first and fifth convolution; with a file of it, name its layers here. It departs
     from the article in training every third frame instead of every sixth, and in taking the size from a scale
@@ -332,9 +332,9 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
 
 
 class Feco(Eco, name="feco"):
-    """ECO on a shallow and a deep layer of a small network (paper 002).
+    """ECO on a shallow and a deep layer of a small, distilled network.
 
-    Departs from the paper as `Eco` does from its article.
+    The form of paper 002; departs from it as `Eco` does from its article.
 
     Args:
         network: The network: its name, or an ONNX file.
