@@ -1,10 +1,10 @@
-"""Compares trackers, sequence by sequence, with the boxes that their authors published; writes docs/measurement.md.
+"""Compares trackers, sequence by sequence, with boxes that their authors published; writes the table.
 
 Command: ``python benchmarks/oracles.py bench.json oracles/RESULTS.csv --write``
 
-``RESULTS.csv`` holds tracker, sequence, success AUC, precision; ``bench.json`` comes from ``slimtrack bench`` with
-``--jitter 1``. Authors' boxes are one run from one first box, ours the mean of five; the spread of the five says
-how much a difference can mean.
+``RESULTS.csv`` holds tracker, sequence, success AUC, precision; ``bench.json`` comes from ``slimtrack
+bench`` with ``--jitter 1``. Authors' boxes are one run from one first box, ours the mean of five; the
+spread of the five says how much a difference can mean.
 """
 
 import argparse

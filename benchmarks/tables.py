@@ -2,9 +2,10 @@
 
 Command: ``python benchmarks/tables.py bench.json [more.json ..] [--speed speed.json] [--dev dev.json]``
 
-Several files are joined; of a tracker that stands in more than one, the first file's figures are taken. Speeds
-may come from a run of their own, on a machine that does nothing else. The processor is written under the table. Ratios are to peers of the same file; the interval after a
-difference of AUC is the paired bootstrap's over sequences.
+Several files are joined; of a tracker that stands in more than one, the first file's figures are taken.
+Speeds may come from a run of their own, on a machine that does nothing else. The processor is written under
+the table. Ratios are to peers of the same file; the interval after a difference of AUC is the paired
+bootstrap's over sequences.
 """
 
 import argparse
