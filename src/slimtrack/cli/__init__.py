@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 import slimtrack
 from slimtrack.cli.bench import bench
+from slimtrack.cli.compress import compress_app
 from slimtrack.cli.demo import demo
 from slimtrack.cli.doctor import doctor
 from slimtrack.cli.network import network
@@ -47,6 +48,7 @@ app = typer.Typer(
 for command in (track, demo, bench, trackers, doctor):
     app.command()(command)
 app.add_typer(network)
+app.add_typer(compress_app)
 
 
 def _version(wanted: bool) -> None:

@@ -4,6 +4,7 @@ from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.compression.cpt import Method, Settings, compress, planned
 from slimtrack.compression.information import Metric
+from slimtrack.compression.view import View
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter
 from slimtrack.trackers._correlation import checked, within
@@ -81,11 +82,9 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
 
     def _slimmed(self, image: Image, box: Box) -> NetworkFeature:
         """The feature from the network pruned for this target."""
-        window, margin = self._make_window(box), self._whole.margin
-        patch = window.extract(image, box.cx, box.cy, margin=margin)
-        cx, cy = (side / 2 - margin.start for side in window.patch)
-        target = Box.from_center(cx, cy, *window.target)
-        found = compress(self._whole.network, self._whole.tap.name, patch, target, self._how)
+        view = View(self._make_window(box), self._whole.margin)
+        patch = view.patch(image, box)
+        found = compress(self._whole.network, self._whole.tap.name, patch, view.target, self._how)
         return NetworkFeature(found.network, found.tap)
 
     def _make_filter(self, label: Floats) -> KernelFilter:

@@ -1,0 +1,62 @@
+"""How a tracker sees its target: the patch that a network gets, and where on it the target lies."""
+
+from dataclasses import dataclass
+
+from slimtrack.arrays import Features, Image
+from slimtrack.box import Box
+from slimtrack.compression.information import target_cells, target_information_ratio
+from slimtrack.features.network import Margin, NetworkFeature
+from slimtrack.networks.network import Network
+from slimtrack.search import SearchWindow
+
+__all__ = ["View", "ratio_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A search window with the margin that a network needs around it.
+
+    Attributes:
+        window: The search window.
+        margin: See `slimtrack.features.network.Margin`.
+    """
+
+    window: SearchWindow
+    margin: Margin
+
+    @classmethod
+    def around(cls, box: Box, feature: NetworkFeature, *, area: float = 9.0, side: float = 144.0) -> "View":
+        """The view on a target in the first frame.
+
+        Args:
+            box: The target.
+            feature: The features.
+            area: Area of the window over the target's (paper 000: 9).
+            side: Square root of the window's most pixels.
+        """
+        window = SearchWindow.around(box, area=area, stride=feature.stride, pixels=side**2)
+        return cls(window, feature.margin)
+
+    @property
+    def target(self) -> Box:
+        """The target in the patch's pixels, at scale 1."""
+        cx, cy = (side / 2 - self.margin.start for side in self.window.patch)
+        return Box.from_center(cx, cy, *self.window.target)
+
+    def patch(self, image: Image, box: Box) -> Image:
+        """The patch ``(h, w, 3)`` around the centre of a box, at the first frame's scale."""
+        return self.window.extract(image, box.cx, box.cy, margin=self.margin)
+
+
+def ratio_of(network: Network, tap: str, maps: Features, target: Box) -> float:
+    """Target information ratio of a tap's maps ``(C, h, w)`` (paper 000, Fig. 6).
+
+    Args:
+        network: The network they are from.
+        tap: The tap.
+        maps: Its maps.
+        target: The target in the patch's pixels.
+    """
+    place = network.tap(tap)
+    mask = target_cells((maps.shape[1], maps.shape[2]), place.stride, place.offset, target)
+    return target_information_ratio(maps, mask)
