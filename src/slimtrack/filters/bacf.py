@@ -9,12 +9,6 @@ from slimtrack.filters.spectra import shifted
 __all__ = ["BacfFilter"]
 
 
-_PENALTY = 0.03
-"""Of the first iteration. The article begins with 1: two iterations then leave the filter far from its minimum,
-and the target stands out less from the rest of later frames (development sequences: by a factor of e^1.0 instead
-of e^1.4)."""
-
-
 class BacfFilter(RegularisedFilter):
     """Background-aware filter (Galoogahi et al., ICCV 2017, equation 3): its negatives are real patches.
 
@@ -29,7 +23,7 @@ class BacfFilter(RegularisedFilter):
     """
 
     def __init__(self, label: Floats, weight: Floats, *, rate: float = 0.013, iterations: int = 2) -> None:
-        super().__init__(label, Admm(weight, penalty=_PENALTY, most=1e3, iterations=iterations))
+        super().__init__(label, Admm(weight, most=1e3, iterations=iterations))
         self._rate = np.float32(rate)
         self._model: Spectrum | None = None
 

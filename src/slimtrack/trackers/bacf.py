@@ -23,6 +23,8 @@ class Bacf(BlockTracker, name="bacf"):
         step: Ratio of neighbouring scales.
     """
 
+    _still = 0.0  # its model is a mean of samples, which those moved afterwards would blur
+
     def __init__(
         self,
         *,
