@@ -3,23 +3,19 @@
 import functools
 import inspect
 import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+import small_networks
 from slimtrack import Box, SlimtrackError, State, Track, Tracker, create, list_trackers
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, NotStartedError
 from slimtrack.registry import Option, options_of, tracker_class
 from slimtrack.video.synthetic import CLIPS
 
-NETWORKS = Path(os.environ.get("SLIMTRACK_SHARED", Path(__file__).parents[2] / "shared")) / "weights"
-
-if NETWORKS.is_dir():
-    os.environ.setdefault("SLIMTRACK_NETWORKS", str(NETWORKS))
+small_networks.install()
 
 ALL = [name for name in list_trackers() if tracker_class(name).__module__.startswith("slimtrack.")]
 """Other tests may register trackers of their own."""
@@ -33,7 +29,10 @@ SEEDED_BY_THE_CLOCK = {"opencv:mil"}
 
 deterministic = pytest.mark.parametrize("name", [name for name in ALL if name not in SEEDED_BY_THE_CLOCK])
 
-SCALED = {"dsst", "fdsst", "samf", "samf-ca", "staple"}
+SCALED = {
+    "dsst", "fdsst", "samf", "samf-ca", "staple", "bacf", "strcf", "fdeepstrcf", "eco-hc", "eco", "feco",
+    "fsamf", "dcfnet", "cpt-samf",
+}  # fmt: skip
 """Trackers that follow the target's size."""
 
 Frames = Sequence[tuple[Image, Box | None]]

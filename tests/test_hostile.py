@@ -6,10 +6,13 @@ import math
 import numpy as np
 import pytest
 
+import small_networks
 from hostile_cases import CASES, Case, scene
 from slimtrack import Box, State, Track, create, list_trackers
 from slimtrack.errors import InputError, NotStartedError
 from slimtrack.registry import tracker_class
+
+small_networks.install()
 
 OURS = [name for name in list_trackers() if tracker_class(name).__module__.startswith("slimtrack.trackers.")]
 LONG = {"mosse": 20_000, "kcf": 20_000}

@@ -1,6 +1,5 @@
 """Networks by name, from files that lie in the folders of ``SLIMTRACK_NETWORKS``. Nothing is ever fetched."""
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from slimtrack.errors import MissingError, UnknownNameError
 from slimtrack.networks.card import Card
-from slimtrack.networks.find import find_network
+from slimtrack.networks.find import find_network, network_folders
 from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import import_npz
 from slimtrack.networks.network import Network
@@ -150,8 +149,8 @@ def find(name: str) -> Network:
     shared.
 
     Args:
-        name: One of `KNOWN`; or NAME of a file ``NAME.onnx`` in a folder of networks, where no known file of
-            that name is; or the path of an ``.onnx`` file.
+        name: One of `KNOWN`; or NAME of a file ``NAME.onnx`` in a folder of networks; or the path of an
+            ``.onnx`` file. The first folder that holds a file of that name counts.
 
     Raises:
         UnknownNameError: There is no network of that name.
@@ -160,37 +159,32 @@ def find(name: str) -> Network:
     """
     path = Path(name)
     if path.suffix != ".onnx":
-        try:
-            file, place = locate(name)
-            return _known(name, file, place)
-        except (MissingError, UnknownNameError):
-            path = Path(f"{name}.onnx")
-            with contextlib.suppress(MissingError):
-                path = find_network(path.name)
-            if not path.is_absolute():
-                raise
+        file, path = locate(name)
+        if file is not None:
+            return _known(name, file, path)
     return _from_file(path.resolve(), path.stat().st_mtime_ns if path.is_file() else 0)
 
 
-def locate(name: str) -> tuple[_File, Path]:
-    """The file of a known network.
+def locate(name: str) -> tuple[_File | None, Path]:
+    """Where a network lies, and how it is read; ``None`` for an ``.onnx`` file of that name.
 
     Raises:
         UnknownNameError: There is no network of that name.
         MissingError: It was not found.
     """
-    if name not in KNOWN:
+    files = {each.path: each for each in KNOWN[name].files} if name in KNOWN else {}
+    for folder in network_folders():
+        for relative in (*files, f"{name}.onnx"):
+            if (folder / relative).is_file():
+                return files.get(relative), folder / relative
+    if not files:
         raise UnknownNameError.of("network", name, KNOWN)
-    entry = KNOWN[name]
-    for file in entry.files:
-        with contextlib.suppress(MissingError):
-            return file, find_network(file.path)
-    file = next((each for each in entry.files if each.published), entry.files[0])
+    file = next((each for each in files.values() if each.published), next(iter(files.values())))
     proof = f" (sha256 {file.sha256})" if file.published else ""
     try:
         return file, find_network(file.path)
     except MissingError as error:
-        raise MissingError(f"{error}; get it from {entry.source}{proof}") from None
+        raise MissingError(f"{error}; get it from {KNOWN[name].source}{proof}") from None
 
 
 @lru_cache(maxsize=16)
