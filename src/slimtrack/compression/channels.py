@@ -16,7 +16,7 @@ from slimtrack.errors import InputError
 from slimtrack.filters._fft import rfft2
 
 __all__ = [
-    "Amount", "Indices", "Reading", "Selection", "friendliness", "half_weights", "initial_set",
+    "Amount", "Indices", "Level", "Reading", "Selection", "friendliness", "half_weights", "initial_set",
     "joint_filters", "select", "swap_search",
 ]  # fmt: skip
 
@@ -29,6 +29,12 @@ Amount: TypeAlias = Literal["energy", "ratio", "count"]
 """What the number that says how many channels are kept means."""
 
 _TINY = 1e-12
+
+_LEVEL = 0.1
+"""Deviation that `Level` gives channels: about HOG's, for which filters' settings are published."""
+
+_SILENT = 0.02
+"""Share of its group's deviation below which a channel is not raised to the level of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,30 @@ def friendliness(
         stability = 1 + change / np.maximum(energies[:-1] + energies[1:], _TINY)
         return np.asarray((salience * stability).mean(axis=0))
     return np.asarray(((salience - 1) * change).mean(axis=0))
+
+
+class Level:
+    """Brings every channel to mean 0 and one deviation, as they are in the first frame.
+
+    Channels of rectified layers are mostly mean, and differ in level by factors of a hundred. Brought to one
+    level they are chosen, and weigh in a filter, by what they show. Not in the paper.
+
+    Args:
+        features: ``(C, h, w)`` of the first frame.
+        groups: Channels that are compared with each other, such as layers; ``None``: all.
+    """
+
+    def __init__(self, features: Features, groups: Sequence[slice] | None = None) -> None:
+        self._mean = features.mean((1, 2), keepdims=True)
+        deviation = features.std((1, 2), keepdims=True)
+        for group in groups or [slice(None)]:
+            least = _SILENT * float(np.sqrt(np.mean(deviation[group] ** 2)))
+            deviation[group] = np.maximum(deviation[group], max(least, 1e-6))
+        self._gain = np.asarray(_LEVEL / deviation, np.float32)
+
+    def __call__(self, features: Features, window: Floats) -> Features:
+        """``(..., C, h, w)`` at that level, times a window ``(h, w)``."""
+        return np.asarray((features - self._mean) * (self._gain * window))
 
 
 def initial_set(
@@ -204,6 +234,7 @@ def select(
     frames: Sequence[Features],
     label: Floats,
     *,
+    context: Features | None = None,
     keep: float = 0.98,
     by: Amount = "energy",
     ridge: float = 1e-4,
@@ -216,6 +247,8 @@ def select(
     Args:
         frames: Windowed features ``(d, h, w)``, the target in the middle of each; two in the paper.
         label: The wished response ``(h, w)``.
+        context: More examples, ``(k, d, h, w)`` times the root of their weight, that must not respond: those
+            of a context-aware filter.
         keep: How much is kept, see `initial_set`.
         by: What ``keep`` counts.
         ridge: lambda of (2) over ``d^2 h w``: with all channels, what `LinearFilter` calls its ridge.
@@ -230,13 +263,15 @@ def select(
     energy = sum((frame.reshape(len(frame), -1).astype(float) ** 2).sum(axis=1) for frame in frames)
     chosen = initial_set(priority, np.asarray(energy), keep, by)
     d, h, w = frames[0].shape
-    spectra = np.stack([rfft2(frame) for frame in frames])
-    wish, halves = rfft2(label).astype(np.complex128), half_weights(h, w)
-    target = np.tile((wish * halves).ravel(), len(frames))
+    examples = np.stack(frames) if context is None else np.concatenate([np.stack(frames), context])
+    spectra, halves = rfft2(examples), half_weights(h, w)
+    wishes = np.zeros((len(examples), h, w // 2 + 1), np.complex128)
+    wishes[: len(frames)] = rfft2(label)
+    target = (wishes * halves).ravel()
     penalty = ridge * d * d * h * w / len(chosen)
     losses: list[float] = []
     for _ in range(rounds):
-        filters = joint_filters(spectra, wish, penalty, chosen)
+        filters = joint_filters(spectra, wishes, penalty, chosen)
         parts = (spectra * (filters * halves)).swapaxes(0, 1).reshape(d, -1)
         weights = penalty * (np.abs(filters * halves) ** 2).sum(axis=(1, 2))
         found, steps = swap_search(parts, target, weights, chosen)

@@ -1,0 +1,78 @@
+"""Chosen channels of several taps of a network, and no more of the network than they need (paper 001)."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from slimtrack.arrays import Features, Image
+from slimtrack.compression.channels import Indices
+from slimtrack.errors import InputError
+from slimtrack.features.network import NetworkFeatures
+from slimtrack.features.taps import NetworkStack
+from slimtrack.networks.network import Network
+
+__all__ = ["ChosenStack", "pruned"]
+
+
+def pruned(network: Network, chosen: Mapping[str, Indices]) -> Network:
+    """The network that computes only these channels of its taps, exactly.
+
+    Taps without a chosen channel go, with every layer that only they need. Of a tap that is left and that no
+    layer reads, the other channels are not computed; taps that layers read stay whole.
+
+    Args:
+        network: Any network.
+        chosen: Tap -> its channels, rising.
+
+    Raises:
+        InputError: Nothing is chosen.
+        UnknownNameError: There is no such tap.
+    """
+    taps = [name for name, indices in chosen.items() if len(indices)]
+    if not taps:
+        raise InputError(f"network {network.card.name}: no channel is chosen, nothing would be left of it")
+    small = network.truncate(*taps)
+    for name in taps:
+        if not small.graph.readers(small.tap(name).tensor):
+            small = small.select_channels(name, chosen[name].tolist())
+    return small
+
+
+class _Chosen(NetworkFeatures):
+    """Taps of a pruned network, and of those that had to stay whole the chosen channels."""
+
+    def __init__(self, network: Network, chosen: Mapping[str, Indices]) -> None:
+        taps = [name for name, indices in chosen.items() if len(indices)]
+        super().__init__(pruned(network, chosen), taps)
+        whole = [tap.channels > len(chosen[tap.name]) for tap in self.taps]
+        self._picks = [chosen[tap.name] if more else None for tap, more in zip(self.taps, whole, strict=True)]
+        self.taps = tuple(replace(tap, channels=len(chosen[tap.name])) for tap in self.taps)
+
+    def __call__(self, patch: Image) -> list[Features]:
+        maps = super().__call__(patch)
+        return [x if pick is None else x[..., pick, :, :] for x, pick in zip(maps, self._picks, strict=True)]
+
+
+class ChosenStack(NetworkStack):
+    """`NetworkStack` of chosen channels; the network is pruned to what they need.
+
+    Its cells lie where those of the whole stack lie, whichever taps are left.
+
+    Args:
+        network: The network.
+        chosen: Tap -> its channels, rising; may be none of a tap.
+        cell: Side of the grid's cells in pixels.
+
+    Raises:
+        InputError: Nothing is chosen.
+    """
+
+    def __init__(self, network: Network, chosen: Mapping[str, Indices], *, cell: int = 4) -> None:
+        maps = _Chosen(network, chosen)
+        super().__init__(maps.network, [tap.name for tap in maps.taps], cell=cell)
+        self._maps = maps
+        ends = np.cumsum([0, *(tap.channels for tap in maps.taps)])
+        self.slices = [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
+        self.channels = int(ends[-1])

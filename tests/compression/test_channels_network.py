@@ -1,0 +1,77 @@
+"""Networks of distilled trackers: what is left of them computes what the whole one did."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from slimtrack.arrays import Image
+from slimtrack.box import Box
+from slimtrack.compression.inner import thinned
+from slimtrack.compression.stack import ChosenStack, pruned
+from slimtrack.errors import InputError
+from slimtrack.features.taps import NetworkStack
+from slimtrack.networks.network import Network
+
+TAPS = ("relu1_1", "relu1_2", "relu2_1")
+CHOSEN = {"relu1_1": np.array([1, 5]), "relu1_2": np.array([0, 2, 7]), "relu2_1": np.array([3, 4, 11, 15])}
+
+Vgg = Callable[[int], Network]
+Scene = tuple[Image, Box]
+
+
+def test_chosen_channels_are_those_of_the_whole_network(vgg: Vgg, scene: Scene) -> None:
+    network, (patch, _) = vgg(8), scene
+    whole, small = NetworkStack(network, TAPS), ChosenStack(network, CHOSEN)
+    of_all = np.concatenate([CHOSEN["relu1_1"], 8 + CHOSEN["relu1_2"], 16 + CHOSEN["relu2_1"]])
+    np.testing.assert_allclose(small(patch), whole(patch)[of_all], atol=1e-5)
+    assert small.channels == 9
+    assert [part.stop - part.start for part in small.slices] == [2, 3, 4]
+    assert (small.margin, small.stride, small.offset) == (whole.margin, whole.stride, whole.offset)
+
+
+def test_only_what_is_needed_is_computed(vgg: Vgg) -> None:
+    network = vgg(8)
+    counts = {layer.name: layer.out_channels for layer in pruned(network, CHOSEN).layers}
+    assert counts == {"conv1_1": 8, "conv1_2": 8, "conv2_1": 4}
+    shallow = pruned(network, CHOSEN | {"relu2_1": np.array([], int)})
+    assert {layer.name: layer.out_channels for layer in shallow.layers} == {"conv1_1": 8, "conv1_2": 3}
+
+
+def test_nothing_chosen_is_refused(vgg: Vgg) -> None:
+    with pytest.raises(InputError, match="no channel is chosen"):
+        pruned(vgg(8), {"relu1_1": np.array([], int)})
+
+
+def test_without_loss_the_network_stays(vgg: Vgg, scene: Scene) -> None:
+    network = vgg(8).truncate(*TAPS)
+    same, places = thinned(network, CHOSEN, network.prepare(scene[0]), 0.0)
+    assert same is network and places == CHOSEN
+    with pytest.raises(InputError, match="loss="):
+        thinned(network, CHOSEN, network.prepare(scene[0]), 1.5)
+
+
+def test_a_constant_inner_channel_goes_without_a_trace(vgg: Vgg, scene: Scene) -> None:
+    """Channel 4 of conv1_1 is made constant: only the border, where padding ends it, can change."""
+    network = vgg(8).truncate(*TAPS)
+    weights, bias = (np.array(array) for array in network.weights("conv1_1"))
+    weights[4], bias[4] = 0, 2.0
+    network = network.replace("conv1_1", weights, bias)
+    batch = network.prepare(scene[0])
+    chosen = {"relu1_1": np.array([1, 5]), "relu2_1": np.arange(16)}
+    small, places = thinned(network, chosen, batch, 1e-9)
+    assert small.layer("conv1_1").out_channels == 7
+    assert places["relu1_1"].tolist() == [1, 4]
+    before, after = network.run(batch, *TAPS), small.run(batch, *TAPS)
+    np.testing.assert_array_equal(after["relu1_1"], before["relu1_1"][:, [0, 1, 2, 3, 5, 6, 7]])
+    inside = (..., slice(2, -2), slice(2, -2))
+    np.testing.assert_allclose(after["relu2_1"][inside], before["relu2_1"][inside], atol=1e-4)
+
+
+def test_chosen_channels_outlive_any_loss(vgg: Vgg, scene: Scene) -> None:
+    network = vgg(8).truncate(*TAPS)
+    small, places = thinned(network, CHOSEN, network.prepare(scene[0]), 1.0)
+    assert small.layer("conv1_1").out_channels == 2
+    assert small.layer("conv1_2").out_channels == 3
+    assert places["relu1_1"].tolist() == [0, 1] and places["relu1_2"].tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(places["relu2_1"], CHOSEN["relu2_1"])
