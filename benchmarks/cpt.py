@@ -207,7 +207,7 @@ def measured(given: argparse.Namespace, specs: Mapping[str, str]) -> dict[str, d
 
 def accuracy(given: argparse.Namespace) -> str:
     body: list[tuple[object, ...]] = []
-    kinds = {"Base": BASE, "PCA": "method=pca", "0.25/deep": "configuration=0.25/deep",
+    kinds = {"Base": BASE, "PCA": "method=pca", "0.25/deep": "configuration=0.25/deep,reconstruct=deep",
              "0.5/all": "configuration=0.5/all,reconstruct=all"}  # fmt: skip
     for tracker in given.trackers.split(","):
         found = measured(
@@ -263,7 +263,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="only so many frames of each")
     parser.add_argument("--jitter", type=float, default=1.0, help="see slimtrack bench")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--side", type=float, default=144.0, help="the trackers' option")
+    parser.add_argument("--side", type=float, default=96.0, help="the trackers' option")
     parser.add_argument("--trackers", default="cpt-kcf,cpt-samf")
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()

@@ -92,11 +92,11 @@ def cpt(
     reconstruct: Annotated[
         str, typer.Option(help="Layers made good: all, deep, none, names with +.")
     ] = "all",
-    background: Annotated[float, typer.Option(help="Weight of the background's output.")] = 0.1,
+    background: Annotated[float, typer.Option(help="Weight of the background's output.")] = 0.01,
     adaptive: Annotated[
         float, typer.Option(help="lambda_beta of the adaptive rule; 0: the ratios are met.")
     ] = 0.0,
-    side: Annotated[float, typer.Option(help="Square root of the search window's pixels.")] = 144.0,
+    side: Annotated[float, typer.Option(help="Square root of the search window's pixels.")] = 96.0,
     frames: Annotated[int, typer.Option(min=1, help="Frames over which the ratio is shown.")] = 50,
     pictures: Pictures = None,
     networks: Folder = None,

@@ -46,14 +46,14 @@ class Settings:
             the choice needs.
     """
 
-    configuration: str = "0.25/deep"
+    configuration: str = "0.5/all"
     method: Method = "proposed"
     d: int = 64
     d_prime: int = 0
     metric: Metric = "l2"
     with_error: bool = True
-    reconstruct: str = "deep"
-    background: float = 0.1
+    reconstruct: str = "all"
+    background: float = 0.01
     ridge: float = 0.1
     adaptive: float = 0.0
     cells: int = 1024
@@ -130,6 +130,9 @@ class _Pruning:
         self._how, self._target = how, target
         self._batch = network.prepare(patch)
         self._network = self._original
+        tensors = [self._tap.tensor, *(layer.output for layer in self._original.layers)]
+        self._places = self._original.tapped({tensor: tensor for tensor in tensors})
+        self._sizes = self._places.sizes((self._batch.shape[2], self._batch.shape[3]))
         self._kept: dict[str, Channels] = {}
         self._alive: dict[str, np.ndarray[tuple[int], np.dtype[np.bool_]]] = {}
         self._reduction: Reduction | None = None
@@ -166,10 +169,8 @@ class _Pruning:
         return _maps(self._original, sorted(wanted), self._batch)
 
     def _mask(self, tensor: str) -> Mask:
-        place = self._original.tapped({tensor: tensor})
-        tap = place.tap(tensor)
-        shape = place.sizes((self._batch.shape[2], self._batch.shape[3]))[tap.name]
-        return target_cells(shape, tap.stride, tap.offset, self._target)
+        tap = self._places.tap(tensor)
+        return target_cells(self._sizes[tap.name], tap.stride, tap.offset, self._target)
 
     # Dimension reduction of the last layer.
 

@@ -25,7 +25,7 @@ class View:
     margin: Margin
 
     @classmethod
-    def around(cls, box: Box, feature: NetworkFeature, *, area: float = 9.0, side: float = 144.0) -> "View":
+    def around(cls, box: Box, feature: NetworkFeature, *, area: float = 9.0, side: float = 96.0) -> "View":
         """The view on a target in the first frame.
 
         Args:

@@ -25,16 +25,16 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
         *,
         network: str = "vgg19",
         tap: str = "relu3_4",
-        configuration: str = "0.25/deep",
+        configuration: str = "0.5/all",
         method: Method = "proposed",
         d: int = 64,
         d_prime: int = 0,
         metric: Metric = "l2",
         error: bool = True,
-        reconstruct: str = "deep",
-        background: float = 0.1,
+        reconstruct: str = "all",
+        background: float = 0.01,
         area: float = 9.0,
-        side: float = 144.0,
+        side: float = 96.0,
         ridge: float = 1e-4,
         rate: float = 0.1,
         label: float = 0.1,
@@ -45,7 +45,7 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
             network: The network: its name, or an ONNX file.
             tap: The layer that is tracked with.
             configuration: What is pruned, in the paper's notation: 0.25/all, 0.5/conv3_2, 0.25/deep (the two
-                layers before the last), several with + between, none.
+                layers before the last), several with + between; none.
             method: How channels are chosen; pca: dimensions by PCA alone; none: nothing is pruned.
             d: Dimensions of the last layer.
             d_prime: Channels of the last layer selected before PCA; 0: by the least loss.
