@@ -28,12 +28,14 @@ _BY_MODULE = {
     "trackers.dsst": ("dsst", "fdsst"),
     "trackers.samf": ("samf", "samf-ca"),
     "trackers.cacf": ("cacf", "dcf-ca"),
+    "trackers.channels_cd": ("cacf-cd",),
     "trackers.staple": ("staple",),
     "trackers.bacf": ("bacf",),
     "trackers.strcf": ("strcf", "fdeepstrcf"),
     "trackers.eco": ("eco-hc", "eco", "feco"),
     "trackers.deep_kcf": ("fkcf", "fsamf", "dcfnet"),
     "trackers.hcf": ("cf2-v-11+12+21", "cf2-v-34"),
+    "trackers.deepcd": ("deepcd-v-11+12+21", "deepcd-s-all"),
     "trackers.cpt": ("cpt-kcf", "cpt-samf"),
     "integrations.opencv": tuple(
         f"opencv:{name}" for name in ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")
@@ -43,7 +45,7 @@ _BY_MODULE = {
 _MODULES = {name: f"slimtrack.{module}" for module, names in _BY_MODULE.items() for name in names}
 """Name -> module that defines it, so that listing names imports nothing."""
 
-_FAMILIES = {"cf2-": "slimtrack.trackers.hcf"}
+_FAMILIES = {"cf2-": "slimtrack.trackers.hcf", "deepcd-": "slimtrack.trackers.deepcd"}
 """Beginning of a name -> module whose ``member(name)`` makes the tracker: more names than can be listed."""
 
 

@@ -11,6 +11,7 @@ from slimtrack.compression.channels import Indices
 from slimtrack.errors import InputError
 from slimtrack.features.network import NetworkFeatures
 from slimtrack.features.taps import NetworkStack
+from slimtrack.networks.channels import Channels
 from slimtrack.networks.network import Network
 
 __all__ = ["ChosenStack", "pruned"]
@@ -20,7 +21,8 @@ def pruned(network: Network, chosen: Mapping[str, Indices]) -> Network:
     """The network that computes only these channels of its taps, exactly.
 
     Taps without a chosen channel go, with every layer that only they need. Of a tap that is left and that no
-    layer reads, the other channels are not computed; taps that layers read stay whole.
+    layer reads, the other channels are not computed; taps that layers read stay whole, and so do joined
+    branches of which one would be left empty.
 
     Args:
         network: Any network.
@@ -35,9 +37,17 @@ def pruned(network: Network, chosen: Mapping[str, Indices]) -> Network:
         raise InputError(f"network {network.card.name}: no channel is chosen, nothing would be left of it")
     small = network.truncate(*taps)
     for name in taps:
-        if not small.graph.readers(small.tap(name).tensor):
+        if not small.graph.readers(small.tap(name).tensor) and not _empties(small, name, chosen[name]):
             small = small.select_channels(name, chosen[name].tolist())
     return small
+
+
+def _empties(network: Network, tap: str, indices: Indices) -> bool:
+    """Whether a layer whose channels the tap has would lose all of them."""
+    labels = Channels(network.graph)
+    every = labels.of(network.tap(tap).tensor)
+    outputs = [labels.of(layer.output) for layer in network.layers]
+    return any(np.isin(x, every).any() and not np.isin(x, every[indices]).any() for x in outputs)
 
 
 class _Chosen(NetworkFeatures):

@@ -1,21 +1,33 @@
 """HCF (also CF2): a correlation filter for each of several layers of a network, deep and shallow fused."""
 
+import math
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from types import new_class
+from typing import ClassVar, Protocol, TypeVar, cast
 
 import numpy as np
 
-from slimtrack.arrays import Features, Floats
+from slimtrack.arrays import Floats, Image, Spectrum
+from slimtrack.box import Box
 from slimtrack.errors import UnknownNameError
 from slimtrack.features.taps import NetworkStack
-from slimtrack.filters.correlation import LinearFilter
+from slimtrack.filters._fft import rfft2
+from slimtrack.filters.spectral import SpectralLinearFilter
+from slimtrack.tracker import Estimate
 from slimtrack.trackers._correlation import checked, within
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
 
-__all__ = ["Hcf", "LayerFilters", "member"]
+__all__ = ["Hcf", "LayeredTracker", "LayerFilters", "member", "named"]
 
 _NETWORKS = {"v": "vgg19", "s": "squeezenet1.1"}
 """The letters of paper 001."""
+
+_ALL = {"s": ("relu1", *(f"fire{number}" for number in range(2, 10)))}
+"""What ``all`` means: the first layer and every fire module; the 1000 maps of class scores are left out."""
+
+_WEIGHTS = (1.0, 0.5, 0.02)
+"""Of the responses, the deepest layer's first; layers beyond weigh as the last (Ma et al., section 5)."""
 
 
 class LayerFilters:
@@ -34,15 +46,15 @@ class LayerFilters:
     ) -> None:
         self._slices = slices
         self._weights = [np.float32(weight / sum(weights)) for weight in weights]
-        self._filters = [LinearFilter(label, ridge=ridge, rate=rate) for _ in slices]
+        self._filters = [SpectralLinearFilter(label, ridge=ridge, rate=rate) for _ in slices]
 
-    def learn(self, x: Features) -> None:
-        """Mixes windowed features ``(C, h, w)`` into the models."""
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+        """Mixes ``(C, h, w // 2 + 1)`` into the models, its target ``shift`` cells off the middle."""
         for filter_, part in zip(self._filters, self._slices, strict=True):
-            filter_.learn(x[part])
+            filter_.learn(x[part], shift)
 
-    def respond(self, z: Features) -> Floats:
-        """Responses ``(S, h, w)`` to windowed features ``(S, C, h, w)``."""
+    def respond(self, z: Spectrum) -> Floats:
+        """Responses ``(S, h, w)`` to spectra ``(S, C, h, w // 2 + 1)``."""
         parts = (
             weight * filter_.respond(z[:, part])
             for filter_, part, weight in zip(self._filters, self._slices, self._weights, strict=True)
@@ -50,22 +62,92 @@ class LayerFilters:
         return np.asarray(sum(parts))
 
 
-class Hcf(NetworkCorrelationTracker):
-    """Hierarchical convolutional features (Ma et al., ICCV 2015; paper 001's baseline CF2).
+class _Filter(Protocol):
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None: ...
+
+    def respond(self, z: Spectrum) -> Floats: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a target was found in: the estimate, its shift from the middle in cells, the spectrum."""
+
+    box: Box
+    shift: tuple[float, float]
+    spectrum: Spectrum
+
+
+class LayeredTracker(NetworkCorrelationTracker):
+    """Several layers of a network on one grid, one scale.
+
+    Where the target moved little, what it was found in is learned from, with the response wished for where
+    it is: looking anew would give nearly the same, at the cost of a second run of the network.
+    """
+
+    _feature: NetworkStack
+    _filter: _Filter  # type: ignore[assignment]  # of spectra
+    _still: float
+    network: ClassVar[str]
+    layers: ClassVar[tuple[str, ...]]
+    """Taps, the shallowest first."""
+
+    def __init__(
+        self, *, area: float, ridge: float, rate: float, label: float, still: float, side: float, cell: int
+    ) -> None:
+        checked(area=area, ridge=ridge, rate=rate, label=label)
+        within(0, 10, still=still)
+        within(32, 1024, side=side)
+        within(1, 32, cell=cell)
+        self._area, self._ridge, self._rate, self._label = area, ridge, rate, label
+        self._still, self._pixels = still, side**2
+        self._feature = NetworkStack(network_of(self.network), self.layers, cell=cell)
+
+    @classmethod
+    def needed(cls) -> str:
+        """The network in its name."""
+        return cls.network
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._seen: _Seen | None = None
+
+    def _locate(self, image: Image) -> Estimate:
+        estimate = super()._locate(image)
+        self._seen = None
+        if estimate.box is not None:
+            step = self._window.pixel * self.scale * self._feature.stride
+            shift = (estimate.box.cy - self.box.cy) / step, (estimate.box.cx - self.box.cx) / step
+            if math.hypot(*shift) * step <= self._still * math.sqrt(self.box.area):
+                self._seen = _Seen(estimate.box, shift, self._spectra[0])
+        return estimate
+
+    def _responses(self, image: Image, scales: Floats) -> Floats:
+        patches = self._window.pyramid(image, self.box.cx, self.box.cy, scales, self._feature.margin)
+        self._spectra = rfft2(self._described(patches))
+        return self._filter.respond(self._spectra)
+
+    def _learn(self, image: Image, box: Box) -> None:
+        if self._seen is not None and self._seen.box == box:
+            self._filter.learn(self._seen.spectrum, self._seen.shift)
+        else:
+            self._filter.learn(rfft2(self._features_at(image, box)))
+
+
+class Hcf(LayeredTracker):
+    """Hierarchical convolutional features (HCF, also CF2; Ma et al., ICCV 2015).
+
+    The responses of the deepest three layers weigh 1, 0.5 and 0.02.
 
     Args:
         area: Area of the search window over the target's.
         ridge: Weight of the regularisation.
         rate: Share of the newest frame in the model.
         label: Width of the wished response, as a share of the target's mean side.
-        fade: Weight of a layer's response over that of the next deeper one; 1 weighs all the same.
+        still: Shift, as a share of the target's mean side, up to which the network runs once a frame; 0: it
+            always runs twice, as published.
+        side: Square root of the search window's most pixels.
         cell: Side of the common grid's cells in patch pixels.
     """
-
-    _feature: NetworkStack
-    network: ClassVar[str]
-    layers: ClassVar[tuple[str, ...]]
-    """Taps, the shallowest first."""
 
     def __init__(
         self,
@@ -74,38 +156,47 @@ class Hcf(NetworkCorrelationTracker):
         ridge: float = 1e-4,
         rate: float = 0.01,
         label: float = 0.1,
-        fade: float = 0.5,
+        still: float = 0.2,
+        side: float = 160.0,
         cell: int = 4,
     ) -> None:
-        checked(area=area, ridge=ridge, rate=rate, label=label)
-        within(1e-3, 1, fade=fade)
-        within(1, 32, cell=cell)
-        self._area, self._ridge, self._rate, self._label, self._fade = area, ridge, rate, label, fade
-        self._feature = NetworkStack(network_of(self.network), self.layers, cell=cell)
+        super().__init__(area=area, ridge=ridge, rate=rate, label=label, still=still, side=side, cell=cell)
 
-    @classmethod
-    def needed(cls) -> str:
-        """The network in its name."""
-        return cls.network
-
-    def _make_filter(self, label: Floats) -> LayerFilters:
-        weights = [self._fade**depth for depth in reversed(range(len(self.layers)))]
-        return LayerFilters(label, self._feature.slices, weights, ridge=self._ridge, rate=self._rate)
+    def _make_filter(self, label: Floats) -> LayerFilters:  # type: ignore[override]  # of spectra
+        count = len(self.layers)
+        weights = [*_WEIGHTS[:count], *[_WEIGHTS[-1]] * (count - len(_WEIGHTS))]
+        return LayerFilters(label, self._feature.slices, weights[::-1], ridge=self._ridge, rate=self._rate)
 
 
-def member(name: str) -> type[Hcf]:
+_T = TypeVar("_T", bound=LayeredTracker)
+
+
+def named(base: type[_T], name: str, examples: Sequence[str]) -> type[_T]:
     """The tracker behind a name such as ``cf2-v-11+12+21`` (VGG-19) or ``cf2-s-fire3`` (SqueezeNet 1.1).
+
+    Args:
+        base: The tracker; its family is the name's beginning.
+        name: family-network-layers.
+        examples: Names of that form.
 
     Raises:
         UnknownNameError: The name has another form or another network.
     """
-    family, letter, layers = (*name.split("-", 2), "", "")[:3]
-    if family != "cf2" or letter not in _NETWORKS or not layers:
-        raise UnknownNameError.of("tracker", name, ["cf2-v-11+12+21", "cf2-v-34", "cf2-s-fire3"])
+    _, letter, layers = (*name.split("-", 2), "", "")[:3]
+    if letter not in _NETWORKS or not layers:
+        raise UnknownNameError.of("tracker", name, examples)
     taps = tuple(f"relu{layer[0]}_{layer[1:]}" if letter == "v" else layer for layer in layers.split("+"))
+    if layers == "all" and letter in _ALL:
+        taps = _ALL[letter]
+    values = {"network": _NETWORKS[letter], "layers": taps, "__doc__": base.__doc__}
+    values |= {"__module__": base.__module__, "__qualname__": name}
+    return cast(type[_T], new_class(name, (base,), {"name": name}, lambda body: body.update(values)))
 
-    class Member(Hcf, name=name):
-        network, layers = _NETWORKS[letter], taps
 
-    Member.__doc__, Member.__qualname__ = Hcf.__doc__, name
-    return Member
+def member(name: str) -> type[Hcf]:
+    """The tracker behind a name such as ``cf2-v-11+12+21``.
+
+    Raises:
+        UnknownNameError: The name has another form or another network.
+    """
+    return named(Hcf, name, ["cf2-v-11+12+21", "cf2-v-34", "cf2-s-fire3"])
