@@ -13,6 +13,7 @@ their own, stay as they are.
 import argparse
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -56,9 +57,13 @@ def write_clips(folder: Path) -> None:
         (images.parent / "groundtruth_rect.txt").write_text("\n".join(rows) + "\n")
 
 
-def collect(name: str, sequence: Sequence) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Evidence ``(n, k)`` and labels of a tracker over a sequence, two first boxes, LOST switched off."""
-    rows, labels, names = [], [], []
+ABSENT_TRACKED = 0.15
+"""Share of the frames without the target that may reach the score at which TRACKED is no longer said."""
+
+
+def collect(name: str, sequence: Sequence) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Evidence ``(n, k)``, labels, absences over a sequence, from two first boxes, LOST switched off."""
+    rows, labels, absent, names = [], [], [], []
     with single_thread():
         tracker = create(name)
         tracker.thresholds = Thresholds(lost=0.0)
@@ -69,26 +74,31 @@ def collect(name: str, sequence: Sequence) -> tuple[np.ndarray, np.ndarray, list
             rows.append(np.stack([run.evidence[key][1:] for key in names], axis=1))
             right = overlaps(run.boxes, sequence.truth)[1:] > 0.5
             labels.append(np.where(sequence.absent[1:], False, right))
-    return np.concatenate(rows), np.concatenate(labels), names
+            absent.append(sequence.absent[1:])
+    return np.concatenate(rows), np.concatenate(labels), np.concatenate(absent), names
 
 
 def gather(
     name: str, sequences: Iterable[Sequence], jobs: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """Evidence, labels and sequence names of a tracker over all sequences."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Evidence, labels, absences and sequence names of a tracker over all sequences."""
     sequences = list(sequences)
     parts = joblib.Parallel(n_jobs=jobs)(joblib.delayed(collect)(name, one) for one in sequences)
-    groups = np.concatenate(
-        [[one.name] * len(labels) for one, (_, labels, _) in zip(sequences, parts, strict=True)]
-    )
-    evidence, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    groups = np.concatenate([[one.name] * len(part[1]) for one, part in zip(sequences, parts, strict=True)])
+    evidence, labels, absent = (np.concatenate([part[i] for part in parts]) for i in (0, 1, 2))
     known = np.isfinite(evidence).all(axis=1)
-    return evidence[known], labels[known], groups[known], parts[0][2]
+    return evidence[known], labels[known], absent[known], groups[known], parts[0][3]
+
+
+def doubting(scores: np.ndarray, absent: np.ndarray) -> float:
+    """The lowest threshold that no more than `ABSENT_TRACKED` of the frames without the target reach."""
+    steps = np.arange(0.45, 0.88, 0.05)
+    return float(next((s for s in steps if np.mean(scores[absent] >= s) <= ABSENT_TRACKED), steps[-1]))
 
 
 def described(calibration: Calibration) -> str:
     weights = ", ".join(f'"{key}": {value:.4g}' for key, value in calibration.weights.items())
-    return f"Calibration({{{weights}}}, {calibration.bias:.4g})"
+    return f"Calibration({{{weights}}}, {calibration.bias:.4g}, {calibration.doubt:.2g})"
 
 
 def module_text(default: Calibration, calibrations: Mapping[str, Calibration]) -> str:
@@ -113,11 +123,13 @@ def fitted(
     each: dict[str, Calibration] = {}
     pooled = []
     for name in trackers:
-        evidence, labels, groups, names = gather(name, sequences, jobs)
+        evidence, labels, absent, groups, names = gather(name, sequences, jobs)
         if keep:
             keep.mkdir(parents=True, exist_ok=True)
             np.savez(keep / f"{name}.npz", evidence=evidence, labels=labels, groups=groups, names=names)
-        each[name] = fit_logistic(evidence, labels, names, l2=l2, groups=groups)
+        found = fit_logistic(evidence, labels, names, l2=l2, groups=groups)
+        scores = np.array([found.score(dict(zip(names, row, strict=True))) for row in evidence])
+        each[name] = replace(found, doubt=doubting(scores, absent))
         held = held_out_scores(evidence, labels, names, groups, l2=l2)
         real = ~np.char.startswith(groups, "synthetic-")
         print(

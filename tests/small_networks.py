@@ -85,7 +85,7 @@ def _squeezenet(width: int) -> Shapes:
         shapes[f"fire{index}_expand1x1"] = (width, width // 2, 1)
         shapes[f"fire{index}_expand3x3"] = (width, width // 2, 3)
         inputs = 2 * width
-    return shapes
+    return shapes | {"conv10": (2 * width, inputs, 1)}
 
 
 def _resnet(widths: Sequence[int]) -> Shapes:

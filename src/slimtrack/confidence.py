@@ -3,7 +3,7 @@
 import enum
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Calibration", "Hysteresis", "State", "Thresholds"]
 
@@ -33,6 +33,10 @@ class Thresholds:
     lost: float = 0.15
     found: float = 0.3
     patience: int = 3
+
+    def surer(self, doubt: float) -> "Thresholds":
+        """The same, but TRACKED is not said any more below ``doubt``, nor again below a tenth above it."""
+        return replace(self, doubt=doubt, tracked=doubt + 0.1)
 
 
 class Hysteresis:
@@ -69,10 +73,13 @@ class Calibration:
     Attributes:
         weights: Weight per name of evidence; evidence without a weight is ignored, missing evidence counts 0.
         bias: The constant.
+        doubt: The score below which a TRACKED target becomes UNCERTAIN; chosen so that few frames without the
+            target reach it.
     """
 
     weights: Mapping[str, float]
     bias: float
+    doubt: float = 0.45
 
     def score(self, evidence: Mapping[str, float]) -> float:
         """The probability that the box overlaps the target by more than one half."""

@@ -118,7 +118,7 @@ class Tracker(ABC):
         box = checked_box(box, image)
         self._session = None
         with self._guarded("init"):
-            session = _Session(image.shape[:2], box, Hysteresis(self.thresholds))
+            session = _Session(image.shape[:2], box, Hysteresis(self._thresholds()))
             if self.judged:
                 session.appearance = Appearance(image, box)
             self._session = session
@@ -187,6 +187,10 @@ class Tracker(ABC):
                 f"{self.name or type(self).__name__} has no target yet: call init(image, box)"
             )
         return self._session
+
+    def _thresholds(self) -> Thresholds:
+        calibration = CALIBRATIONS.get(self.name)
+        return self.thresholds.surer(calibration.doubt) if calibration else self.thresholds
 
     def _score(self, image: Image, box: Box | None, estimate: Estimate) -> float:
         session = self._started()
