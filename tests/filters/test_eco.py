@@ -283,6 +283,15 @@ def test_joint_training_lowers_the_loss_of_the_principal_projection() -> None:
     assert loss(filter_._filter, filter_._projections) < loss(plain, principal)
 
 
+def test_without_joint_steps_the_projections_are_the_principal_directions() -> None:
+    filter_, features = small_filter()
+    filter_.start(features, steps=0)
+    for got, x in zip(filter_._projections, features, strict=True):
+        np.testing.assert_array_equal(got, principal_projection(x, 2))
+    sample = filter_.transform([x[None] for x in features])
+    assert samples(filter_.respond(sample))[0].argmax() == 0
+
+
 def test_principal_projection_is_orthonormal_and_keeps_the_most_energy() -> None:
     rng = np.random.default_rng(9)
     features = (np.diag([1, 5, 0.1, 3]) @ rng.normal(size=(4, 400))).reshape(4, 20, 20).astype(np.float32)

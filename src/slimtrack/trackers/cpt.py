@@ -15,9 +15,9 @@ __all__ = ["CptKcf", "CptSamf"]
 
 
 class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
-    """KCF on one layer of a network that is pruned for the target in the first frame (paper 000).
+    """KCF on one layer of a network that is pruned for the target in the first frame.
 
-    With ``method=none`` it is the paper's Base: the same tracker on the whole network.
+    Paper 000, section IV-C. With ``method=none`` it is the paper's Base: the same tracker on the whole network.
     """
 
     def __init__(
@@ -92,6 +92,6 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
 
 
 class CptSamf(CptKcf, name="cpt-samf"):
-    """CPT over SAMF's seven scales (paper 000, section IV-C)."""
+    """CPT over SAMF's seven scales."""
 
     _scales = SCALES
