@@ -21,6 +21,10 @@ _FORGET = 50
 """How much faster the direction of the conjugate gradient is forgotten than samples."""
 
 
+_ALONE = 80
+"""Conjugate gradient iterations of the first frame where the projections are not learned with the filter."""
+
+
 class EcoFilter:
     """Continuous convolution filter with factorised channels (ECO, CVPR 2017).
 
@@ -66,13 +70,16 @@ class EcoFilter:
 
         Args:
             features: A block each.
-            steps: Gauss-Newton steps.
+            steps: Gauss-Newton steps; with none, the projections stay the principal directions.
             iterations: Conjugate gradient iterations a step.
         """
         self._projections = [principal_projection(x, d) for x, d in zip(features, self._dims, strict=True)]
         whole = [self._before.transform(x, block) for block, x in enumerate(features)]
         joint = JointProblem(self.layout, whole, self._wish, self._penalty, self._ridge)
         self._remember(joint.project(self._projections))
+        if not steps:
+            self._train(ConjugateGradient(self.layout.twice), _ALONE)
+            return
         # From a filter of zeros Gauss-Newton would see no use for the projection, and drop it.
         self._train(ConjugateGradient(self.layout.twice), iterations)
         self._filter, self._projections = joint.solve(
