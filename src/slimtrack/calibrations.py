@@ -4,19 +4,22 @@ from slimtrack.confidence import Calibration
 
 __all__ = ["CALIBRATIONS", "DEFAULT"]
 
-DEFAULT = Calibration({"peak": 1.459, "psr": 0.512, "shape": 3.798, "grey": 4.523}, -4.555)
+DEFAULT = Calibration({"peak": 1.459, "psr": 0.512, "shape": 3.798, "grey": 4.523}, -4.555, 0.45)
 """For trackers that have none of their own: fitted on all of ours together."""
 
 CALIBRATIONS: dict[str, Calibration] = {
-    "mosse": Calibration({"peak": 3.767, "psr": -0.377, "shape": 3.726, "grey": 3.533}, -3.459),
-    "kcf": Calibration({"peak": 3.652, "psr": 0.004034, "shape": 2.928, "grey": 4.661}, -3.661),
-    "dcf": Calibration({"peak": 3.97, "psr": -0.09579, "shape": 2.892, "grey": 4.839}, -3.472),
-    "dsst": Calibration({"peak": 4.42, "psr": 0.1325, "shape": 4.625, "grey": 4.092}, -4.195),
-    "fdsst": Calibration({"peak": 5.505, "psr": 0.3782, "shape": 4.443, "grey": 4.84}, -5.526),
-    "samf": Calibration({"peak": 5.305, "psr": 0.9353, "shape": 2.645, "grey": 2.529}, -6.049),
-    "samf-ca": Calibration({"peak": 7.918, "psr": 1.003, "shape": 1.528, "grey": 3.535}, -6.137),
-    "dcf-ca": Calibration({"peak": 6.098, "psr": 0.2202, "shape": 1.751, "grey": 5.47}, -4.55),
-    "staple": Calibration({"peak": 2.727, "psr": 2.377, "shape": 5.675, "grey": 3.066}, -7.272),
-    "cacf": Calibration({"peak": 6.556, "psr": 0.1466, "shape": 2.091, "grey": 5.359}, -4.321),
+    "mosse": Calibration({"peak": 3.767, "psr": -0.377, "shape": 3.726, "grey": 3.533}, -3.459, 0.45),
+    "kcf": Calibration({"peak": 3.652, "psr": 0.004034, "shape": 2.928, "grey": 4.661}, -3.661, 0.7),
+    "dcf": Calibration({"peak": 3.954, "psr": -0.08287, "shape": 2.895, "grey": 4.827}, -3.504, 0.7),
+    "dsst": Calibration({"peak": 4.42, "psr": 0.1325, "shape": 4.625, "grey": 4.092}, -4.195, 0.65),
+    "fdsst": Calibration({"peak": 5.027, "psr": 0.4612, "shape": 4.263, "grey": 4.917}, -5.611, 0.7),
+    "samf": Calibration({"peak": 5.305, "psr": 0.9353, "shape": 2.645, "grey": 2.529}, -6.049, 0.65),
+    "samf-ca": Calibration({"peak": 7.918, "psr": 1.003, "shape": 1.528, "grey": 3.535}, -6.137, 0.8),
+    "dcf-ca": Calibration({"peak": 5.955, "psr": 0.136, "shape": 1.503, "grey": 5.493}, -4.17, 0.75),
+    "staple": Calibration({"peak": 2.727, "psr": 2.377, "shape": 5.675, "grey": 3.066}, -7.272, 0.85),
+    "cacf": Calibration({"peak": 5.269, "psr": 0.4829, "shape": 1.806, "grey": 5.422}, -4.885, 0.75),
+    "strcf": Calibration({"peak": 7.862, "psr": 1.261, "shape": 3.939, "grey": 3.791}, -6.831, 0.85),
+    "bacf": Calibration({"peak": 162.1, "psr": -0.06597, "shape": 5.202, "grey": 4.276}, -4.09, 0.85),
+    "fdeepstrcf": Calibration({"peak": 11.25, "psr": 1.797, "shape": 0.8921, "grey": 3.163}, -8.363, 0.75),
 }
 """Per name of tracker."""
