@@ -93,6 +93,8 @@ def gather(
 def doubting(scores: np.ndarray, absent: np.ndarray) -> float:
     """The lowest threshold that no more than `ABSENT_TRACKED` of the frames without the target reach."""
     steps = np.arange(0.45, 0.88, 0.05)
+    if not absent.any():
+        return float(steps[0])
     return float(next((s for s in steps if np.mean(scores[absent] >= s) <= ABSENT_TRACKED), steps[-1]))
 
 
@@ -159,7 +161,8 @@ def main(arguments: list[str] | None = None) -> None:
         sequences = [one for path in (*args.data, folder) for one in Dataset.read(path)]
         default, each = fitted(names, sequences, args.jobs, args.l2, args.keep)
     if args.trackers:
-        default, each = DEFAULT, CALIBRATIONS | each
+        default = DEFAULT
+    each = CALIBRATIONS | each  # those whose network is not here stay
     with atomic_write(args.out) as file:
         file.write(module_text(default, each))
     print(f"written: {args.out}")

@@ -146,7 +146,8 @@ def test_the_program_refuses_without_a_traceback(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_stops_the_program_with_a_word() -> None:
     code = (
-        "import time, typer; from slimtrack import cli\n"
+        "import signal, time, typer; from slimtrack import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job inherits: ignored
         "@cli.app.command()\n"
         "def wait() -> None:\n"
         "    print('waiting', flush=True)\n"

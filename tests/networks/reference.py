@@ -3,6 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from slimtrack.networks.build import Builder
+from slimtrack.networks.card import Card
+from slimtrack.networks.network import Network
+
 Array = npt.NDArray[np.float64]
 
 
@@ -64,3 +68,35 @@ def close(ours: npt.ArrayLike, theirs: npt.ArrayLike, tolerance: float) -> bool:
     """Whether the largest difference is below ``tolerance`` times the largest value."""
     a, b = np.asarray(ours), np.asarray(theirs)
     return a.shape == b.shape and float(abs(a - b).max()) <= tolerance * max(float(abs(b).max()), 1e-12)
+
+
+def weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Filters that keep the size of what goes through them."""
+    fan = int(np.prod(shape[1:])) if len(shape) > 1 else 4
+    return (rng.normal(size=shape) / np.sqrt(fan)).astype(np.float32)
+
+
+def small_network() -> Network:
+    """All there is in one small network: stride, pools, LRN, branches, a sum, depthwise, BN, groups."""
+    rng = np.random.default_rng(3)
+    b = Builder()
+    b.conv("conv1", weights(rng, 8, 3, 5, 5), weights(rng, 8), stride=2, pads=0)
+    b.relu("relu1")
+    b.lrn("norm1", 5, 1.5, 0.3, 0.75)
+    b.pool("pool1", 3, 2, (0, 0, 1, 1))
+    entry = b.last
+    left = b.conv("left", weights(rng, 4, 8, 1, 1), weights(rng, 4))
+    b.last = entry
+    right = b.conv("right", weights(rng, 6, 8, 3, 3), pads=1)
+    b.concat("both", [left, right])
+    b.conv("depth", weights(rng, 10, 1, 3, 3), weights(rng, 10), pads=1, groups=10)
+    b.batch_norm("bn", *(1 + 0.1 * rng.normal(size=(4, 10)) ** 2).astype(np.float32))
+    b.relu6("six")
+    trunk = b.conv("trunk", weights(rng, 12, 10, 1, 1), weights(rng, 12))
+    b.relu("relu2")
+    b.conv("branch", weights(rng, 12, 12, 3, 3), weights(rng, 12), pads=1)
+    b.add("sum", b.last, trunk)
+    b.relu("relu3")
+    b.conv("grouped", weights(rng, 8, 6, 3, 3), weights(rng, 8), stride=2, pads="SAME", groups=2)
+    b.relu("relu4")
+    return Network(b.graph(), b.taps, Card("small", mean=(10.0, 20.0, 30.0)))

@@ -30,7 +30,7 @@ def silenced(network: Network, layers: dict[str, list[int]]) -> Network:
 @given(data=st.data())
 @pytest.mark.parametrize("layer", ["conv1", "left", "right", "trunk", "branch"])
 def test_selecting_is_as_good_as_zero(layer: str, data: st.DataObject) -> None:
-    network = _small()
+    network = plain.small_network()
     count = network.layer(layer).out_channels
     kept = sorted(data.draw(st.sets(st.integers(0, count - 1), min_size=1)))
     if layer in ("trunk", "branch"):  # two groups read them: equally many of each
@@ -49,13 +49,6 @@ def test_selecting_is_as_good_as_zero(layer: str, data: st.DataObject) -> None:
     assert plain.close(pruned.run(batch, "relu4")["relu4"], whole.run(batch, "relu4")["relu4"], 1e-5)
     first = coupled[0]
     assert plain.close(pruned.run(batch, first)[first], whole.run(batch, first)[first][:, kept], 1e-5)
-
-
-def _small() -> Network:
-    """The fixture, for a test that hypothesis repeats."""
-    import conftest
-
-    return conftest.small.__wrapped__()  # type: ignore[attr-defined,no-any-return]
 
 
 @pytest.mark.parametrize(

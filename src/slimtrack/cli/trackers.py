@@ -70,6 +70,7 @@ def causes(reasons: Mapping[str, str]) -> list[tuple[list[str], str]]:
     groups: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         cause = re.sub(r"^network file \S+ was", "network files were", reason.removeprefix(f"{name} "))
+        cause = re.sub(r"; get it from .*", "", cause)  # where to get each, its own sentence says
         groups.setdefault(cause.replace("that holds it", "that holds them"), []).append(name)
     return [(names, reasons[names[0]] if len(names) == 1 else cause) for cause, names in groups.items()]
 

@@ -46,6 +46,7 @@ class Fkcf(NetworkCorrelationTracker, name="fkcf"):
     ) -> None:
         checked(area=area, ridge=ridge, rate=rate, label=label)
         within(1e-3, 1e3, sigma=sigma)
+        within(1, 16, downsample=downsample)
         self._area, self._kernel, self._sigma, self._ridge = area, kernel, sigma, ridge
         self._rate, self._label = rate, label
         self._feature = NetworkFeature(network_of(network), tap, downsample=downsample)
