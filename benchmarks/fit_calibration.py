@@ -103,6 +103,15 @@ def described(calibration: Calibration) -> str:
     return f"Calibration({{{weights}}}, {calibration.bias:.4g}, {calibration.doubt:.2g})"
 
 
+def entry(name: str, calibration: Calibration) -> str:
+    """A line of the table, or three where it is too long for one."""
+    text = f'    "{name}": {described(calibration)},'
+    if len(text) <= 110:
+        return text
+    inner = described(calibration).removeprefix("Calibration(").removesuffix(")")
+    return f'    "{name}": Calibration(\n        {inner}\n    ),'
+
+
 def module_text(default: Calibration, calibrations: Mapping[str, Calibration]) -> str:
     """The whole of ``calibrations.py``, formatted as the rest of the package."""
     lines = [
@@ -110,7 +119,7 @@ def module_text(default: Calibration, calibrations: Mapping[str, Calibration]) -
         '"""For trackers that have none of their own: fitted on all of ours together."""',
         "",
         "CALIBRATIONS: dict[str, Calibration] = {",
-        *(f'    "{name}": {described(value)},' for name, value in calibrations.items()),
+        *(entry(name, value) for name, value in calibrations.items()),
         "}",
         '"""Per name of tracker."""',
         "",
