@@ -217,9 +217,8 @@ class _Scaling:
 class EcoHc(ContinuousTracker, name="eco-hc"):
     """ECO with hand-crafted features (Danelljan et al., CVPR 2017): HOG and colour names, a scale filter.
 
-    Departs from the article in training every third frame instead of every sixth, in a rate of 0.012 instead
-    of 0.009, and in projecting on principal directions: directions learned with the first frame's filter grow
-    a hundredfold, mostly in the colours, and the spatial regularisation then counts for nothing.
+    Departs from the article in training every third frame instead of every sixth, and in a rate of 0.012
+    instead of 0.009.
 
     Args:
         side: Side of the square search window over the root of the target's area.
@@ -246,7 +245,7 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
         iterations: int = 5,
         label: float = 1 / 16,
         scale_rate: float = 0.025,
-        joint: int = 0,
+        joint: int = 10,
     ) -> None:
         within(1, 10, side=side)
         within(1, 31, hog=hog)
