@@ -13,7 +13,6 @@ from slimtrack import Box, SlimtrackError, State, Track, Tracker, create, list_t
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, NotStartedError
 from slimtrack.registry import Option, options_of, tracker_class
-from slimtrack.trackers._network import NetworkTracker
 from slimtrack.video.synthetic import CLIPS
 
 small_networks.install()
@@ -35,6 +34,18 @@ SCALED = {
     "fsamf", "dcfnet", "cpt-samf",
 }  # fmt: skip
 """Trackers that follow the target's size."""
+
+NOT_YET = {
+    # On the small generated networks; fdeepstrcf's scales fail with its real one too.
+    "rotation": {
+        "fdeepstrcf", "dcfnet", "cf2-v-11+12+21", "cf2-v-34", "deepcd-v-11+12+21", "deepcd-s-all", "cpt-kcf",
+        "cpt-samf",
+    },
+    "distractor": {"cpt-samf"},
+    # Scales of 1 or 2 % reach 2 % a frame; the clip changes by up to 5 %.
+    "scale": {"strcf", "bacf", "fdeepstrcf", "cpt-samf"},
+}  # fmt: skip
+"""Clips that a tracker should follow and does not: open work, not a promise withdrawn."""
 
 Frames = Sequence[tuple[Image, Box | None]]
 
@@ -274,10 +285,8 @@ def test_looking_twice_sees_the_same(name: str) -> None:
 def test_it_follows_what_it_should(name: str, kind: str) -> None:
     if kind == "scale" and name not in SCALED:
         pytest.skip("does not follow the target's size")
-    if kind in ("rotation", "distractor", "scale") and issubclass(tracker_class(name), NetworkTracker):
-        pytest.skip("its features here are generated: they tell less, and change more, than trained ones")
-    if kind == "scale" and name in ("strcf", "bacf"):
-        pytest.skip("its scales, as published, reach 2 % a frame, the clip grows by up to 5 %")
+    if name in NOT_YET.get(kind, ()):
+        pytest.xfail("it does not follow this clip")
     frames = clip(kind)
     overlaps = [t.box.iou(b) for t, (_, b) in zip(run(create(name), frames), frames[1:], strict=True) if b]
     assert np.mean(np.array(overlaps) > 0.5) >= 0.9
