@@ -10,8 +10,7 @@ __all__ = ["StrcfFilter"]
 
 _PENALTY = 0.1
 """From the first iteration on. The article begins with 1: two iterations then leave the first frame's filter
-far from its minimum, and the target stands out less from the rest of later frames (development sequences: by
-e^1.3 instead of e^1.5 on HOG, e^1.0 instead of e^1.4 on a network's features)."""
+far from its minimum, and the target stands out less from the rest of later frames."""
 
 
 class StrcfFilter(RegularisedFilter):

@@ -71,7 +71,7 @@ KNOWN: Mapping[str, _Entry] = {
                 _CF_VGGM,
             ),
         ),
-        "the authors of paper 002 (CF_VGGM.mat, arXiv 1907.09831)",
+        "the authors of paper 002 (CF_VGGM.mat)",
     ),
     "vgg19": _Entry(
         (

@@ -16,8 +16,8 @@ __all__ = ["FdeepStrcf", "Strcf"]
 
 
 _LEVEL = 3.0
-"""Energy a cell that a network's features are brought to: with less, the penalties leave their filter blunt;
-with more, it follows every frame."""
+"""Energy a cell that a network's features are brought to: between 1 and 10, a guess that
+tracking runs have still to confirm."""
 
 
 class Strcf(BlockTracker, name="strcf"):
