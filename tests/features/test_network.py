@@ -112,3 +112,16 @@ def test_bad_options_are_refused(known: Known) -> None:
         NetworkFeature(network, "relu3", downsample=0)
     with pytest.raises(InputError, match="too small"):
         NetworkFeature(network, "relu3")(noise(8, 8))
+
+
+def test_stretched_channels_reach_from_0_to_1(known: Known) -> None:
+    plain, stretched = (NetworkFeature(known("cf_vggm"), "relu3", stretched=on) for on in (False, True))
+    patches = np.stack([noise(150, 150), noise(150, 150)[::-1] // 2])
+    maps, found = plain(patches), stretched(patches)
+    alive = np.ptp(maps, axis=(2, 3)) > 0
+    assert alive.any()
+    np.testing.assert_allclose(found.min(axis=(2, 3)), 0)
+    np.testing.assert_allclose(found.max(axis=(2, 3)), alive)
+    index = tuple(np.argwhere(alive)[0])
+    assert np.corrcoef(maps[index].ravel(), found[index].ravel())[0, 1] == pytest.approx(1)
+    assert np.isfinite(stretched(np.zeros((150, 150, 3), np.uint8))).all()  # flat channels: not divided by 0

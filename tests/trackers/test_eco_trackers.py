@@ -9,6 +9,7 @@ import pytest
 from slimtrack import Box, create
 from slimtrack.arrays import Spectrum
 from slimtrack.errors import InputError, MissingError
+from slimtrack.features.hog import Hog
 from slimtrack.features.network import NetworkFeatures
 from slimtrack.networks import zoo
 from slimtrack.search import SearchWindow
@@ -31,10 +32,10 @@ def spot(cx: float, cy: float) -> np.ndarray:
 def test_taps_of_one_run_lie_where_the_window_has_them(
     shared: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a spot changes lies around the spot's place, in the fine and in the coarse block."""
+    """What a spot changes lies around the spot's place, in the fine, the coarse and HOG's block."""
     window = SearchWindow((224, 224), 1.0, (50.0, 50.0))
-    sampler = _TapBlocks(network(shared, monkeypatch), (2, 1), window)
-    assert [block.size for block in sampler.blocks] == [(56, 56), (14, 14)]
+    sampler = _TapBlocks(network(shared, monkeypatch), (2, 1), (Hog(4),), window)
+    assert [block.size for block in sampler.blocks] == [(56, 56), (14, 14), (56, 56)]
     blank = sampler.sample(spot(-900, -900), 200, 200, [1.0])
     for dx, dy in ((0.0, 0.0), (16.0, -32.0)):
         seen = sampler.sample(spot(200 + dx, 200 + dy), 200, 200, [1.0])

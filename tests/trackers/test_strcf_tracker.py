@@ -47,19 +47,6 @@ def test_blocks_cover_the_same_area_on_grids_of_their_own() -> None:
     assert blocks.sizes == [(40, 40), (20, 20)]
 
 
-def test_a_block_is_brought_to_a_level_once() -> None:
-    image = scene(Box(96, 96, 48, 48))
-    window = SearchWindow.around(Box(100, 100, 40, 40), area=16, square=True, stride=8)
-    blocks = Blocks([Hog(4), Grey(8)], window)
-    before = blocks.sample(image, 120, 120, [1.0])
-    blocks.level(image, 120, 120, [None, 0.3])
-    fine, coarse = blocks.sample(image, 120, 120, [1.0])
-    np.testing.assert_array_equal(fine, before[0])
-    assert (coarse**2).sum() / 20**2 == pytest.approx(0.3, rel=1e-4)
-    blocks.level(np.zeros_like(image), 120, 120, [None, 0.3])  # nothing there: no infinities
-    assert np.isfinite(blocks.sample(image, 120, 120, [1.0])[1]).all()
-
-
 def test_scale_factors() -> None:
     assert scale_factors(3, 1.02) == pytest.approx((1 / 1.02, 1, 1.02))
     assert scale_factors(1, 1.5) == (1,)

@@ -41,7 +41,13 @@ class NetworkFeature:
     """
 
     def __init__(
-        self, network: Network, tap: str, *, channels: Sequence[int] | None = None, downsample: int = 1
+        self,
+        network: Network,
+        tap: str,
+        *,
+        channels: Sequence[int] | None = None,
+        downsample: int = 1,
+        stretched: bool = False,
     ) -> None:
         """Prepares the network.
 
@@ -50,6 +56,8 @@ class NetworkFeature:
             tap: The name of its tap.
             channels: The tap's channels to give, in this order; all when ``None``.
             downsample: Cells are averaged ``n x n``; cells that do not fill a group at the end are left out.
+            stretched: Bring every channel of every patch to 0 .. 1, so that all of them count alike and a
+                filter's penalties mean the same for every network.
 
         Raises:
             UnknownNameError: There is no such tap.
@@ -60,7 +68,7 @@ class NetworkFeature:
         self.network = network.truncate(tap)
         self.tap = self.network.tap(tap)
         self._chosen = _checked(channels, self.tap)
-        self._factor = downsample
+        self._factor, self._stretched = downsample, stretched
         self.channels = self.tap.channels if self._chosen is None else len(self._chosen)
         self.stride = self.tap.stride * downsample
         self.offset = self.tap.offset + (downsample - 1) / 2 * self.tap.stride
@@ -77,6 +85,8 @@ class NetworkFeature:
             maps = maps[:, self._chosen]
         if self._factor > 1:
             maps = _averaged(maps, self._factor)
+        if self._stretched:
+            maps = _stretched(maps)
         return maps if patch.ndim == 4 else maps[0]
 
 
@@ -141,3 +151,10 @@ def _averaged(maps: Features, n: int) -> Features:
     whole = maps[..., : h // n * n, : w // n * n]
     means = whole.reshape(count, channels, h // n, n, w // n, n).mean((3, 5), dtype=np.float32)
     return np.ascontiguousarray(means)
+
+
+def _stretched(maps: Features) -> Features:
+    """Each channel ``(h, w)`` of ``(N, C, h, w)`` mapped linearly to 0 .. 1; one that is flat to 0."""
+    least = maps.min(axis=(2, 3), keepdims=True)
+    extent = maps.max(axis=(2, 3), keepdims=True) - least
+    return np.asarray((maps - least) / np.where(extent > 0, extent, np.float32(1)))

@@ -8,11 +8,6 @@ from slimtrack.filters.admm import Admm, RegularisedFilter
 __all__ = ["StrcfFilter"]
 
 
-_PENALTY = 0.1
-"""From the first iteration on. The article begins with 1: two iterations then leave the first frame's filter
-far from its minimum, and the target stands out less from the rest of later frames."""
-
-
 class StrcfFilter(RegularisedFilter):
     """Spatial-temporal regularised filter (Li et al., CVPR 2018, equation 6): trained on one frame at a time.
 
@@ -26,7 +21,7 @@ class StrcfFilter(RegularisedFilter):
     """
 
     def __init__(self, label: Floats, weight: Floats, *, temporal: float = 16.0, iterations: int = 2) -> None:
-        super().__init__(label, Admm(weight, penalty=_PENALTY, growth=1.0, iterations=iterations))
+        super().__init__(label, Admm(weight, iterations=iterations))
         self._temporal = temporal
 
     def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:

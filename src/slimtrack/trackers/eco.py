@@ -54,35 +54,57 @@ class _FeatureBlocks(Blocks):
 
 
 class _TapBlocks:
-    """Several taps of a network from one run, each on the cells that tile the window.
+    """Several taps of a network from one run, and features of the same patch, on cells that tile the window.
 
     Args:
         network: The network and its taps.
         averaged: For each tap, how many cells are averaged to one, down and across.
+        others: Features without a network, after the taps.
         window: The search window; its sides are whole multiples of every stride.
     """
 
-    def __init__(self, network: NetworkFeatures, averaged: Sequence[int], window: SearchWindow) -> None:
-        self._network, self._averaged, self._window = network, averaged, window
-        blocks, self._cuts, self._cosines = [], [], []
+    def __init__(
+        self,
+        network: NetworkFeatures,
+        averaged: Sequence[int],
+        others: Sequence[Feature],
+        window: SearchWindow,
+    ) -> None:
+        self._network, self._averaged, self._others, self._window = network, averaged, others, window
+        blocks, self._cuts = [], []
         for tap, start, n in zip(network.taps, network.starts, averaged, strict=True):
             stride = n * tap.stride
             h, w = (side // stride for side in window.patch[::-1])
             # The first cell whose centre, that of n averaged ones, lies inside the window.
             middle = start + (n - 1) / 2 * tap.stride
             skip = max(math.ceil(-middle / tap.stride), 0)
-            offset = (middle + skip * tap.stride) / stride
-            blocks.append(Block(tap.channels, (h, w), offset))
+            blocks.append(Block(tap.channels, (h, w), (middle + skip * tap.stride) / stride))
             self._cuts.append((slice(skip, skip + n * h), slice(skip, skip + n * w)))
-            rows, columns = (np.sin(np.pi * (np.arange(count) + offset) / count) ** 2 for count in (h, w))
-            self._cosines.append(np.outer(rows, columns).astype(np.float32))
+        # The window's first pixel in the network's patch, and how far inside the window its edge lies.
+        self._first = math.ceil(-network.margin.start)
+        inside = self._first + network.margin.start
+        for feature in others:
+            h, w = (side // feature.stride for side in window.patch[::-1])
+            blocks.append(Block(feature.channels, (h, w), 0.5 + inside / feature.stride))
+        self._cosines = [_cosine(block) for block in blocks]
         self.blocks: Sequence[Block] = blocks
 
     def sample(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> list[Features]:
         """The blocks ``(S, C, h, w)`` of several scales at one centre of the frame."""
-        maps = self._network(self._window.pyramid(image, cx, cy, scales, self._network.margin))
-        parts = zip(maps, self._cuts, self._averaged, self._cosines, strict=True)
-        return [_averages(x[..., cut[0], cut[1]], n) * cosine for x, cut, n, cosine in parts]
+        patches = self._window.pyramid(image, cx, cy, scales, self._network.margin)
+        maps = zip(self._network(patches), self._cuts, self._averaged, strict=True)
+        blocks = [_averages(x[..., cut[0], cut[1]], n) for x, cut, n in maps]
+        if self._others:
+            h, w = (slice(self._first, self._first + side) for side in self._window.patch[::-1])
+            inner = np.ascontiguousarray(patches[:, h, w])
+            blocks += [feature(inner) for feature in self._others]
+        return [x * cosine for x, cosine in zip(blocks, self._cosines, strict=True)]
+
+
+def _cosine(block: Block) -> Floats:
+    """A Hann window over the whole window at the block's cells."""
+    rows, columns = (np.sin(np.pi * (np.arange(n) + block.offset) / n) ** 2 for n in block.size)
+    return np.asarray(np.outer(rows, columns), np.float32)
 
 
 class ContinuousTracker(Tracker):
@@ -281,6 +303,7 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
         downsample: Cells of the fine layer averaged into one, each way.
         shallow_dims: Channels of the fine layer after projection.
         deep_dims: Channels of the coarse layer after projection.
+        hog: Channels of HOG after projection, beside the layers; 0 for none.
         side: Side of the square search window over the root of the target's area.
         rate: Weight of a new sample.
         memory: Most samples kept.
@@ -301,6 +324,7 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
         downsample: int = 2,
         shallow_dims: int = 16,
         deep_dims: int = 64,
+        hog: int = 10,
         side: float = 4.5,
         rate: float = 0.012,
         memory: int = 50,
@@ -314,26 +338,29 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
         within(1, 10, side=side)
         within(1, 8, downsample=downsample)
         within(1, 2048, shallow_dims=shallow_dims, deep_dims=deep_dims)
+        within(0, 31, hog=hog)
         within(1e-6, 1, rate=rate)
         within(0, 1, scale_rate=scale_rate)
         within(2, 500, memory=memory)
         within(1, 1000, interval=interval)
         within(1, 100, iterations=iterations)
         within(1e-3, 10, label=label)
-        self._side, self._dims, self._scale_rate = side, (shallow_dims, deep_dims), scale_rate
+        self._others = (Hog(4),) if hog else ()
+        self._dims = (shallow_dims, deep_dims, hog) if hog else (shallow_dims, deep_dims)
+        self._side, self._scale_rate = side, scale_rate
         self._scales = scale_factors(scales, step)
         self._pixels = (200.0**2, 250.0**2)
         self._network = NetworkFeatures(network_of(network), (shallow, deep))
         self._averaged = (downsample, 1)
-        strides = (n * tap.stride for n, tap in zip(self._averaged, self._network.taps, strict=True))
-        self._stride = math.lcm(*strides)
+        strides = [n * tap.stride for n, tap in zip(self._averaged, self._network.taps, strict=True)]
+        self._stride = math.lcm(*strides, *(feature.stride for feature in self._others))
         self._filter_options = {
             "sigma": label, "rate": rate, "memory": memory, "interval": interval, "iterations": iterations,
             "ridge": 5e-8,
         }  # fmt: skip
 
     def _make_sampler(self, window: SearchWindow) -> _Sampler:
-        return _TapBlocks(self._network, self._averaged, window)
+        return _TapBlocks(self._network, self._averaged, self._others, window)
 
 
 class Feco(Eco, name="feco"):
@@ -348,6 +375,7 @@ class Feco(Eco, name="feco"):
         downsample: Cells of the fine layer averaged into one, each way.
         shallow_dims: Channels of the fine layer after projection.
         deep_dims: Channels of the coarse layer after projection.
+        hog: Channels of HOG after projection, beside the layers; 0 for none.
         side: Side of the square search window over the root of the target's area.
         rate: Weight of a new sample.
         memory: Most samples kept.
@@ -368,6 +396,7 @@ class Feco(Eco, name="feco"):
         downsample: int = 2,
         shallow_dims: int = 3,
         deep_dims: int = 12,
+        hog: int = 10,
         side: float = 4.5,
         rate: float = 0.012,
         memory: int = 50,
@@ -385,6 +414,7 @@ class Feco(Eco, name="feco"):
             downsample=downsample,
             shallow_dims=shallow_dims,
             deep_dims=deep_dims,
+            hog=hog,
             side=side,
             rate=rate,
             memory=memory,

@@ -15,11 +15,6 @@ from slimtrack.trackers._network import NetworkTracker, network_of
 __all__ = ["FdeepStrcf", "Strcf"]
 
 
-_LEVEL = 3.0
-"""Energy a cell that a network's features are brought to: between 1 and 10, a guess that
-tracking runs have still to confirm."""
-
-
 class Strcf(BlockTracker, name="strcf"):
     """Spatial-temporal regularised correlation filter (Li et al., CVPR 2018): HOG, colour names, grey.
 
@@ -57,8 +52,8 @@ class Strcf(BlockTracker, name="strcf"):
 class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
     """STRCF with a block of a network's features beside the hand-crafted ones.
 
-    Fast DeepSTRCF of paper 002, and DeepSTRCF with a network of full size. The network runs once a frame: it
-    helps to find the place, and leaves the size to the hand-crafted features.
+    Fast DeepSTRCF of paper 002, and DeepSTRCF with a network of full size. Every channel of the network is
+    brought to 0 .. 1 in every patch.
 
     Args:
         network: The network: its name, or an ONNX file.
@@ -72,8 +67,6 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
     """
 
     _pixels = (200.0**2, 250.0**2)
-    _energies = (None, _LEVEL)
-    _one_scale = (1,)
 
     def __init__(
         self,
@@ -90,4 +83,4 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
         super().__init__(
             side=side, temporal=temporal, label=label, iterations=iterations, scales=scales, step=step
         )
-        self._features = (*self._features, NetworkFeature(network_of(network), tap))
+        self._features = (*self._features, NetworkFeature(network_of(network), tap, stretched=True))

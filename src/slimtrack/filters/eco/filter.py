@@ -51,7 +51,7 @@ class EcoFilter:
         memory: int = 30,
         interval: int = 6,
         iterations: int = 5,
-        ridge: float = 1e-10,
+        ridge: float = 1e-7,
     ) -> None:
         dims = [min(d, b.channels) for d, b in zip(dims, blocks, strict=True)]
         self._before = Layout(blocks)
