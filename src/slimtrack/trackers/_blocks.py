@@ -40,8 +40,17 @@ class Blocks:
         self.sizes = [(h // stride, w // stride) for stride in self.strides]
         self._cosines = [cosine_window(*size) for size in self.sizes]
 
-    def sample(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> list[Features]:
+    def sample(
+        self,
+        image: Image,
+        cx: float,
+        cy: float,
+        scales: Sequence[float] | Floats,
+        one_scale: Sequence[int] = (),
+    ) -> list[Features]:
         """The blocks ``(S, C, h, w)`` of several scales at one centre of the frame, cosine windows applied.
+
+        Of blocks named in ``one_scale`` only the middle scale is computed, ``(1, C, h, w)``.
 
         All blocks share one patch a scale, as large as the largest margin asks for, and cut their part out of
         it at whole pixels. A block may so lie up to half a pixel aside, the same in every frame: as learning
@@ -51,10 +60,11 @@ class Blocks:
         end = max(sum(feature.margin) for feature in self._features)
         patches = self._window.pyramid(image, cx, cy, scales, (start, math.ceil(end - start)))
         blocks = []
-        for feature, cosine in zip(self._features, self._cosines, strict=True):
+        for block, (feature, cosine) in enumerate(zip(self._features, self._cosines, strict=True)):
             first = round(feature.margin[0] - start)
             h, w = (side + feature.margin[1] for side in self._window.patch[::-1])
-            part = np.ascontiguousarray(patches[:, first : first + h, first : first + w])
+            chosen = slice(len(scales) // 2, len(scales) // 2 + 1) if block in one_scale else slice(None)
+            part = np.ascontiguousarray(patches[chosen, first : first + h, first : first + w])
             blocks.append(np.asarray(feature(part) * cosine))
         return blocks
 
@@ -125,6 +135,8 @@ class BlockTracker(Tracker):
     """Fewest and most pixels of the window."""
     _scales: Sequence[float] = (1.0,)
     _label: float = 1 / 16
+    _one_scale: Sequence[int] = ()
+    """Blocks that are computed at the last size only, and help to find the place but not the size."""
     _still: float = 0.2
     """Shift, as a share of the target's mean side, up to which nothing is cut out anew for learning."""
 
@@ -152,7 +164,7 @@ class BlockTracker(Tracker):
 
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)
-        samples = self._blocks.sample(image, self.box.cx, self.box.cy, scales)
+        samples = self._blocks.sample(image, self.box.cx, self.box.cy, scales, self._one_scale)
         spectra: list[Spectrum] = [rfft2(sample) for sample in samples]
         summed = self._summed(spectra)
         responses = np.asarray(irfft2(summed, self._blocks.sizes[self._fine]))
@@ -162,7 +174,8 @@ class BlockTracker(Tracker):
         box = self._window.moved(self.box, dx, dy, scale=scales[best])
         box = self._resized(box, scales[best])
         near = math.hypot(dy, dx) <= self._still * self._mean_side
-        self._seen = _Seen(box, (dy, dx), [x[best] for x in spectra]) if near else None
+        found = [x[best if len(x) > 1 else 0] for x in spectra]
+        self._seen = _Seen(box, (dy, dx), found) if near else None
         return Estimate(box, evidence(responses[best]))
 
     def _learn(self, image: Image, box: Box) -> None:

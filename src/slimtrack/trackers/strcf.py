@@ -52,8 +52,9 @@ class Strcf(BlockTracker, name="strcf"):
 class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
     """STRCF with a block of a network's features beside the hand-crafted ones.
 
-    Fast DeepSTRCF of paper 002, and DeepSTRCF with a network of full size. Every channel of the network is
-    brought to 0 .. 1 in every patch.
+    Fast DeepSTRCF of paper 002, and DeepSTRCF with a network of full size. The network runs once a frame: it
+    helps to find the place, and leaves the size to the hand-crafted features. Each of its channels is brought
+    to 0 .. 1 in every patch.
 
     Args:
         network: The network: its name, or an ONNX file.
@@ -67,6 +68,7 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
     """
 
     _pixels = (200.0**2, 250.0**2)
+    _one_scale = (1,)
 
     def __init__(
         self,
@@ -77,8 +79,8 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
         temporal: float = 15.0,
         label: float = 1 / 16,
         iterations: int = 2,
-        scales: int = 3,
-        step: float = 1.02,
+        scales: int = 5,
+        step: float = 1.015,
     ) -> None:
         super().__init__(
             side=side, temporal=temporal, label=label, iterations=iterations, scales=scales, step=step
