@@ -1,5 +1,6 @@
-"""``slimtrack compress cpt``: files, table, sentences."""
+"""``slimtrack compress cpt`` and ``cd``: files, table, sentences."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +12,35 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("matplotlib")
 
 from slimtrack._cv2 import cv2
+from slimtrack.box import Box
 from slimtrack.cli import app
-from slimtrack.errors import InputError, UnknownNameError
+from slimtrack.cli.compress import _compared
+from slimtrack.compression.distilled import only
+from slimtrack.compression.view import View
+from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameError
+from slimtrack.features.taps import NetworkStack
 from slimtrack.networks.build import Builder
 from slimtrack.networks.card import Card
 from slimtrack.networks.network import Network
 from slimtrack.video.synthetic import CLIPS
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> tuple[Path, Path, str]:
-    """A network, a folder of frames, a box."""
+def made(pads: int = 1) -> Network:
     rng = np.random.default_rng(0)
     b = Builder()
     for index, size in enumerate((8, 12, 16), 1):
-        b.conv(f"conv{index}", rng.normal(size=(size, b.channels, 3, 3)) / 4, np.zeros(size), pads=1)
+        b.conv(f"conv{index}", rng.normal(size=(size, b.channels, 3, 3)) / 4, np.zeros(size), pads=pads)
         b.relu(f"relu{index}")
         if index == 1:
             b.pool("pool1", 2, 2)
+    return Network(b.graph(), b.taps, Card("small", mean=(128.0,) * 3, scale=(1 / 64,) * 3))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path, str]:
+    """A network, a folder of frames, a box."""
     network = tmp_path / "small.onnx"
-    Network(b.graph(), b.taps, Card("small", mean=(128.0,) * 3, scale=(1 / 64,) * 3)).save(network)
+    made().save(network)
     folder = tmp_path / "frames"
     folder.mkdir()
     clip = CLIPS["plain"].with_options(length=4)
@@ -41,15 +51,15 @@ def files(tmp_path: Path) -> tuple[Path, Path, str]:
     return network, folder, ",".join(f"{value:g}" for value in first)
 
 
-def run(*words: object) -> Result:
-    return CliRunner(env={"COLUMNS": "150"}).invoke(app, ["compress", "cpt", *map(str, words)])
+def run(command: str, *words: object) -> Result:
+    return CliRunner(env={"COLUMNS": "150"}).invoke(app, ["compress", command, *map(str, words)])
 
 
 def test_a_network_is_pruned_for_a_target(files: tuple[Path, Path, str], tmp_path: Path) -> None:
     network, frames, box = files
     out = tmp_path / "made" / "pruned.onnx"
     words = ("--video", frames, "--box", box, "--ratio", 0.5, "--d", 4, "--frames", 3, "--out", out)
-    result = run(network, *words)
+    result = run("cpt", network, *words)
     assert result.exit_code == 0, result.output
     for part in (
         "channels of conv2",
@@ -83,7 +93,123 @@ def test_what_cannot_be_done_is_said(
     tmp_path: Path,
 ) -> None:
     network, frames, box = files
-    result = run(network, "--video", frames, "--box", box, "--out", tmp_path / "pruned.onnx", *extra)
+    result = run("cpt", network, "--video", frames, "--box", box, "--out", tmp_path / "pruned.onnx", *extra)
     assert isinstance(result.exception, error)
     assert match in str(result.exception)
     assert not (tmp_path / "pruned.onnx").exists()
+
+
+TAPS = ("--taps", "relu1+relu3", "--side", 64)
+
+
+def test_a_network_is_pruned_to_good_channels(files: tuple[Path, Path, str], tmp_path: Path) -> None:
+    network, frames, box = files
+    out = tmp_path / "made" / "below" / "pruned.onnx"
+    words = (
+        "--video",
+        frames,
+        "--box",
+        box,
+        *TAPS,
+        "--keep",
+        6,
+        "--by",
+        "count",
+        "--frames",
+        3,
+        "--out",
+        out,
+    )
+    result = run("cd", network, *words)
+    assert result.exit_code == 0, result.output
+    for part in ("small, relu1+relu3", "channels of conv3", "chosen of relu1", "chosen in all", "0.250",
+                 "M multiply-adds", "target information ratio, 3 frames", "p95"):  # fmt: skip
+        assert part in result.output
+    for picture in ("channels.png", "maps.png", "information_ratio.png"):
+        assert (out.with_suffix("") / picture).read_bytes().startswith(b"\x89PNG")
+    listed = json.loads(out.with_suffix(".json").read_text())["taps"]
+    assert sum(len(tap["whole"]) for tap in listed.values()) == 6
+    whole, pruned = Network.load(network), Network.load(out)
+    batch = whole.prepare(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
+    before, after = whole.run(batch, *listed), pruned.run(batch, *listed)
+    for tap, at in listed.items():
+        np.testing.assert_allclose(after[tap][:, at["pruned"]], before[tap][:, at["whole"]], atol=1e-5)
+
+
+def test_a_share_of_the_channels_is_dropped_and_inner_ones_with_them(
+    files: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    network, frames, box = files
+    out = tmp_path / "pruned.onnx"
+    words = ("--video", frames, "--box", box, "--side", 64, "--ratio", 0.75, "--loss", 0.3, "--frames", 2)
+    result = run("cd", network, *words, "--out", out, "--pictures", tmp_path / "pictures")
+    assert result.exit_code == 0, result.output
+    pruned = Network.load(out)
+    assert list(pruned.taps) == ["relu3"] and pruned.tap("relu3").channels == 4
+    assert pruned.layer("conv2").out_channels < 12
+    assert (tmp_path / "pictures" / "channels.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("extra", "error", "match"),
+    [
+        (("--taps", "relu1+relu9"), UnknownNameError, "relu9"),
+        (("--ratio", 1), InputError, "--ratio 1"),
+        (("--ratio", -0.1), InputError, "--ratio -0.1"),
+        (("--keep", 1.5), InputError, "keep=1.5"),
+        (("--ratio", 0.5, "--keep", 0.5), InputError, "not both"),
+        (("--loss", 2), InputError, "loss=2"),
+        (("--out", "pruned.bin"), InputError, "must end in .onnx"),
+        (("--box", "1,2,3"), InputError, "not four numbers"),
+        (("--video", "nowhere.mp4"), SourceError, "nowhere.mp4"),
+    ],
+)
+def test_what_cannot_be_distilled_is_said(
+    extra: tuple[object, ...],
+    error: type[Exception],
+    match: str,
+    files: tuple[Path, Path, str],
+    tmp_path: Path,
+) -> None:
+    network, frames, box = files
+    out = tmp_path / "pruned.onnx"
+    result = run("cd", network, "--video", frames, "--box", box, "--side", 64, "--out", out, *extra)
+    assert isinstance(result.exception, error)
+    assert match in str(result.exception)
+    assert not out.exists() and not out.with_suffix("").exists()
+
+
+def test_networks_and_folders_that_are_not_there_are_said(
+    files: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    network, frames, box = files
+    words = ("--video", frames, "--box", box, "--side", 64)
+    missing = run("cd", tmp_path / "no.onnx", *words, "--out", tmp_path / "pruned.onnx")
+    assert isinstance(missing.exception, InputError) and "no.onnx" in str(missing.exception)
+    unknown = run("cd", "vgg91", *words, "--out", tmp_path / "pruned.onnx")
+    assert isinstance(unknown.exception, UnknownNameError) and "vgg19" in str(unknown.exception)
+    inside = run("cd", network, *words, "--out", network / "pruned.onnx")
+    assert isinstance(inside.exception, OutputError) and "small.onnx" in str(inside.exception)
+
+
+def test_one_frame_is_too_few(files: tuple[Path, Path, str], tmp_path: Path) -> None:
+    network, frames, box = files
+    out = tmp_path / "pruned.onnx"
+    result = run("cd", network, "--video", frames / "000.png", "--box", box, "--side", 64, "--out", out)
+    assert isinstance(result.exception, InputError)
+    assert "two frames" in str(result.exception)
+    assert not out.exists()
+
+
+def test_a_network_that_lost_its_deepest_tap_is_compared_at_the_same_places(
+    files: tuple[Path, Path, str],
+) -> None:
+    network, (_, folder, box) = made(pads=0), files
+    image, first = cv2.imread(str(folder / "000.png")), Box(*map(float, box.split(",")))
+    before = NetworkStack(network, ["relu1", "relu3"])
+    view = View.around(first, before, side=64.0)
+    patch = view.patch(image, first)
+    after = only(network, {"relu1": np.arange(8), "relu3": np.array([], int)}, patch)
+    assert after.margin != before.margin
+    seen = _compared(before, after, view, [(image, first)])
+    assert seen.after[0] == pytest.approx(view.ratio(before, before(patch)[:8]), rel=1e-3)

@@ -1,7 +1,10 @@
 """``slimtrack compress``: make a network smaller for one target, and show what became of it."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -15,18 +18,24 @@ from rich.table import Table
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.cli.track import parse_box
-from slimtrack.compression.cpt import Compressed, Method, Settings, compress
+from slimtrack.compression.channels import Amount, Indices, Reading
+from slimtrack.compression.cpt import Method, Settings, compress
+from slimtrack.compression.cpt import Progress as Tell
+from slimtrack.compression.distilled import choices, only, write_channels
 from slimtrack.compression.information import Metric
-from slimtrack.compression.report import Size, changes, draw_maps, draw_ratios, summed
-from slimtrack.compression.view import View, ratio_of
+from slimtrack.compression.report import Size, changes, draw_channels, draw_maps, draw_ratios, summed
+from slimtrack.compression.view import Shown, View
 from slimtrack.errors import InputError
 from slimtrack.features.network import NetworkFeature
+from slimtrack.features.taps import NetworkStack
+from slimtrack.files import make_folder
 from slimtrack.networks.find import add_folder
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
 from slimtrack.registry import create
 from slimtrack.timing import Stopwatch, cpu_name, quiet, single_thread
-from slimtrack.tracker import checked_box
+from slimtrack.tracker import Tracker, checked_box
+from slimtrack.trackers.deepcd import DeepCd
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
 
@@ -41,13 +50,19 @@ compress_app = typer.Typer(
 _WARM_UP, _RUNS = 3, 15
 """Runs of a network before the clock starts, and with it."""
 
-MAPS, RATIOS = "maps.png", "information_ratio.png"
+_AREA = 7.84
+"""Area of DeepCD's search window over the target's."""
+
+_BEFORE, _AFTER = "whole network", "pruned"
+
+MAPS, RATIOS, CHANNELS = "maps.png", "information_ratio.png", "channels.png"
 """Names of the pictures."""
 
 Name = Annotated[str, typer.Argument(metavar="NETWORK", help="Name such as vgg19, or an .onnx file.")]
 Video = Annotated[str, typer.Option("--video", help="Video file, image folder, quoted glob or URL.")]
 Target = Annotated[str, typer.Option("--box", metavar="X,Y,W,H", help="Target in the first frame.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")]
+Side = Annotated[float, typer.Option(help="Square root of the search window's pixels.")]
 Pictures = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder for the pictures; beside --out if left out.")
 ]
@@ -96,18 +111,13 @@ def cpt(
     adaptive: Annotated[
         float, typer.Option(help="lambda_beta of the adaptive rule; 0: the ratios are met.")
     ] = 0.0,
-    side: Annotated[float, typer.Option(help="Square root of the search window's pixels.")] = 96.0,
+    side: Side = 96.0,
     frames: Annotated[int, typer.Option(min=1, help="Frames over which the ratio is shown.")] = 50,
     pictures: Pictures = None,
     networks: Folder = None,
 ) -> None:
     """Prune a network for the target of a video's first frame (paper 000)."""
-    if out.suffix != ".onnx":
-        raise InputError(f"--out {out}: the name must end in .onnx")
-    folder = pictures or out.with_suffix("")
-    require_matplotlib(folder / MAPS)
-    if networks is not None:
-        add_folder(networks)
+    folder = _folder(out, pictures, networks)
     how = Settings(
         f"{ratio:g}/all" if configuration is None else configuration,
         method, d, d_prime, metric, error, reconstruct, background, adaptive=adaptive,
@@ -117,31 +127,109 @@ def cpt(
     with single_thread(), open_frames(video) as source:
         image = source.first
         first = checked_box(parse_box(box), image)
-        feature = NetworkFeature(whole, tap)
-        view = View.around(first, feature, side=side)
+        before = NetworkFeature(whole, tap)
+        view = View.around(first, before, side=side)
+        make_folder(folder)
         watch = Stopwatch()
-        with watch:
-            found = _pruned(feature.network, tap, view.patch(image, first), view.target, how)
+        with watch, _progress() as tell:
+            found = compress(before.network, tap, view.patch(image, first), view.target, how, tell)
         found.network.save(out)
         follower = create("cpt-kcf", network=str(out.resolve()), tap=tap, method="none", side=side)
-        follower.init(image, first)
-        places = (
-            (frame, follower.update(frame).box if at else first)
-            for at, frame in zip(range(frames), source, strict=False)
-        )
-        seen = _compared(feature.network, found, view, places)
-        table = _table(feature.network, found, view.patch(image, first), seen)
-    draw_maps(folder / MAPS, seen.rows)
-    series = {"whole network": seen.before, "pruned": seen.after}
-    draw_ratios(folder / RATIOS, series, f"{whole.card.name} {tap}, {how.configuration}")
-    console = Console()
-    console.print(table)
-    console.print(f"pruned in {watch.ms[0] / 1e3:.2f} s; one thread, {escape(cpu_name())}")
-    console.print(f"written {escape(str(out))}, {escape(str(folder / MAPS))}, {escape(str(folder / RATIOS))}")
+        places = _followed(follower, source, first, frames)
+        seen = _compared(before, NetworkFeature(found.network, tap), view, places)
+        lines = _layers(before.network, found.network)
+        table = _table((before.network, found.network), view.patch(image, first), lines, seen)
+    title = f"{whole.card.name} {tap}, {how.configuration}"
+    drawn = [folder / MAPS, folder / RATIOS]
+    draw_maps(drawn[0], seen.rows)
+    draw_ratios(drawn[1], {_BEFORE: seen.before, _AFTER: seen.after}, title)
+    _told(table, watch, out, *drawn)
 
 
-def _pruned(network: Network, tap: str, patch: Image, target: Box, how: Settings) -> Compressed:
-    """Prunes behind a progress bar."""
+@compress_app.command()
+def cd(
+    name: Name,
+    video: Video,
+    box: Target,
+    out: Out,
+    taps: Annotated[
+        str | None,
+        typer.Option(help="Layers to choose of, with + between: relu1_1+relu1_2; the deepest."),
+    ] = None,
+    ratio: Annotated[
+        float | None, typer.Option(help="Share of the channels to drop, instead of --keep.")
+    ] = None,
+    keep: Annotated[
+        float | None, typer.Option(help="How much is kept, 0.5; what the number means says --by.")
+    ] = None,
+    by: Annotated[Amount, typer.Option(help="Share of the energy, of the channels, or their number.")] = (
+        "energy"
+    ),
+    reading: Annotated[
+        Reading, typer.Option(help="Friendliness: salient and stable, or the printed formula.")
+    ] = "similarity",
+    loss: Annotated[
+        float, typer.Option(help="Share of inner channels' variation that may be lost; 0: pruned exactly.")
+    ] = 0.0,
+    side: Side = 160.0,
+    cell: Annotated[int, typer.Option(help="Side of the common grid's cells in pixels.")] = 4,
+    frames: Annotated[int, typer.Option(min=2, help="Frames over which the ratio is shown.")] = 50,
+    pictures: Pictures = None,
+    networks: Folder = None,
+) -> None:
+    """Prune a network to the channels that are good for a target, from two frames (paper 001)."""
+    folder = _folder(out, pictures, networks)
+    keep, by = _amount(ratio, keep, by)
+    whole = _cut(find(name), taps)
+    follower = _distiller(name, tuple(whole.taps))(
+        keep=keep, by=by, reading=reading, loss=loss, area=_AREA, side=side, cell=cell
+    )
+    with single_thread(), open_frames(video) as source:
+        first = checked_box(parse_box(box), source.first)
+        before = NetworkStack(whole, list(whole.taps), cell=cell)
+        view = View.around(first, before, area=_AREA, side=side)
+        make_folder(folder)
+        places = _followed(follower, source, first, frames)
+        watch = Stopwatch()
+        with watch, _progress() as tell:
+            opening = _until_chosen(follower, places, tell)
+            patches = [view.patch(*opening[at]) for at in (0, -1)]
+            tell("network", 2, 3)
+            after = only(whole, follower.channels, patches[0], loss, cell=cell)
+        after.network.save(out)
+        listed = out.with_suffix(".json")
+        write_channels(listed, whole, follower.channels, after)
+        seen = _compared(before, after, view, chain(opening, places))
+        lines = [*_layers(whole, after.network), *_kept(whole, follower.channels)]
+        table = _table((whole, after.network), patches[0], lines, seen)
+    title = f"{whole.card.name} {'+'.join(whole.taps)}, {after.channels} of {before.channels} channels"
+    drawn = [folder / CHANNELS, folder / MAPS, folder / RATIOS]
+    names = ["frame 0", f"frame {len(opening) - 1}"]
+    draw_channels(
+        drawn[0], dict(zip(names, patches, strict=True)), choices(before, patches, follower.channels)
+    )
+    draw_maps(drawn[1], seen.rows)
+    draw_ratios(drawn[2], {_BEFORE: seen.before, _AFTER: seen.after}, title)
+    _told(table, watch, out, listed, *drawn)
+
+
+# What the commands share.
+
+
+def _folder(out: Path, pictures: Path | None, networks: Path | None) -> Path:
+    """The folder for the pictures, when all that needs no network is in order."""
+    if out.suffix != ".onnx":
+        raise InputError(f"--out {out}: the name must end in .onnx")
+    folder = pictures or out.with_suffix("")
+    require_matplotlib(folder / MAPS)
+    if networks is not None:
+        add_folder(networks)
+    return folder
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    """A progress bar; tell it what is done next, how many steps are done and how many there are."""
     shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     with Progress(*shown, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("pruning", total=None)
@@ -149,41 +237,61 @@ def _pruned(network: Network, tap: str, patch: Image, target: Box, how: Settings
         def tell(what: str, done: int, steps: int) -> None:
             bar.update(task, description=what, completed=done, total=steps)
 
-        return compress(network, tap, patch, target, how, tell)
+        yield tell
 
 
-def _compared(whole: Network, found: Compressed, view: View, places: Iterator[tuple[Image, Box]]) -> _Seen:
+def _followed(
+    tracker: Tracker, source: Iterable[Image], first: Box, frames: int
+) -> Iterator[tuple[Image, Box]]:
+    """At most so many frames, and where the target is on them."""
+    for at, image in zip(range(frames), source, strict=False):
+        if at == 0:
+            tracker.init(image, first)
+        yield image, tracker.update(image).box if at else first
+
+
+def _compared(before: Shown, after: Shown, view: View, places: Iterable[tuple[Image, Box]]) -> _Seen:
     """Both networks on every frame; pictures of the first and of the last."""
     seen = _Seen()
+    # Where a distilled network has lost its deepest tap it wants less around the window.
+    views = [View(view.window, feature.margin) for feature in (before, after)]
     for number, (image, box) in enumerate(places):
-        patch = view.patch(image, box)
-        batch = whole.prepare(patch)
-        before, after = (net.run(batch, found.tap)[found.tap][0] for net in (whole, found.network))
-        seen.before.append(ratio_of(whole, found.tap, before, view.target))
-        seen.after.append(ratio_of(found.network, found.tap, after, view.target))
-        row = (f"frame {number}", patch, {"whole network": summed(before), "pruned": summed(after)})
+        patch, smaller = (each.patch(image, box) for each in views)
+        old, new = before(patch), after(smaller)
+        seen.before.append(views[0].ratio(before, old))
+        seen.after.append(views[1].ratio(after, new))
+        row = (f"frame {number}", patch, {_BEFORE: summed(old), _AFTER: summed(new)})
         seen.rows = [*seen.rows[:1], row]
     return seen
 
 
-def _table(whole: Network, found: Compressed, patch: Image, seen: _Seen) -> Table:
+def _layers(before: Network, after: Network) -> list[tuple[str, int, int]]:
+    """A line for each layer: what it says, channels before and after."""
+    return [(f"channels of {each.name}", each.before, each.after) for each in changes(before, after)]
+
+
+def _table(
+    networks: tuple[Network, Network], patch: Image, lines: Sequence[tuple[str, int, int]], seen: _Seen
+) -> Table:
     """Before, after and their ratio."""
-    table = Table("", "before", "after", "after / before", title=f"{whole.card.name}, {found.tap}")
-    for change in changes(whole, found.network):
-        share = f"{change.after / change.before:.3f}" if change.before else "new"
-        table.add_row(f"channels of {escape(change.name)}", str(change.before), str(change.after), share)
+    whole = networks[0]
+    title = f"{whole.card.name}, {'+'.join(whole.taps)}"
+    table = Table("", "before", "after", "after / before", title=title)
+    for label, was, is_ in lines:
+        share = f"{is_ / was:.3f}" if was else "new"
+        table.add_row(escape(label), str(was), str(is_), share)
     table.add_section()
     side = patch.shape[0], patch.shape[1]
-    before, after = (Size.of(network, side) for network in (whole, found.network))
-    times = [_milliseconds(network, patch, found.tap) for network in (whole, found.network)]
-    was, became = (float(np.mean(values)) for values in (seen.before, seen.after))
+    before, after = (Size.of(network, side) for network in networks)
+    times = [_milliseconds(network, patch) for network in networks]
+    ratios = [float(np.mean(values)) for values in (seen.before, seen.after)]
     figures: list[tuple[str, float, float, str]] = [
         ("M multiply-adds a patch", before.multiply_adds / 1e6, after.multiply_adds / 1e6, ",.1f"),
         ("parameters", before.parameters, after.parameters, ",.0f"),
         ("MB", before.megabytes, after.megabytes, ".2f"),
         (f"ms a patch {side[1]}x{side[0]}, p50", times[0][0], times[1][0], ".2f"),
         ("ms a patch, p95", times[0][1], times[1][1], ".2f"),
-        (f"target information ratio, {len(seen.before)} frames", was, became, ".3f"),
+        (f"target information ratio, {len(seen.before)} frames", ratios[0], ratios[1], ".3f"),
     ]
     for label, old, new, form in figures:
         share = f"{new / old:.3f}" if old else "-"
@@ -191,15 +299,78 @@ def _table(whole: Network, found: Compressed, patch: Image, seen: _Seen) -> Tabl
     return table
 
 
-def _milliseconds(network: Network, patch: Image, tap: str) -> tuple[float, float]:
+def _milliseconds(network: Network, patch: Image) -> tuple[float, float]:
     """Median and 95th percentile of a network's run on one patch."""
     watch = Stopwatch()
     batch = network.prepare(patch)
     with quiet():
         for _ in range(_WARM_UP):
-            network.run(batch, tap)
+            network.run(batch)
         for _ in range(_RUNS):
             with watch:
-                network.run(batch, tap)
+                network.run(batch)
     p50, p95 = np.percentile(watch.ms, (50, 95))
     return float(p50), float(p95)
+
+
+def _told(table: Table, watch: Stopwatch, *written: Path) -> None:
+    """Prints what came out."""
+    console = Console()
+    console.print(table)
+    console.print(f"pruned in {watch.ms[0] / 1e3:.2f} s; one thread, {escape(cpu_name())}")
+    console.print(f"written {', '.join(escape(str(path)) for path in written)}")
+
+
+# Paper 001.
+
+
+def _amount(ratio: float | None, keep: float | None, by: Amount) -> tuple[float, Amount]:
+    """What is kept, in the terms of the selector."""
+    if ratio is None:
+        return 0.5 if keep is None else keep, by
+    if keep is not None:
+        raise InputError("give --ratio or --keep, not both: each says how many channels are kept")
+    if not 0 <= ratio < 1:
+        raise InputError(
+            f"--ratio {ratio:g}: the share of channels to drop must be at least 0 and less than 1"
+        )
+    return 1 - ratio, "ratio"
+
+
+def _cut(network: Network, taps: str | None) -> Network:
+    """The network with only these of its taps; the deepest if none is named."""
+    named = re.split(r"[+,\s]+", taps.strip()) if taps else [list(network.taps)[-1]]
+    return network.truncate(*dict.fromkeys(named))
+
+
+def _distiller(name: str, taps: tuple[str, ...]) -> type[DeepCd]:
+    """DeepCD on any taps of any network: what it follows with in two frames is what it chooses for."""
+
+    class Distiller(DeepCd):
+        network = name
+        layers = taps
+
+    return Distiller
+
+
+def _until_chosen(
+    follower: DeepCd, places: Iterator[tuple[Image, Box]], tell: Tell
+) -> list[tuple[Image, Box]]:
+    """The frames that it took to choose channels: two, more where the target was lost."""
+    opening: list[tuple[Image, Box]] = []
+    tell("good channels", 0, 3)
+    for place in places:
+        opening.append(place)
+        tell("good channels", min(len(opening), 2), 3)
+        if follower.channels:
+            return opening
+    raise InputError(
+        f"good channels need the target in two frames; among the first {len(opening)} there are not as many: "
+        "give more --frames, a longer --video or another --box"
+    )
+
+
+def _kept(whole: Network, chosen: Mapping[str, Indices]) -> list[tuple[str, int, int]]:
+    """Lines of the table: a tap that layers read stays whole in the network, whatever is chosen of it."""
+    lines = [(f"chosen of {tap}", whole.tap(tap).channels, len(at)) for tap, at in chosen.items()]
+    return [*lines, ("chosen in all", sum(line[1] for line in lines), sum(line[2] for line in lines))]

@@ -1,6 +1,7 @@
 """What a network was before and is after: numbers for a table, pictures of feature maps and of ratios."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,21 @@ from typing import Any
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
+from slimtrack.compression.channels import Indices
 from slimtrack.files import atomic_write
 from slimtrack.networks.network import Network
 
-__all__ = ["LayerChange", "Size", "changes", "draw_maps", "draw_ratios", "summed"]
+__all__ = [
+    "Choice", "LayerChange", "Size", "changes", "draw_channels", "draw_maps", "draw_ratios", "summed",
+]  # fmt: skip
 
 _COLORS = ("#555555", "#0072B2", "#D55E00", "#009E73")
+
+_KEPT, _DROPPED = (1.0, 1.0, 1.0), (0.9, 0.1, 0.1)
+"""Frames of channels, red, green and blue: white as in paper 001's Fig. 2, red as in its Fig. 3."""
+
+_FRAME, _WIDTH = 2, 6.0
+"""Cells that a frame is wide; inches of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +104,78 @@ def draw_ratios(path: Path, series: Mapping[str, Sequence[float]], title: str = 
         title: Its head line.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(8, 3.6), dpi=110, layout="constrained")
     axes = figure.subplots()
     for (name, values), color in zip(series.items(), _COLORS * len(series), strict=False):
         axes.plot(values, label=f"{name}: {np.mean(values):.3f}", color=color, lw=1.4)
     axes.set(xlabel="frame", ylabel="target information ratio", title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.25)
     axes.legend(fontsize="small")
     _save(figure, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The good channels of one tap.
+
+    Attributes:
+        name: The tap.
+        maps: Its maps ``(C, h, w)`` in each of several frames, of one level: 0 is a channel's mean, 1 its
+            deviation.
+        kept: The good channels.
+    """
+
+    name: str
+    maps: Sequence[Features]
+    kept: Indices
+
+
+def draw_channels(path: Path, patches: Mapping[str, Image], choices: Sequence[Choice]) -> None:
+    """Writes a PNG of all channels, kept and dropped (paper 001, Fig. 2 and 3); needs matplotlib.
+
+    Args:
+        path: The picture.
+        patches: Name -> the patch ``(H, W, 3)`` BGR of each frame, side by side.
+        choices: The taps, below each other.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    colors = colormaps["viridis"]
+    grids = [[_mosaic(maps, choice.kept, colors) for maps in choice.maps] for choice in choices]
+    heights = [_WIDTH / 3, *(_WIDTH * row[0].shape[0] / row[0].shape[1] for row in grids)]
+    size = (_WIDTH * len(patches), sum(heights) + 0.3 * len(heights) + 0.3)
+    figure = Figure(figsize=size, dpi=110, layout="constrained")
+    axes = figure.subplots(len(heights), len(patches), squeeze=False, height_ratios=heights)
+    for place, (name, patch) in zip(axes[0], patches.items(), strict=True):
+        place.imshow(patch[..., ::-1])
+        place.set_title(name, fontsize=9)
+    for places, grid, choice in zip(axes[1:], grids, choices, strict=True):
+        for place, picture in zip(places, grid, strict=True):
+            place.imshow(picture)
+            place.set_title(f"{choice.name}: {len(choice.kept)} of {len(choice.maps[0])} kept", fontsize=9)
+    for place in axes.flat:
+        place.set_axis_off()
+    figure.suptitle("channels kept (white frames) and dropped (red frames)", fontsize=10)
+    _save(figure, path)
+
+
+def _mosaic(maps: Features, kept: Indices, colors: Any) -> Floats:
+    """All channels in one picture ``(H, W, 3)``, those kept first, each in its frame."""
+    count, h, w = maps.shape
+    order = np.concatenate([kept, np.setdiff1d(np.arange(count), kept)])
+    columns = max(math.ceil(math.sqrt(count * (h / w) * 2)), 1)  # about twice as wide as high
+    rows = -(-count // columns)
+    tiles = np.ones((rows * columns, h + 2 * _FRAME, w + 2 * _FRAME, 3))
+    tiles[: len(kept)], tiles[len(kept) : count] = _KEPT, _DROPPED
+    inside = tiles[:count, _FRAME:-_FRAME, _FRAME:-_FRAME]
+    # From two deviations below a channel's mean to four above it.
+    inside[:] = colors(np.clip((maps[order] + 2) / 6, 0, 1))[..., :3]
+    grid = tiles.reshape(rows, columns, *tiles.shape[1:])
+    return np.asarray(grid.swapaxes(1, 2).reshape(rows * tiles.shape[1], -1, 3))
 
 
 def _save(figure: Any, path: Path) -> None:

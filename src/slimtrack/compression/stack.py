@@ -64,6 +64,14 @@ class _Chosen(NetworkFeatures):
         maps = super().__call__(patch)
         return [x if pick is None else x[..., pick, :, :] for x, pick in zip(maps, self._picks, strict=True)]
 
+    @property
+    def places(self) -> dict[str, Indices]:
+        """Where each tap of the pruned network has the chosen channels."""
+        return {
+            tap.name: np.arange(tap.channels) if pick is None else pick
+            for tap, pick in zip(self.taps, self._picks, strict=True)
+        }
+
 
 class ChosenStack(NetworkStack):
     """`NetworkStack` of chosen channels; the network is pruned to what they need.
@@ -75,6 +83,10 @@ class ChosenStack(NetworkStack):
         chosen: Tap -> its channels, rising; may be none of a tap.
         cell: Side of the grid's cells in pixels.
 
+    Attributes:
+        network: The pruned network.
+        places: Tap -> where the pruned network's tap has the chosen channels, in their order.
+
     Raises:
         InputError: Nothing is chosen.
     """
@@ -83,6 +95,7 @@ class ChosenStack(NetworkStack):
         maps = _Chosen(network, chosen)
         super().__init__(maps.network, [tap.name for tap in maps.taps], cell=cell)
         self._maps = maps
+        self.network, self.places = maps.network, maps.places
         ends = np.cumsum([0, *(tap.channels for tap in maps.taps)])
         self.slices = [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
         self.channels = int(ends[-1])

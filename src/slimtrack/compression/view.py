@@ -1,15 +1,34 @@
 """How a tracker sees its target: the patch that a network gets, and where on it the target lies."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.compression.information import target_cells, target_information_ratio
-from slimtrack.features.network import Margin, NetworkFeature
+from slimtrack.features.network import Margin
 from slimtrack.networks.network import Network
 from slimtrack.search import SearchWindow
 
-__all__ = ["View", "ratio_of"]
+__all__ = ["Shown", "View", "ratio_of"]
+
+
+class Shown(Protocol):
+    """Features that want a margin around the search window: of one tap or of several.
+
+    Attributes:
+        stride: Patch pixels between neighbouring cells.
+        offset: Patch pixel of the centre of cell 0.
+        margin: See `slimtrack.features.network.Margin`.
+    """
+
+    stride: int
+    offset: float
+    margin: Margin
+
+    def __call__(self, patch: Image) -> Features:
+        """Features ``(C, h, w)`` of a patch ``(H, W, 3)``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +44,7 @@ class View:
     margin: Margin
 
     @classmethod
-    def around(cls, box: Box, feature: NetworkFeature, *, area: float = 9.0, side: float = 96.0) -> "View":
+    def around(cls, box: Box, feature: Shown, *, area: float = 9.0, side: float = 96.0) -> "View":
         """The view on a target in the first frame.
 
         Args:
@@ -47,6 +66,10 @@ class View:
         """The patch ``(h, w, 3)`` around the centre of a box, at the first frame's scale."""
         return self.window.extract(image, box.cx, box.cy, margin=self.margin)
 
+    def ratio(self, feature: Shown, maps: Features) -> float:
+        """Target information ratio of a feature's maps ``(C, h, w)`` of a patch (paper 000, Fig. 6)."""
+        return _ratio(maps, feature.stride, feature.offset, self.target)
+
 
 def ratio_of(network: Network, tap: str, maps: Features, target: Box) -> float:
     """Target information ratio of a tap's maps ``(C, h, w)`` (paper 000, Fig. 6).
@@ -58,5 +81,9 @@ def ratio_of(network: Network, tap: str, maps: Features, target: Box) -> float:
         target: The target in the patch's pixels.
     """
     place = network.tap(tap)
-    mask = target_cells((maps.shape[1], maps.shape[2]), place.stride, place.offset, target)
+    return _ratio(maps, place.stride, place.offset, target)
+
+
+def _ratio(maps: Features, stride: float, offset: float, target: Box) -> float:
+    mask = target_cells((maps.shape[1], maps.shape[2]), stride, offset, target)
     return target_information_ratio(maps, mask)

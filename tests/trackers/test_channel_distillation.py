@@ -1,0 +1,178 @@
+"""Trackers that choose good channels: which, how many, and that nothing else changes without the others."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+import small_networks
+from slimtrack import create
+from slimtrack.arrays import Features, Image
+from slimtrack.box import Box
+from slimtrack.compression import channels as selector
+from slimtrack.errors import InputError
+from slimtrack.trackers import channels_cd, deepcd
+from slimtrack.video.synthetic import CLIPS
+
+Frames = list[tuple[Image, Box]]
+Calls = list[tuple[tuple[Any, ...], dict[str, Any], selector.Selection]]
+
+V = "deepcd-v-11+12+21"
+SMALL: dict[str, Any] = {"side": 64.0}
+SIZES = {"relu1_1": 8, "relu1_2": 8, "relu2_1": 16}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("networks")
+    small_networks.write(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _networks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIMTRACK_NETWORKS", str(folder))
+
+
+@pytest.fixture(scope="module")
+def frames() -> Frames:
+    return [(image, box) for image, box in islice(CLIPS["plain"].frames(), 6) if box is not None]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """What the trackers asked the selector, and what it answered."""
+    seen: Calls = []
+
+    def spy(*words: Any, **options: Any) -> selector.Selection:
+        found = selector.select(*words, **options)
+        seen.append((words, options, found))
+        return found
+
+    for module in (deepcd, channels_cd):
+        monkeypatch.setattr(module, "select", spy)
+    return seen
+
+
+def begun(name: str, frames: Frames, updates: int = 1, **options: Any) -> Any:
+    tracker = create(name, **options)
+    tracker.init(*frames[0])
+    for image, _ in frames[1 : 1 + updates]:
+        tracker.update(image)
+    return tracker
+
+
+def count(tracker: Any) -> int:
+    return sum(map(len, tracker.channels.values()))
+
+
+def test_channels_are_chosen_once_after_two_frames(frames: Frames, calls: Calls) -> None:
+    tracker = begun(V, frames, 0, keep=10, by="count", **SMALL)
+    assert not tracker.channels and not calls
+    for image, _ in frames[1:4]:
+        tracker.update(image)
+    (((examples, _), options, found),) = calls
+    assert len(examples) == 2 and examples[0].shape[0] == sum(SIZES.values())
+    assert (options["keep"], options["by"], options["reading"]) == (10, "count", "similarity")
+    assert [part.stop - part.start for part in options["groups"]] == list(SIZES.values())
+    starts = np.cumsum([0, *SIZES.values()])
+    together = [start + at for start, at in zip(starts, tracker.channels.values(), strict=False)]
+    np.testing.assert_array_equal(np.concatenate(together), found.channels)
+
+
+@pytest.mark.parametrize(
+    ("keep", "by", "least", "most"),
+    [(10, "count", 10, 10), (0.25, "ratio", 8, 8), (0.5, "energy", 1, 31), (1, "ratio", 32, 32)],
+)
+def test_as_many_as_asked_for(keep: float, by: str, least: int, most: int, frames: Frames) -> None:
+    tracker = begun(V, frames, keep=keep, by=by, **SMALL)
+    assert list(tracker.channels) == list(SIZES)
+    assert least <= count(tracker) <= most
+    image, box = frames[2]
+    assert tracker._described(tracker._window.extract(image, box.cx, box.cy)).shape[0] == count(tracker)
+
+
+class Picked:
+    """The chosen channels, from the whole network."""
+
+    def __init__(self, tracker: Any) -> None:
+        self._whole = tracker._whole
+        self.margin, self.stride = self._whole.margin, self._whole.stride
+        parts = zip(self._whole.slices, tracker.channels.values(), strict=True)
+        self._at = np.concatenate([part.start + at for part, at in parts])
+
+    def __call__(self, patch: Image) -> Features:
+        return np.asarray(self._whole(patch)[..., self._at, :, :])
+
+
+def response(tracker: Any, image: Image) -> np.ndarray:
+    return np.asarray(tracker._responses(image, np.ones(1)))
+
+
+@pytest.mark.parametrize("name", [V, "deepcd-v-12", "deepcd-s-all"])
+def test_the_pruned_network_gives_the_whole_ones_response(name: str, frames: Frames) -> None:
+    tracker = begun(name, frames, keep=0.3, by="ratio", **SMALL)
+    for image, _ in frames[2:4]:
+        small = response(tracker, image)
+        pruned, tracker._feature = tracker._feature, Picked(tracker)
+        np.testing.assert_allclose(small, response(tracker, image), atol=1e-4 * small.max())
+        tracker._feature = pruned
+        tracker.update(image)
+
+
+def test_what_no_chosen_channel_needs_is_not_computed(frames: Frames) -> None:
+    tracker = begun(V, frames, keep=10, by="count", **SMALL)
+    network, chosen = tracker._feature.network, tracker.channels
+    widths = {layer.name: layer.out_channels for layer in network.layers}
+    if len(chosen["relu2_1"]):
+        assert widths == {"conv1_1": 8, "conv1_2": 8, "conv2_1": len(chosen["relu2_1"])}
+    else:
+        assert "conv2_1" not in widths
+    assert network.parameters < tracker._whole._maps.network.parameters
+
+
+def test_inner_channels_go_when_a_loss_is_allowed(frames: Frames) -> None:
+    exact, lossy = (begun("deepcd-v-21", frames, keep=0.5, by="ratio", loss=x, **SMALL) for x in (0, 0.4))
+    np.testing.assert_array_equal(exact.channels["relu2_1"], lossy.channels["relu2_1"])
+    widths = [[layer.out_channels for layer in t._feature.network.layers] for t in (exact, lossy)]
+    assert widths[0] == [8, 8, 8]
+    assert widths[1][2] == 8 and sum(widths[1]) < 24
+
+
+def test_a_new_target_begins_with_all_channels(frames: Frames) -> None:
+    tracker = begun(V, frames, keep=10, by="count", **SMALL)
+    tracker.init(*frames[3])
+    assert not tracker.channels and tracker._feature is tracker._whole
+    fresh = create(V, keep=10, by="count", **SMALL)
+    fresh.init(*frames[3])
+    for image, _ in frames[4:]:
+        assert tracker.update(image) == fresh.update(image)
+
+
+@pytest.mark.parametrize("name", [V, "cacf-cd"])
+def test_what_cannot_be_kept_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="keep="):
+        create(name, keep=1.5)
+
+
+@pytest.mark.parametrize(("keep", "by", "expected"), [(12, "count", 12), (0.5, "ratio", 16)])
+def test_cacf_chooses_with_its_context(
+    keep: float, by: str, expected: int, frames: Frames, calls: Calls
+) -> None:
+    tracker = begun("cacf-cd", frames, keep=keep, by=by)
+    ((_, options, found),) = calls
+    assert options["context"].shape[:2] == (8, 31)  # four patches around the target in each of two frames
+    np.testing.assert_array_equal(tracker.channels, found.channels)
+    assert len(tracker.channels) == expected
+
+
+def test_cacf_on_all_channels_is_cacf(frames: Frames) -> None:
+    chosen, plain = begun("cacf-cd", frames, keep=31, by="count"), begun("cacf", frames)
+    assert len(chosen.channels) == 31
+    for image, _ in frames[2:]:
+        np.testing.assert_allclose([*chosen.update(image).box], [*plain.update(image).box], atol=1e-3)
