@@ -28,7 +28,7 @@ _BY_MODULE = {
     "trackers.dsst": ("dsst", "fdsst"),
     "trackers.samf": ("samf", "samf-ca"),
     "trackers.cacf": ("cacf", "dcf-ca"),
-    "trackers.channels_cd": ("cacf-cd",),
+    "trackers.channels_cd": ("cacf-cd", "eco-cd", "feco-cd", "fdeepstrcf-cd"),
     "trackers.staple": ("staple",),
     "trackers.bacf": ("bacf",),
     "trackers.strcf": ("strcf", "fdeepstrcf"),
@@ -197,16 +197,24 @@ def tracker_class(name: str) -> type[Tracker]:
 
 
 def options_of(cls: type[Tracker]) -> list[Option]:
-    """The options of a tracker class, in the order of its constructor."""
-    if cls.__init__ is object.__init__:
-        return []
-    hints = typing.get_type_hints(cls.__init__)
-    lines = _documented(inspect.getdoc(cls) or "") | _documented(inspect.getdoc(cls.__init__) or "")
-    return [
-        Option(p.name, hints.get(p.name, str), p.default, lines.get(p.name, ""))
-        for p in inspect.signature(cls.__init__).parameters.values()
-        if p.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
+    """The options of a tracker class, its own first.
+
+    A constructor that ends with ``**options`` hands them on: the options of the class it derives from are
+    options of its own, with the defaults and texts of whoever names them first.
+    """
+    found: dict[str, Option] = {}
+    for owner in (base for base in cls.__mro__ if base is not object and "__init__" in vars(base)):
+        begin = vars(owner)["__init__"]
+        parameters = inspect.signature(begin).parameters.values()
+        hints = typing.get_type_hints(begin)
+        lines = _documented(inspect.getdoc(owner) or "") | _documented(inspect.getdoc(begin) or "")
+        for p in parameters:
+            if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name not in found:
+                text = lines.get(p.name, "")
+                found[p.name] = Option(p.name, hints.get(p.name, str), p.default, text)
+        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+            break
+    return list(found.values())
 
 
 def parse_spec(spec: str) -> tuple[str, dict[str, str]]:

@@ -30,7 +30,7 @@ def scene(box: Box, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("shift", [(0, 0), (7, -5), (-16, 12), (3, 30)])
 def test_a_known_shift_is_recovered(name: str, shift: tuple[int, int]) -> None:
     box = Box(200, 150, 48, 40)
-    tracker = create(name)
+    tracker = create(name, step=1.01)
     tracker.init(scene(box), box)
     found = tracker.update(scene(box.moved(*shift))).box
     assert found.cx - box.cx == pytest.approx(shift[0], abs=1)  # a quarter of a cell

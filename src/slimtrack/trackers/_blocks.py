@@ -34,11 +34,15 @@ class Blocks:
     """
 
     def __init__(self, features: Sequence[Feature], window: SearchWindow) -> None:
-        self._features, self._window = tuple(features), window
+        self._features, self._window = list(features), window
         w, h = window.patch
         self.strides = [feature.stride for feature in features]
         self.sizes = [(h // stride, w // stride) for stride in self.strides]
         self._cosines = [cosine_window(*size) for size in self.sizes]
+
+    def exchange(self, block: int, feature: Feature) -> None:
+        """Goes on with another feature of the same geometry in a block's place."""
+        self._features[block] = feature
 
     def sample(
         self,
@@ -156,11 +160,18 @@ class BlockTracker(Tracker):
         self._fine = self._blocks.strides.index(min(self._blocks.strides))
         w, h = self._window.target
         self._mean_side = math.sqrt(w * h)
-        self._filters = []
-        for block, (size, stride) in enumerate(zip(self._blocks.sizes, self._blocks.strides, strict=True)):
-            label = gaussian_label(*size, self._label * self._mean_side / stride)
-            self._filters.append(self._make_filter(block, label, (h / stride, w / stride)))
+        self._filters = [self._begun(block) for block in range(len(self._features))]
         self._learn(image, box)
+
+    def _wish(self, block: int) -> Floats:
+        """The response wished for in a block, ``(h, w)``."""
+        width = self._label * self._mean_side / self._blocks.strides[block]
+        return gaussian_label(*self._blocks.sizes[block], width)
+
+    def _begun(self, block: int) -> SpectralFilter:
+        """A block's filter before it has learned."""
+        (w, h), stride = self._window.target, self._blocks.strides[block]
+        return self._make_filter(block, self._wish(block), (h / stride, w / stride))
 
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)

@@ -42,7 +42,11 @@ class NetworkTracker(Tracker):
     @classmethod
     def needed(cls) -> str:
         """The name of the network it takes when none is named."""
-        return str(inspect.signature(cls).parameters["network"].default)
+        for owner in (base for base in cls.__mro__ if "__init__" in vars(base)):
+            parameters = inspect.signature(vars(owner)["__init__"]).parameters
+            if "network" in parameters:
+                return str(parameters["network"].default)
+        raise TypeError(f"{cls.__name__} has no option 'network'")
 
     @classmethod
     def require(cls) -> None:

@@ -1,18 +1,29 @@
-"""Channel distillation (paper 001) in trackers that are there without it: CACF."""
+"""Channel distillation (paper 001) in trackers that are there without it: CACF, ECO, DeepSTRCF."""
+
+from typing import Any
 
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
-from slimtrack.compression.channels import Amount, Indices, select
+from slimtrack.compression.channels import Amount, Indices, friendliness, initial_set, select, swap_search
+from slimtrack.compression.stack import pruned
+from slimtrack.features.network import NetworkFeature
+from slimtrack.filters._fft import rfft2
 from slimtrack.filters.context import ContextFilter
+from slimtrack.filters.eco.continuous import samples
 from slimtrack.trackers._correlation import within
 from slimtrack.trackers.cacf import Cacf
+from slimtrack.trackers.eco import Eco, Feco
+from slimtrack.trackers.strcf import FdeepStrcf
 
-__all__ = ["CacfCd"]
+__all__ = ["CacfCd", "EcoCd", "FdeepStrcfCd", "FecoCd"]
 
 _FRAMES = 2
 """Frames after which the good channels are chosen (section IV)."""
+
+_LAYER = 1
+"""The block of fDeepSTRCF that has the network's layer."""
 
 
 class CacfCd(Cacf, name="cacf-cd"):
@@ -92,3 +103,97 @@ class CacfCd(Cacf, name="cacf-cd"):
         for x, context in self._examples:
             self._filter.learn(self._picked(x), self._picked(context))
         self._examples = []
+
+
+class EcoCd(Eco, name="eco-cd"):
+    """ECO on the good ones of the projected channels of its layers (Ge et al., equations 11-12).
+
+    After two frames each layer's channels are chosen by what they add to the responses of the filter that
+    was learned with the projections; filter and samples go on with these.
+
+    Args:
+        keep: How many channels of each layer are kept; what the number means says ``by``.
+        by: Share of the energy, share of the channels, or their number.
+        **options: Those of `Eco`.
+    """
+
+    def __init__(self, *, keep: float = 0.7, by: Amount = "ratio", **options: Any) -> None:
+        super().__init__(**options)
+        within(1e-6, 1e6 if by == "count" else 1, keep=keep)
+        self._keep, self._by = keep, by
+
+    @property
+    def channels(self) -> list[Indices] | None:
+        """The good ones of the projected channels, an array each layer; ``None`` until they are chosen."""
+        return self._chosen
+
+    def _start(self, image: Image, box: Box) -> None:
+        self._chosen: list[Indices] | None = None
+        super()._start(image, box)
+
+    def _learn(self, image: Image, box: Box) -> None:
+        super()._learn(image, box)
+        if self._chosen is None and len(self._filter.samples) >= _FRAMES:
+            layers = range(len(self._network.taps))
+            self._chosen = [self._good(block) for block in layers]
+            others = [np.arange(b.channels) for b in self._filter.layout.blocks[len(layers) :]]
+            self._filter.keep([*self._chosen, *others])
+
+    def _good(self, block: int) -> Indices:
+        """The good channels of a block, rising."""
+        functions = samples(self._filter.layout.views(self._filter.samples)[block])
+        frames = list(functions[:_FRAMES])
+        energy = np.asarray(sum((frame**2).sum(axis=(1, 2)) for frame in frames))
+        ranked = initial_set(friendliness(frames), energy, self._keep, self._by)
+        return np.sort(swap_search(*self._filter.contributions(block), ranked)[0])
+
+
+class FecoCd(EcoCd, Feco, name="feco-cd"):
+    """fECO on the good ones of the projected channels of its layers: papers 001 and 002 joined."""
+
+
+class FdeepStrcfCd(FdeepStrcf, name="fdeepstrcf-cd"):
+    """fDeepSTRCF on the good channels of its network's layer; the others are not computed.
+
+    Args:
+        keep: How many of the layer's channels are kept; what the number means says ``by``.
+        by: Share of the energy, share of the channels, or their number.
+        **options: Those of `FdeepStrcf`.
+    """
+
+    def __init__(self, *, keep: float = 0.7, by: Amount = "ratio", **options: Any) -> None:
+        super().__init__(**options)
+        within(1e-6, 1e6 if by == "count" else 1, keep=keep)
+        self._keep, self._by = keep, by
+
+    @property
+    def channels(self) -> Indices | None:
+        """The good channels of the layer; ``None`` until they are chosen."""
+        return self._chosen
+
+    def _start(self, image: Image, box: Box) -> None:
+        self._chosen: Indices | None = None
+        self._examples: list[Features] = []
+        super()._start(image, box)
+
+    def _learn(self, image: Image, box: Box) -> None:
+        super()._learn(image, box)
+        if self._chosen is None:
+            sample = self._blocks.sample(image, box.cx, box.cy, [box.w / self._first.w])
+            self._examples.append(sample[_LAYER][0])
+            if len(self._examples) == _FRAMES:
+                self._distil()
+
+    def _distil(self) -> None:
+        """Chooses channels, prunes the network to them, and begins the layer's filter anew on them."""
+        self._chosen = select(self._examples, self._wish(_LAYER), keep=self._keep, by=self._by).channels
+        whole = self._features[_LAYER]
+        assert isinstance(whole, NetworkFeature)
+        small = pruned(whole.network, {whole.tap.name: self._chosen})
+        left = small.tap(whole.tap.name).channels
+        picks = self._chosen.tolist() if left > len(self._chosen) else None
+        self._blocks.exchange(_LAYER, NetworkFeature(small, whole.tap.name, channels=picks, stretched=True))
+        self._filters[_LAYER] = self._begun(_LAYER)
+        for example in self._examples:
+            self._filters[_LAYER].learn(rfft2(example[self._chosen]), (0.0, 0.0))
+        self._examples, self._seen = [], None

@@ -80,25 +80,33 @@ class _TapBlocks:
             skip = max(math.ceil(-middle / tap.stride), 0)
             blocks.append(Block(tap.channels, (h, w), (middle + skip * tap.stride) / stride))
             self._cuts.append((slice(skip, skip + n * h), slice(skip, skip + n * w)))
-        # The window's first pixel in the network's patch, and how far inside the window its edge lies.
-        self._first = math.ceil(-network.margin.start)
-        inside = self._first + network.margin.start
+        # One patch for all: it starts at or before the window, whole pixels from where the network's starts.
+        start, extra = network.margin
+        self._lead = max(math.ceil(start), 0) if others else 0
+        start -= self._lead
+        self._margin = start, max(extra + self._lead, math.ceil(-start))
+        self._first = math.ceil(-start)
         for feature in others:
             h, w = (side // feature.stride for side in window.patch[::-1])
-            blocks.append(Block(feature.channels, (h, w), 0.5 + inside / feature.stride))
+            blocks.append(Block(feature.channels, (h, w), 0.5 + (self._first + start) / feature.stride))
         self._cosines = [_cosine(block) for block in blocks]
         self.blocks: Sequence[Block] = blocks
 
     def sample(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> list[Features]:
         """The blocks ``(S, C, h, w)`` of several scales at one centre of the frame."""
-        patches = self._window.pyramid(image, cx, cy, scales, self._network.margin)
-        maps = zip(self._network(patches), self._cuts, self._averaged, strict=True)
-        blocks = [_averages(x[..., cut[0], cut[1]], n) for x, cut, n in maps]
+        patches = self._window.pyramid(image, cx, cy, scales, self._margin)
+        deep = self._cut(patches, self._lead, self._network.margin.extra)
+        maps = zip(self._network(deep), self._cuts, self._averaged, strict=True)
+        blocks: list[Features] = [_averages(x[..., cut[0], cut[1]], n) for x, cut, n in maps]
         if self._others:
-            h, w = (slice(self._first, self._first + side) for side in self._window.patch[::-1])
-            inner = np.ascontiguousarray(patches[:, h, w])
+            inner = self._cut(patches, self._first, 0)
             blocks += [feature(inner) for feature in self._others]
-        return [x * cosine for x, cosine in zip(blocks, self._cosines, strict=True)]
+        return [np.asarray(x * cosine) for x, cosine in zip(blocks, self._cosines, strict=True)]
+
+    def _cut(self, patches: Image, first: int, extra: int) -> Image:
+        """The part of ``(S, H, W, 3)`` from a pixel on that is ``extra`` pixels wider than the window."""
+        h, w = (slice(first, first + side + extra) for side in self._window.patch[::-1])
+        return np.ascontiguousarray(patches[:, h, w])
 
 
 def _cosine(block: Block) -> Floats:
@@ -372,19 +380,9 @@ class Feco(Eco, name="feco"):
         network: The network: its name, or an ONNX file.
         shallow: The fine layer.
         deep: The coarse layer.
-        downsample: Cells of the fine layer averaged into one, each way.
         shallow_dims: Channels of the fine layer after projection.
         deep_dims: Channels of the coarse layer after projection.
-        hog: Channels of HOG after projection, beside the layers; 0 for none.
-        side: Side of the square search window over the root of the target's area.
-        rate: Weight of a new sample.
-        memory: Most samples kept.
-        interval: The filter is trained every so many frames.
-        iterations: Conjugate gradient iterations a training.
-        label: Width of the wished response, as a share of the target's mean side.
-        scales: Number of scales.
-        step: Ratio of neighbouring scales.
-        scale_rate: Share of the newest frame in a scale filter; 0 for none.
+        **options: Those of `Eco`.
     """
 
     def __init__(
@@ -393,35 +391,15 @@ class Feco(Eco, name="feco"):
         network: str = "cf_vggm",
         shallow: str = "norm1",
         deep: str = "relu5",
-        downsample: int = 2,
         shallow_dims: int = 3,
         deep_dims: int = 12,
-        hog: int = 10,
-        side: float = 4.5,
-        rate: float = 0.012,
-        memory: int = 50,
-        interval: int = 3,
-        iterations: int = 5,
-        label: float = 1 / 12,
-        scales: int = 1,
-        step: float = 1.02,
-        scale_rate: float = 0.025,
+        **options: Any,
     ) -> None:
         super().__init__(
             network=network,
             shallow=shallow,
             deep=deep,
-            downsample=downsample,
             shallow_dims=shallow_dims,
             deep_dims=deep_dims,
-            hog=hog,
-            side=side,
-            rate=rate,
-            memory=memory,
-            interval=interval,
-            iterations=iterations,
-            label=label,
-            scales=scales,
-            step=step,
-            scale_rate=scale_rate,
+            **options,
         )

@@ -35,7 +35,7 @@ class Strcf(BlockTracker, name="strcf"):
         label: float = 1 / 16,
         iterations: int = 2,
         scales: int = 5,
-        step: float = 1.01,
+        step: float = 1.015,
     ) -> None:
         checked_search(side=side, label=label, iterations=iterations)
         within(0, 1e6, temporal=temporal)

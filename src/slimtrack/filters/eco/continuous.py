@@ -95,6 +95,10 @@ class Layout:
             for first, c, h, w in self.table.tolist()
         ]
 
+    def twice_in(self, block: int) -> Floats:
+        """How often each coefficient of a block counts in sums over the whole: ``(rows, columns)``."""
+        return np.asarray(self.views(self.twice.view(np.complex64))[block][0].real)
+
     def transform(self, features: Features, block: int) -> Spectrum:
         """Coefficients of the interpolated features (C-COT, equations 4 and 9), ``(..., C, rows, columns)``.
 

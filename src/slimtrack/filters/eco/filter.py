@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from slimtrack.arrays import Features, Floats, Spectrum
 from slimtrack.filters._fft import power
@@ -54,16 +55,20 @@ class EcoFilter:
         ridge: float = 1e-7,
     ) -> None:
         dims = [min(d, b.channels) for d, b in zip(dims, blocks, strict=True)]
-        self._before = Layout(blocks)
-        self.layout = Layout([Block(d, b.size, b.offset) for d, b in zip(dims, blocks, strict=True)])
-        self._dims, self._ridge, self._rate = dims, ridge, rate
+        self._before, self._bowl = Layout(blocks), penalty_window(target)
+        self._dims, self._ridge, self._rate, self._memory = dims, ridge, rate, memory
+        self._lay_out(dims)
         width = sigma * (target[0] * target[1]) ** 0.5
         self._wish = wished_response(self.layout.shape, (width, width))
-        self._penalty = Penalty(self.layout, *penalty_window(target))
-        self._memory = memory
-        self._solver = ConjugateGradient(self.layout.twice, kept=(1 - rate) ** _FORGET)
         self._interval, self._iterations = interval, iterations
         self._filter = np.zeros(self.layout.length, np.complex64)
+
+    def _lay_out(self, dims: Sequence[int]) -> None:
+        """Makes what depends on the number of projected channels alone."""
+        blocks = self._before.blocks
+        self.layout = Layout([Block(d, b.size, b.offset) for d, b in zip(dims, blocks, strict=True)])
+        self._penalty = Penalty(self.layout, *self._bowl)
+        self._solver = ConjugateGradient(self.layout.twice, kept=(1 - self._rate) ** _FORGET)
 
     def start(self, features: list[Features], *, steps: int = 10, iterations: int = 20) -> None:
         """Learns projections and filter from the first frame's windowed blocks ``(C, h, w)``.
@@ -108,6 +113,46 @@ class EcoFilter:
     def respond(self, samples: Spectrum) -> Spectrum:
         """The responses' half spectra ``(S, *layout.shape)`` to samples ``(S, length)``."""
         return responses(samples, self._filter, self.layout)
+
+    @property
+    def samples(self) -> Spectrum:
+        """The remembered samples ``(n, length)``; a view."""
+        return self._space.samples
+
+    def contributions(self, block: int) -> tuple[Spectrum, Spectrum, Floats]:
+        """What each channel of a block adds to the responses, and what they should add up to.
+
+        Returns:
+            ``(C, n k)``: the channels' responses to the n remembered samples, their k coefficients scaled so
+            that sums of squares are those of the functions; ``(n k,)``: the wished response without what the
+            other blocks give; ``(C,)``: the regularisation of each channel's filter.
+        """
+        part = self.layout.views(self._filter)[block]
+        given = self.layout.views(self.samples)[block] * part
+        missing = self.layout.cut(self._wish - self.respond(self.samples), block) + given.sum(axis=1)
+        halves = np.sqrt(self.layout.twice_in(block))
+        penalties = (part.conj() * self.layout.views(self._penalty(self._filter))[block]).real
+        wide = (given * halves).swapaxes(0, 1).reshape(len(part), -1)
+        return wide, (missing * halves).ravel(), (penalties * halves**2).sum(axis=(1, 2))
+
+    def keep(self, chosen: Sequence[npt.NDArray[np.intp]], *, iterations: int = 20) -> None:
+        """Goes on with these channels of each block only, from the remembered samples.
+
+        Args:
+            chosen: Indices of projected channels, a block each.
+            iterations: Conjugate gradient iterations for the filter of what is left.
+        """
+        at = np.concatenate([
+            part[chosen[block]].ravel()
+            for block, part in enumerate(self.layout.views(np.arange(self.layout.length)))
+        ])  # fmt: skip
+        samples, weights = np.take(self.samples, at, axis=1), self._space.weights
+        self._projections = [p[:, c] for p, c in zip(self._projections, chosen, strict=True)]
+        self._lay_out([len(c) for c in chosen])
+        self._filter, self._energy = self._filter[at], self._energy[at]
+        self._space = SampleSpace(self.layout, capacity=self._memory, rate=self._rate)
+        self._space.restore(samples, weights)
+        self._train(ConjugateGradient(self.layout.twice), iterations)
 
     def learn(self, sample: Spectrum) -> None:
         """Takes in a sample ``(length,)`` with the target in its centre; trains when it is time."""

@@ -40,6 +40,13 @@ class SampleSpace:
         used = self._weights[: self._count]
         return np.asarray(used / used.sum(), np.float32)
 
+    def restore(self, samples: Spectrum, weights: Floats) -> None:
+        """Begins with these components ``(n, length)`` and their weights ``(n,)``."""
+        self._count = len(samples)
+        self._samples[: self._count], self._weights[: self._count] = samples, weights
+        rows = samples.view(np.float32)
+        self._products[: self._count, : self._count] = (rows * self._twice) @ rows.T
+
     def add(self, sample: Spectrum) -> None:
         """Takes in a sample ``(length,)``."""
         weighted = sample.view(np.float32) * self._twice
