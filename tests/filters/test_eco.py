@@ -234,6 +234,52 @@ def test_the_trained_filter_is_the_dense_solution() -> None:
     assert residual < 0.02
 
 
+def test_contributions_of_channels_add_up_to_the_response() -> None:
+    """With them, the loss of channel selection is the squared error of the responses, function by function."""
+    filter_, features = small_filter()
+    filter_.learn(filter_.transform([1.3 * x[None] for x in features])[0])
+    layout, kept = filter_.layout, filter_.samples
+    assert len(kept) == 2
+    regularised = 0.0
+    for block in range(2):
+        given, missing, penalties = filter_.contributions(block)
+        error = layout.cut(filter_.respond(kept) - filter_._wish, block).astype(complex)
+        squares = (np.abs(error) ** 2 * layout.twice_in(block)).sum()
+        assert (np.abs(given.sum(axis=0) - missing) ** 2).sum() == pytest.approx(squares, rel=1e-4)
+        regularised += float(penalties.sum())
+    flat = filter_._filter
+    whole = (flat.view(np.float32) * layout.twice) @ filter_._penalty(flat).view(np.float32)
+    assert regularised == pytest.approx(float(whole), rel=1e-4)
+
+
+def test_kept_channels_are_those_of_the_whole_filter() -> None:
+    """Samples are picked, not changed; with all channels kept nothing but the training goes on."""
+    filter_, features = small_filter()
+    filter_.learn(filter_.transform([1.3 * x[None] for x in features])[0])
+    noisy = [x[None] + np.float32(0.1) for x in features]
+    before, whole = filter_.respond(filter_.transform(noisy)), filter_.transform(noisy)
+    filter_.keep([np.arange(2), np.arange(2)])
+    np.testing.assert_array_equal(filter_.transform(noisy), whole)
+    np.testing.assert_allclose(filter_.respond(whole), before, atol=0.02 * np.abs(before).max())
+    old = [part.copy() for part in filter_.layout.views(filter_.samples)]
+    filter_.keep([np.array([1]), np.array([0, 1])])
+    assert [b.channels for b in filter_.layout.blocks] == [1, 2]
+    for part, was, at in zip(filter_.layout.views(filter_.samples), old, ([1], [0, 1]), strict=True):
+        np.testing.assert_array_equal(part, was[:, at])
+    np.testing.assert_array_equal(filter_.transform(noisy), np.take(whole, picked(), axis=1))
+    space, rows = filter_._space, filter_.samples.view(np.float32)
+    np.testing.assert_allclose(space._products[:2, :2], (rows * filter_.layout.twice) @ rows.T, rtol=1e-5)
+    filter_.learn(filter_.transform(noisy)[0])
+    assert np.isfinite(filter_.respond(filter_.transform(noisy))).all()
+
+
+def picked() -> np.ndarray:
+    """Places of all but the first channel of the first block, in the vector of the whole."""
+    layout = Layout([Block(2, b.size, b.offset) for b in TWO])
+    first = layout.table[0]
+    return np.arange(int(first[2] * first[3]), layout.length)
+
+
 def test_the_gauss_newton_residual_is_the_gradient_of_the_loss() -> None:
     layout, rng = Layout([Block(2, (5, 7)), Block(2, (8, 8))]), np.random.default_rng(8)
     before = Layout([Block(4, (5, 7)), Block(3, (8, 8))])

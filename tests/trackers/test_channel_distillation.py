@@ -176,3 +176,42 @@ def test_cacf_on_all_channels_is_cacf(frames: Frames) -> None:
     assert len(chosen.channels) == 31
     for image, _ in frames[2:]:
         np.testing.assert_allclose([*chosen.update(image).box], [*plain.update(image).box], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["eco-cd", "feco-cd"])
+def test_eco_keeps_some_of_the_projected_channels(name: str, frames: Frames) -> None:
+    tracker = begun(name, frames, 0, shallow_dims=4, deep_dims=6, keep=0.5)
+    assert tracker.channels is None
+    tracker.update(frames[1][0])
+    assert [len(at) for at in tracker.channels] == [2, 3]
+    assert [b.channels for b in tracker._filter.layout.blocks] == [2, 3, 10]  # HOG's stay
+    chosen = tracker.channels
+    for image, _ in frames[2:]:
+        assert np.isfinite([*tracker.update(image).box]).all()
+    assert tracker.channels is chosen
+    tracker.init(*frames[3])
+    assert tracker.channels is None
+
+
+def test_eco_on_all_channels_is_nearly_eco(frames: Frames) -> None:
+    """Nothing is dropped: only the filter's training is a little further."""
+    chosen, plain = begun("feco-cd", frames, keep=1.0), begun("feco", frames)
+    for image, _ in frames[2:]:
+        np.testing.assert_allclose([*chosen.update(image).box], [*plain.update(image).box], atol=0.5)
+
+
+def test_fdeepstrcf_prunes_its_network_exactly(frames: Frames) -> None:
+    tracker = begun("fdeepstrcf-cd", frames, 0, keep=0.5)
+    assert tracker.channels is None
+    tracker.update(frames[1][0])
+    feature, whole = tracker._blocks._features[1], tracker._features[1]
+    assert feature.channels == len(tracker.channels) == round(0.5 * whole.channels)
+    assert sum(x.out_channels for x in feature.network.layers) < sum(
+        x.out_channels for x in whole.network.layers
+    )
+    patch = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
+    np.testing.assert_allclose(feature(patch), whole(patch)[tracker.channels], atol=1e-5)
+    for image, _ in frames[2:]:
+        tracker.update(image)
+    tracker.init(*frames[3])
+    assert tracker.channels is None and tracker._blocks._features[1] is whole
