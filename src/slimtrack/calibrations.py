@@ -18,8 +18,12 @@ CALIBRATIONS: dict[str, Calibration] = {
     "dcf-ca": Calibration({"peak": 5.955, "psr": 0.136, "shape": 1.503, "grey": 5.493}, -4.17, 0.75),
     "staple": Calibration({"peak": 2.727, "psr": 2.377, "shape": 5.675, "grey": 3.066}, -7.272, 0.85),
     "cacf": Calibration({"peak": 5.269, "psr": 0.4829, "shape": 1.806, "grey": 5.422}, -4.885, 0.75),
-    "strcf": Calibration({"peak": 7.862, "psr": 1.261, "shape": 3.939, "grey": 3.791}, -6.831, 0.85),
+    "strcf": Calibration({"peak": 11.39, "psr": 1.468, "shape": 4.741, "grey": 3.001}, -7.561, 0.8),
     "bacf": Calibration({"peak": 162.1, "psr": -0.06597, "shape": 5.202, "grey": 4.276}, -4.09, 0.85),
-    "fdeepstrcf": Calibration({"peak": 11.25, "psr": 1.797, "shape": 0.8921, "grey": 3.163}, -8.363, 0.75),
+    "fdeepstrcf": Calibration({"peak": 11.28, "psr": 0.8743, "shape": 5.064, "grey": 3.412}, -6.332, 0.8),
+    "eco-hc": Calibration({"peak": 2.688, "psr": 0.3376, "shape": 5.991, "grey": 2.222}, -4.183, 0.55),
+    "feco": Calibration({"peak": 1.871, "psr": 0.3553, "shape": 5.444, "grey": 2.269}, -3.753, 0.6),
+    "fkcf": Calibration({"peak": 3.274, "psr": 1.182, "shape": 3.192, "grey": 2.908}, -6.814, 0.5),
+    "fsamf": Calibration({"peak": 0.07014, "psr": 1.657, "shape": 4.73, "grey": 2.316}, -7.289, 0.7),
 }
 """Per name of tracker."""

@@ -110,7 +110,8 @@ class DcfNet(NetworkCorrelationTracker, name="dcfnet"):
         self._scales = tuple(step ** (i - (scales - 1) // 2) for i in range(scales))
 
     def _make_window(self, box: Box) -> SearchWindow:
-        return SearchWindow.around(box, area=self._area, stride=1, pixels=self._pixels, least=self._pixels)
+        # Whole multiples of 4: of prime sides such as 127 the Fourier transforms take several times as long.
+        return SearchWindow.around(box, area=self._area, stride=4, pixels=self._pixels, least=self._pixels)
 
     def _make_filter(self, label: Floats) -> LinearFilter:
         return LinearFilter(label, ridge=self._ridge, rate=self._rate)
