@@ -1,11 +1,11 @@
 """Writes the tables of the README and docs/measurement.md from the JSON files of ``slimtrack bench``.
 
-Command: ``python benchmarks/tables.py bench.json [more.json ..] [--speed speed.json] [--dev dev.json]``
+Command: ``python benchmarks/tables.py bench.json [more.json ..] [--speed speed.json ..] [--dev dev.json]``
 
 Several files are joined; of a tracker that stands in more than one, the first file's figures are taken.
-Speeds may come from a run of their own, on a machine that does nothing else. The processor is written under
-the table. Ratios are to peers of the same file; the interval after a difference of AUC is the paired
-bootstrap's over sequences.
+Speeds may come from runs of their own, on a machine that does nothing else. The processor is written under
+the table. Ratios of speed are to peers timed in the same run; the interval after a difference of AUC is the
+paired bootstrap's over sequences.
 """
 
 import argparse
@@ -20,7 +20,11 @@ from slimtrack.evaluation.metrics import bootstrap_difference
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "measurement.md")
 MARKS = ("<!-- table:bench -->", "<!-- end of table:bench -->")
-PAIRS = (("mosse", "opencv:mosse"), ("kcf", "opencv:kcf"), ("kcf", "opencv:csrt"), ("staple", "opencv:csrt"))
+PAIRS = (
+    ("mosse", "opencv:mosse"), ("kcf", "opencv:kcf"), ("kcf", "opencv:csrt"), ("staple", "opencv:csrt"),
+    ("feco", "opencv:csrt"), ("feco", "nanotrack-v3"), ("fdeepstrcf", "opencv:csrt"),
+    ("fdeepstrcf", "nanotrack-v3"),
+)  # fmt: skip
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -30,11 +34,16 @@ def number(value: Any, digits: int = 3) -> str:
 SPEED = ("fps", "p50_ms", "p95_ms", "noisy")
 
 
-def timed_by(files: list[dict[str, Any]], quiet: dict[str, Any]) -> None:
-    """Puts the speeds of another run in the place of the files' own."""
-    for file in files:
-        for name, of in file["trackers"].items():
-            of.update({key: quiet["trackers"][name][key] for key in SPEED if name in quiet["trackers"]})
+def joined(files: list[dict[str, Any]]) -> dict[str, Any]:
+    """The trackers of all files, of each the first file's figures."""
+    return {name: of for file in reversed(files) for name, of in file["trackers"].items()}
+
+
+def timed_by(trackers: dict[str, Any], quiet: list[dict[str, Any]]) -> None:
+    """Puts the speeds of other runs in the place of the trackers' own."""
+    for name, of in joined(quiet).items():
+        if name in trackers:
+            trackers[name].update({key: of[key] for key in SPEED})
 
 
 def row(name: str, of: dict[str, Any], dev: dict[str, Any]) -> str:
@@ -53,27 +62,24 @@ def row(name: str, of: dict[str, Any], dev: dict[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def table(files: list[dict[str, Any]], dev: dict[str, Any]) -> str:
-    trackers: dict[str, Any] = {}
-    for file in files:
-        trackers = {**file["trackers"], **trackers}
+def table(trackers: dict[str, Any], dev: dict[str, Any]) -> str:
     lines = [
         "| tracker | AUC ± spread | precision | frames/s | p50 / p95 ms | AUROC | ECE | absent TRACKED |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in sorted(trackers, key=lambda n: -trackers[n]["auc"]):
-        lines.append(row(name, trackers[name], dev.get("trackers", {}).get(name, {})))
-    return "\n".join(lines) + "\n\n" + ratios(files) + "\n" + footing(files)
+        lines.append(row(name, trackers[name], dev.get(name, {})))
+    return "\n".join(lines) + "\n\n"
 
 
-def ratios(files: list[dict[str, Any]]) -> str:
-    """Speed of ours over OpenCV's counterpart, taken in one run."""
+def ratios(trackers: dict[str, Any], timed: list[dict[str, Any]]) -> str:
+    """Speed of ours over a peer's where one run has both."""
     parts = []
     for one, peer in PAIRS:
-        found = next((file["trackers"] for file in files if {one, peer} <= file["trackers"].keys()), None)
-        if found:
+        found = next((file["trackers"] for file in timed if {one, peer} <= file["trackers"].keys()), None)
+        if found and {one, peer} <= trackers.keys():
             times = found[peer]["p50_ms"] / found[one]["p50_ms"]
-            parts.append(f"{one} runs at {times:.2f} times the speed of {peer} ({gain(found, one, peer)})")
+            parts.append(f"{one} runs at {times:.2f} times the speed of {peer} ({gain(trackers, one, peer)})")
     return "In the same run: " + "; ".join(parts) + ".\n" if parts else ""
 
 
@@ -88,11 +94,15 @@ def gain(trackers: dict[str, Any], a: str, b: str) -> str:
     return f"AUC {found.difference:+.3f}, {found.level:.0%} interval {found.low:+.3f} to {found.high:+.3f}"
 
 
-def footing(files: list[dict[str, Any]]) -> str:
+def footing(trackers: dict[str, Any], files: list[dict[str, Any]]) -> str:
     machines = sorted({str(file["machine"].get("cpu")) for file in files})
-    noisy = sorted({name for file in files for name, of in file["trackers"].items() if of.get("noisy")})
+    noisy = sorted(name for name, of in trackers.items() if of.get("noisy"))
     text = f"Processor: {', '.join(machines)}, one core, shared with others."
     return text + (f" Noisy by the protocol: {', '.join(noisy)}." if noisy else "") + "\n"
+
+
+def read(paths: list[Path]) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in paths]
 
 
 def main() -> None:
@@ -100,13 +110,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--speed", type=Path, help="JSON of a quiet run (no --jitter): speeds come from it")
-    parser.add_argument("--dev", type=Path, help="JSON of the sequences with absences, for the last column")
+    parser.add_argument(
+        "--speed", nargs="+", type=Path, default=[], help="quiet runs (no --jitter): speeds come from them"
+    )
+    parser.add_argument(
+        "--dev", nargs="+", type=Path, default=[], help="runs on sequences with absences, for the last column"
+    )
     args = parser.parse_args()
-    files = [json.loads(path.read_text()) for path in args.files]
-    if args.speed:
-        timed_by(files, json.loads(args.speed.read_text()))
-    text = table(files, json.loads(args.dev.read_text()) if args.dev else {})
+    files, quiet = read(args.files), read(args.speed)
+    trackers = joined(files)
+    timed_by(trackers, quiet)
+    text = table(trackers, joined(read(args.dev))) + ratios(trackers, quiet or files) + "\n"
+    text += footing(trackers, quiet or files)
     pattern = re.compile(f"({re.escape(MARKS[0])}).*?({re.escape(MARKS[1])})", re.DOTALL)
     for page in PAGES:
         page.write_text(pattern.sub(lambda match: f"{match[1]}\n{text}{match[2]}", page.read_text()))

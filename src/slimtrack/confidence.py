@@ -34,9 +34,14 @@ class Thresholds:
     found: float = 0.3
     patience: int = 3
 
-    def surer(self, doubt: float) -> "Thresholds":
-        """The same, but TRACKED is not said any more below ``doubt``, nor again below a tenth above it."""
-        return replace(self, doubt=doubt, tracked=doubt + 0.1)
+    def fitted(self, calibration: "Calibration") -> "Thresholds":
+        """The same for one tracker: TRACKED ends at its `doubt`, LOST begins at the lower `lost`."""
+        return replace(
+            self,
+            doubt=calibration.doubt,
+            tracked=calibration.doubt + 0.1,
+            lost=min(self.lost, calibration.lost),
+        )
 
 
 class Hysteresis:
@@ -75,11 +80,14 @@ class Calibration:
         bias: The constant.
         doubt: The score below which a TRACKED target becomes UNCERTAIN; chosen so that few frames without the
             target reach it.
+        lost: The score below which, frame after frame, a target is LOST; chosen so that few good frames fall
+            below it: a tracker that stands still has no second chance.
     """
 
     weights: Mapping[str, float]
     bias: float
     doubt: float = 0.45
+    lost: float = 0.15
 
     def score(self, evidence: Mapping[str, float]) -> float:
         """The probability that the box overlaps the target by more than one half."""

@@ -190,7 +190,7 @@ class Tracker(ABC):
 
     def _thresholds(self) -> Thresholds:
         calibration = CALIBRATIONS.get(self.name)
-        return self.thresholds.surer(calibration.doubt) if calibration else self.thresholds
+        return self.thresholds.fitted(calibration) if calibration else self.thresholds
 
     def _score(self, image: Image, box: Box | None, estimate: Estimate) -> float:
         session = self._started()
