@@ -110,7 +110,8 @@ def losing(scores: np.ndarray, labels: np.ndarray) -> float:
 
 def described(calibration: Calibration) -> str:
     weights = ", ".join(f'"{key}": {value:.4g}' for key, value in calibration.weights.items())
-    return f"Calibration({{{weights}}}, {calibration.bias:.4g}, {calibration.doubt:.2g}, {calibration.lost:.2g})"
+    limits = f"{calibration.doubt:.2g}, {calibration.lost:.2g}"
+    return f"Calibration({{{weights}}}, {calibration.bias:.4g}, {limits})"
 
 
 def entry(name: str, calibration: Calibration) -> str:

@@ -235,7 +235,7 @@ def test_the_trained_filter_is_the_dense_solution() -> None:
 
 
 def test_contributions_of_channels_add_up_to_the_response() -> None:
-    """With them, the loss of channel selection is the squared error of the responses, function by function."""
+    """With them, the loss of channel selection is the squared error of the responses."""
     filter_, features = small_filter()
     filter_.learn(filter_.transform([1.3 * x[None] for x in features])[0])
     layout, kept = filter_.layout, filter_.samples
