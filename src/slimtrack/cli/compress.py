@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -35,9 +35,11 @@ from slimtrack.networks.zoo import find
 from slimtrack.registry import create
 from slimtrack.timing import Stopwatch, cpu_name, quiet, single_thread
 from slimtrack.tracker import Tracker, checked_box
-from slimtrack.trackers.deepcd import DeepCd
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
+
+if TYPE_CHECKING:  # numba comes with it, and `slimtrack --help` should not wait for that
+    from slimtrack.trackers.deepcd import DeepCd
 
 __all__ = ["compress_app"]
 
@@ -343,8 +345,9 @@ def _cut(network: Network, taps: str | None) -> Network:
     return network.truncate(*dict.fromkeys(named))
 
 
-def _distiller(name: str, taps: tuple[str, ...]) -> type[DeepCd]:
+def _distiller(name: str, taps: tuple[str, ...]) -> "type[DeepCd]":
     """DeepCD on any taps of any network: what it follows with in two frames is what it chooses for."""
+    from slimtrack.trackers.deepcd import DeepCd
 
     class Distiller(DeepCd):
         network = name
@@ -354,7 +357,7 @@ def _distiller(name: str, taps: tuple[str, ...]) -> type[DeepCd]:
 
 
 def _until_chosen(
-    follower: DeepCd, places: Iterator[tuple[Image, Box]], tell: Tell
+    follower: "DeepCd", places: Iterator[tuple[Image, Box]], tell: Tell
 ) -> list[tuple[Image, Box]]:
     """The frames that it took to choose channels: two, more where the target was lost."""
     opening: list[tuple[Image, Box]] = []
