@@ -58,6 +58,13 @@ def test_the_default_thresholds_are_in_order() -> None:
     assert at.patience >= 1
 
 
+@pytest.mark.parametrize("calibration", [DEFAULT, *CALIBRATIONS.values()])
+def test_thresholds_fitted_to_a_tracker_are_in_order(calibration: Calibration) -> None:
+    at = Thresholds().fitted(calibration)
+    assert (at.doubt, at.lost) == (calibration.doubt, calibration.lost)
+    assert 0 < at.lost < at.found <= at.doubt < at.tracked < 1
+
+
 def test_states_are_their_names() -> None:
     assert [str(state) for state in State] == ["tracked", "uncertain", "lost"]
 

@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from slimtrack import Box, State, Track, Tracker
+from slimtrack import Box, State, Track, Tracker, create
+from slimtrack.calibrations import CALIBRATIONS
 from slimtrack.confidence import Thresholds
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
 from slimtrack.tracker import Estimate, checked_box, checked_image
@@ -236,3 +237,10 @@ def test_a_box_may_be_four_numbers_of_any_kind(box: object) -> None:
     checked = checked_box(box, FRAME)  # type: ignore[arg-type]
     assert checked == Box(1, 2, 30, 40)
     assert all(type(value) is float for value in checked)
+
+
+def test_thresholds_that_were_set_are_not_replaced_by_the_fitted_ones() -> None:
+    tracker = create("kcf")
+    assert tracker._thresholds() == Thresholds().fitted(CALIBRATIONS["kcf"]) != Thresholds()
+    tracker.thresholds = Thresholds(tracked=0.6, doubt=0.5, lost=0.4, found=0.45)  # type: ignore[misc]  # for one
+    assert tracker._thresholds() is tracker.thresholds

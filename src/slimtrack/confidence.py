@@ -35,13 +35,9 @@ class Thresholds:
     patience: int = 3
 
     def fitted(self, calibration: "Calibration") -> "Thresholds":
-        """The same for one tracker: TRACKED ends at its `doubt`, LOST begins at the lower `lost`."""
-        return replace(
-            self,
-            doubt=calibration.doubt,
-            tracked=calibration.doubt + 0.1,
-            lost=min(self.lost, calibration.lost),
-        )
+        """The same for one tracker: where TRACKED ends and LOST begins is its calibration's."""
+        doubt, lost = calibration.doubt, calibration.lost
+        return replace(self, doubt=doubt, tracked=doubt + 0.1, lost=lost)
 
 
 class Hysteresis:

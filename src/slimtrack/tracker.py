@@ -189,8 +189,10 @@ class Tracker(ABC):
         return self._session
 
     def _thresholds(self) -> Thresholds:
+        """What somebody has set stays as it is; the usual ones are fitted to the tracker."""
         calibration = CALIBRATIONS.get(self.name)
-        return self.thresholds.fitted(calibration) if calibration else self.thresholds
+        usual = self.thresholds == Thresholds()
+        return self.thresholds.fitted(calibration) if usual and calibration else self.thresholds
 
     def _score(self, image: Image, box: Box | None, estimate: Estimate) -> float:
         session = self._started()
