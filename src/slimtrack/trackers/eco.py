@@ -300,8 +300,8 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
 class Eco(NetworkTracker, ContinuousTracker, name="eco"):
     """ECO on a shallow and a deep layer of a network (Danelljan et al., CVPR 2017).
 
-    The article has VGG-M's first and fifth convolution; with a file of it, name its layers here. It departs
-    from the article in training every third frame instead of every sixth, and in taking the size from a scale
+    The article has VGG-M's first and fifth convolution, and its published settings HOG beside them; with a
+    file of VGG-M, name its layers here. It departs from the article in training every third frame instead of every sixth, and in taking the size from a scale
     filter: five scales of a network cost five times as much (``scales=5,scale_rate=0`` is the article's).
 
     Args:

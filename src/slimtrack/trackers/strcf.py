@@ -18,6 +18,8 @@ __all__ = ["FdeepStrcf", "Strcf"]
 class Strcf(BlockTracker, name="strcf"):
     """Spatial-temporal regularised correlation filter (Li et al., CVPR 2018): HOG, colour names, grey.
 
+    Departs from the article in scales 1.5 % apart instead of 1 %.
+
     Args:
         side: Side of the square search window over the root of the target's area.
         temporal: Weight of staying with the last frame's filter.
@@ -54,7 +56,7 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
 
     Fast DeepSTRCF of paper 002, and DeepSTRCF with a network of full size. The network runs once a frame: it
     helps to find the place, and leaves the size to the hand-crafted features. Each of its channels is brought
-    to 0 .. 1 in every patch.
+    to 0 .. 1 in every patch. Scales are 1.5 % apart; the published ones are 1 %.
 
     Args:
         network: The network: its name, or an ONNX file.
