@@ -12,6 +12,7 @@ from slimtrack.features.network import NetworkFeature
 from slimtrack.filters._fft import rfft2
 from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.eco.continuous import samples
+from slimtrack.tracker import Tracker
 from slimtrack.trackers._correlation import within
 from slimtrack.trackers.cacf import Cacf
 from slimtrack.trackers.eco import Eco, Feco
@@ -105,22 +106,27 @@ class CacfCd(Cacf, name="cacf-cd"):
         self._examples = []
 
 
-class EcoCd(Eco, name="eco-cd"):
-    """ECO on the good ones of the projected channels of its layers (Ge et al., equations 11-12).
-
-    After two frames each layer's channels are chosen by what they add to the responses of the filter that
-    was learned with the projections; filter and samples go on with these.
+class _Keeping(Tracker):
+    """The options that say how many channels of a network's layers are kept.
 
     Args:
         keep: How many channels of each layer are kept; what the number means says ``by``.
         by: Share of the energy, share of the channels, or their number.
-        **options: Those of `Eco`.
+        **options: Those of the tracker that it stands before.
     """
 
     def __init__(self, *, keep: float = 0.7, by: Amount = "ratio", **options: Any) -> None:
         super().__init__(**options)
         within(1e-6, 1e6 if by == "count" else 1, keep=keep)
         self._keep, self._by = keep, by
+
+
+class EcoCd(_Keeping, Eco, name="eco-cd"):
+    """ECO on the good ones of the projected channels of its layers (Ge et al., equations 11-12).
+
+    After two frames each layer's channels are chosen by what they add to the responses of the filter that
+    was learned with the projections; filter and samples go on with these.
+    """
 
     @property
     def channels(self) -> list[Indices] | None:
@@ -152,19 +158,8 @@ class FecoCd(EcoCd, Feco, name="feco-cd"):
     """fECO on the good ones of the projected channels of its layers: papers 001 and 002 joined."""
 
 
-class FdeepStrcfCd(FdeepStrcf, name="fdeepstrcf-cd"):
-    """fDeepSTRCF on the good channels of its network's layer; the others are not computed.
-
-    Args:
-        keep: How many of the layer's channels are kept; what the number means says ``by``.
-        by: Share of the energy, share of the channels, or their number.
-        **options: Those of `FdeepStrcf`.
-    """
-
-    def __init__(self, *, keep: float = 0.7, by: Amount = "ratio", **options: Any) -> None:
-        super().__init__(**options)
-        within(1e-6, 1e6 if by == "count" else 1, keep=keep)
-        self._keep, self._by = keep, by
+class FdeepStrcfCd(_Keeping, FdeepStrcf, name="fdeepstrcf-cd"):
+    """fDeepSTRCF on the good channels of its network's layer; the others are not computed."""
 
     @property
     def channels(self) -> Indices | None:

@@ -301,8 +301,9 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
     """ECO on a shallow and a deep layer of a network (Danelljan et al., CVPR 2017).
 
     The article has VGG-M's first and fifth convolution, and its published settings HOG beside them; with a
-    file of VGG-M, name its layers here. It departs from the article in training every third frame instead of every sixth, and in taking the size from a scale
-    filter: five scales of a network cost five times as much (``scales=5,scale_rate=0`` is the article's).
+    file of VGG-M, name its layers here. It departs from the article in training every third frame instead of
+    every sixth, and in taking the size from a scale filter: five scales of a network cost five times as much
+    (``scales=5,scale_rate=0`` is the article's).
 
     Args:
         network: The network: its name, or an ONNX file.
