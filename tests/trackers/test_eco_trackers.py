@@ -46,6 +46,26 @@ def test_taps_of_one_run_lie_where_the_window_has_them(
             np.testing.assert_allclose(found, (dx, dy), atol=224 / block.size[0] / 2)
 
 
+def test_hog_lies_in_the_window_where_a_networks_patch_begins_inside_it(
+    shared: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIMTRACK_NETWORKS", str(shared("weights")))
+    taps = NetworkFeatures(zoo.find("resnet18"), ("relu1", "layer3"))
+    assert taps.margin.start > 0
+    window = SearchWindow((224, 224), 1.0, (50.0, 50.0))
+    alone, beside = (_TapBlocks(taps, (2, 1), others, window) for others in ((), (Hog(4),)))
+    image = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    *layers, hog = beside.sample(image, 200, 200, [1.0])
+    for one, other in zip(layers, alone.sample(image, 200, 200, [1.0]), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-2 * np.abs(other).max())
+    # The block's offset says by which part of a pixel its cells lie inside the window.
+    inside = beside.blocks[-1].offset * 4 - 2
+    assert 0 <= inside < 1
+    wanted = Hog(4)(window.extract(image, 200 + inside, 200 + inside)) * beside._cosines[-1]
+    np.testing.assert_allclose(hog[0], wanted, atol=1e-2)
+    assert np.abs(hog[0] - Hog(4)(window.extract(image, 201 + inside, 200)) * beside._cosines[-1]).max() > 0.1
+
+
 def test_blocks_of_features_tile_the_window() -> None:
     tracker = create("eco-hc")
     assert isinstance(tracker, ContinuousTracker)
