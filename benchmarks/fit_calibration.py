@@ -98,20 +98,9 @@ def doubting(scores: np.ndarray, absent: np.ndarray) -> float:
     return float(next((s for s in steps if np.mean(scores[absent] >= s) <= ABSENT_TRACKED), steps[-1]))
 
 
-GOOD_LOST = 0.005
-"""Share of the good frames that may fall below the score at which LOST begins."""
-
-
-def losing(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The highest threshold that no more than `GOOD_LOST` of the good frames fall below."""
-    steps = (0.15, 0.12, 0.1, 0.08, 0.06, 0.04)
-    return float(next((s for s in steps if np.mean(scores[labels] < s) <= GOOD_LOST), steps[-1]))
-
-
 def described(calibration: Calibration) -> str:
     weights = ", ".join(f'"{key}": {value:.4g}' for key, value in calibration.weights.items())
-    limits = f"{calibration.doubt:.2g}, {calibration.lost:.2g}"
-    return f"Calibration({{{weights}}}, {calibration.bias:.4g}, {limits})"
+    return f"Calibration({{{weights}}}, {calibration.bias:.4g}, {calibration.doubt:.2g})"
 
 
 def entry(name: str, calibration: Calibration) -> str:
@@ -151,7 +140,7 @@ def fitted(
             np.savez(keep / f"{name}.npz", evidence=evidence, labels=labels, groups=groups, names=names)
         found = fit_logistic(evidence, labels, names, l2=l2, groups=groups)
         scores = np.array([found.score(dict(zip(names, row, strict=True))) for row in evidence])
-        each[name] = replace(found, doubt=doubting(scores, absent), lost=losing(scores, labels))
+        each[name] = replace(found, doubt=doubting(scores, absent))
         held = held_out_scores(evidence, labels, names, groups, l2=l2)
         real = ~np.char.startswith(groups, "synthetic-")
         print(

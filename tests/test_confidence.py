@@ -37,6 +37,29 @@ def test_hysteresis_step_by_step(scores: tuple[float | None, ...], expected: lis
     assert states(*scores) == expected
 
 
+def test_lost_takes_a_low_peak_too_where_there_is_one() -> None:
+    high, low = 0.41 * 8.0, 0.39 * 8.0  # around `held` of the usual height
+    for peak, expected in ((high, [U, U, U]), (low, [U, U, L])):
+        hysteresis = Hysteresis(AT)
+        assert hysteresis.decide(0.9, 8.0) is T
+        assert [hysteresis.decide(0.1, peak) for _ in range(3)] == expected
+
+
+def test_a_peak_that_sinks_slowly_is_still_the_usual_one() -> None:
+    hysteresis = Hysteresis(AT)
+    found = {hysteresis.decide(0.1, 8.0 * 0.97**k) for k in range(200)}
+    assert found == {U}  # looks different by now, and is followed all the same
+    assert [hysteresis.decide(0.1, 8.0 * 0.97**200 * 0.1) for _ in range(3)] == [U, U, L]
+
+
+def test_the_usual_height_waits_while_a_target_is_lost() -> None:
+    hysteresis = Hysteresis(AT)
+    assert hysteresis.decide(0.9, 8.0) is T
+    assert {hysteresis.decide(0.1, 0.8) for _ in range(100)} == {U, L}
+    assert hysteresis.decide(0.3, 0.8) is U  # found by its score
+    assert [hysteresis.decide(0.1, 0.8) for _ in range(3)][-1] is L  # one low frame has not made low usual
+
+
 @given(st.lists(st.none() | st.floats(0, 1), max_size=60))
 def test_hysteresis_never_jumps_without_reason(scores: list[float | None]) -> None:
     before, low = T, 0
@@ -53,7 +76,7 @@ def test_hysteresis_never_jumps_without_reason(scores: list[float | None]) -> No
 
 def test_the_default_thresholds_are_in_order() -> None:
     at = Thresholds()
-    assert 0 < at.lost < at.found < at.tracked < 1
+    assert 0 < at.lost <= at.found < at.tracked < 1
     assert at.found <= at.doubt < at.tracked
     assert at.patience >= 1
 
@@ -61,8 +84,8 @@ def test_the_default_thresholds_are_in_order() -> None:
 @pytest.mark.parametrize("calibration", [DEFAULT, *CALIBRATIONS.values()])
 def test_thresholds_fitted_to_a_tracker_are_in_order(calibration: Calibration) -> None:
     at = Thresholds().fitted(calibration)
-    assert (at.doubt, at.lost) == (calibration.doubt, calibration.lost)
-    assert 0 < at.lost < at.found <= at.doubt < at.tracked < 1
+    assert at.doubt == calibration.doubt
+    assert 0 < at.lost <= at.found <= at.doubt < at.tracked < 1
 
 
 def test_states_are_their_names() -> None:

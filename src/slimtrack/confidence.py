@@ -26,18 +26,25 @@ class Thresholds:
         lost: Below it, `patience` frames in a row, a target is LOST.
         found: At or above it a LOST one is believed again.
         patience: Frames below `lost` before LOST is said.
+        held: For trackers that have a response: LOST also takes a peak below this share of its usual height. A
+            low score alone may be a target that looks different by now and is still followed, as the height of
+            the peak says; standing still would lose it.
     """
 
     tracked: float = 0.55
     doubt: float = 0.45
-    lost: float = 0.15
+    lost: float = 0.3
     found: float = 0.3
     patience: int = 3
+    held: float = 0.4
 
     def fitted(self, calibration: "Calibration") -> "Thresholds":
-        """The same for one tracker: where TRACKED ends and LOST begins is its calibration's."""
-        doubt, lost = calibration.doubt, calibration.lost
-        return replace(self, doubt=doubt, tracked=doubt + 0.1, lost=lost)
+        """The same for one tracker: where TRACKED ends is its calibration's."""
+        return replace(self, doubt=calibration.doubt, tracked=calibration.doubt + 0.1)
+
+
+_USUAL_RATE = 0.1
+"""Rate at which the usual height of the peak follows the frames."""
 
 
 class Hysteresis:
@@ -47,15 +54,18 @@ class Hysteresis:
         self._at = thresholds
         self._state = State.TRACKED
         self._low = 0
+        self._usual: float | None = None
 
-    def decide(self, score: float | None) -> State:
+    def decide(self, score: float | None, peak: float | None = None) -> State:
         """The state after one more frame.
 
         Args:
             score: Probability that the target is in its box; ``None`` when nothing was found: LOST at once.
+            peak: Height of the response's peak; ``None`` for a tracker without: its score decides alone.
         """
         at = self._at
-        self._low = self._low + 1 if score is not None and score < at.lost else 0
+        low = score is not None and score < at.lost and not self._holds(peak)
+        self._low = self._low + 1 if low else 0
         if score is None or self._low >= at.patience:
             self._state = State.LOST
         elif self._state is State.LOST and score < at.found:
@@ -64,7 +74,13 @@ class Hysteresis:
             self._state = State.TRACKED
         else:
             self._state = State.UNCERTAIN
+        if peak is not None and not low and self._state is not State.LOST:
+            self._usual = peak if self._usual is None else self._usual + _USUAL_RATE * (peak - self._usual)
         return self._state
+
+    def _holds(self, peak: float | None) -> bool:
+        """Whether the peak is about as high as usual; in the first frame there is nothing to compare with."""
+        return peak is not None and (self._usual is None or peak >= self._at.held * self._usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +92,11 @@ class Calibration:
         bias: The constant.
         doubt: The score below which a TRACKED target becomes UNCERTAIN; chosen so that few frames without the
             target reach it.
-        lost: The score below which, frame after frame, a target is LOST; chosen so that few good frames fall
-            below it: a tracker that stands still has no second chance.
     """
 
     weights: Mapping[str, float]
     bias: float
     doubt: float = 0.45
-    lost: float = 0.15
 
     def score(self, evidence: Mapping[str, float]) -> float:
         """The probability that the box overlaps the target by more than one half."""

@@ -149,7 +149,7 @@ class Tracker(ABC):
             box = _kept_in(estimate.box, image)
             score = self._score(image, box, estimate)
             nothing = box is None or session.evidence.get("flat", 0.0) > 0
-            state = session.hysteresis.decide(None if nothing else score)
+            state = session.hysteresis.decide(None if nothing else score, session.evidence.get("peak"))
             if box is not None and state is not State.LOST:
                 session.box = box
                 self._learn(image, box)
@@ -189,7 +189,7 @@ class Tracker(ABC):
         return self._session
 
     def _thresholds(self) -> Thresholds:
-        """What somebody has set stays as it is; the usual ones are fitted to the tracker."""
+        """What somebody has set stays as it is; of the usual ones, where TRACKED ends is fitted."""
         calibration = CALIBRATIONS.get(self.name)
         usual = self.thresholds == Thresholds()
         return self.thresholds.fitted(calibration) if usual and calibration else self.thresholds
