@@ -1,7 +1,9 @@
-"""BACF: a background-aware filter on HOG."""
+"""BACF: a background-aware filter on HOG, with colour names where asked for."""
 
 from slimtrack.arrays import Floats
+from slimtrack.features.color_names import ColorNames
 from slimtrack.features.hog import Hog
+from slimtrack.features.stack import Stack
 from slimtrack.filters.bacf import BacfFilter
 from slimtrack.filters.regularisation import box_weight
 from slimtrack.trackers._blocks import BlockTracker, checked_search, scale_factors
@@ -21,6 +23,7 @@ class Bacf(BlockTracker, name="bacf"):
         iterations: Iterations of ADMM a frame.
         scales: Number of scales.
         step: Ratio of neighbouring scales.
+        colors: Colour names beside HOG. The article has HOG alone; the widely used public port has both.
     """
 
     _still = 0.0  # its model is a mean of samples, which those moved afterwards would blur
@@ -35,6 +38,7 @@ class Bacf(BlockTracker, name="bacf"):
         iterations: int = 2,
         scales: int = 5,
         step: float = 1.01,
+        colors: bool = False,
     ) -> None:
         checked_search(side=side, label=label, iterations=iterations)
         within(1e-12, 1e6, ridge=ridge)
@@ -42,7 +46,7 @@ class Bacf(BlockTracker, name="bacf"):
         self._side, self._ridge, self._rate, self._label = side, ridge, rate, label
         self._iterations = iterations
         self._scales = scale_factors(scales, step)
-        self._features = (Hog(),)
+        self._features = (Stack(Hog(), ColorNames()) if colors else Hog(),)
 
     def _make_filter(self, block: int, label: Floats, target: tuple[float, float]) -> BacfFilter:
         inside = (
