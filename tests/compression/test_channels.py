@@ -197,3 +197,12 @@ def test_channels_without_anything_are_left_out() -> None:
     x[[1, 4]] = 0
     found = select([x, x], gaussian_label(8, 8, 1.0), keep=1.0)
     assert found.channels.tolist() == [0, 2, 3, 5]
+
+
+def test_a_channel_that_wakes_up_takes_no_part_in_how_many_are_kept() -> None:
+    first, second = features(12, 8, 8).copy(), features(12, 8, 8).copy()
+    label = gaussian_label(8, 8, 1.0)
+    usual = select([first, second], label, keep=0.5).channels
+    first[-1], second[-1] = 0, 100 * second[-1]
+    found = select([first, second], label, keep=0.5).channels
+    assert abs(len(found) - len(usual)) <= 1 and len(found) < 9

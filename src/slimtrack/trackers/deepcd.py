@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.compression.channels import Amount, Indices, Level, Reading, select
-from slimtrack.compression.inner import thinned
-from slimtrack.compression.stack import ChosenStack
+from slimtrack.compression.distilled import only
 from slimtrack.features.taps import NetworkStack
 from slimtrack.filters._fft import rfft2
 from slimtrack.filters.spectral import SpectralLinearFilter
@@ -112,10 +111,8 @@ class DeepCd(LayeredTracker):
         self._chosen = {
             tap: found[(found >= part.start) & (found < part.stop)] - part.start for tap, part in parts
         }
-        network = network_of(self.network).truncate(*(tap for tap, at in self._chosen.items() if len(at)))
-        left = {tap: at for tap, at in self._chosen.items() if len(at)}
-        batch = network.prepare(self._examples[0])
-        self._feature = ChosenStack(*thinned(network, left, batch, self._loss), cell=self._cell)
+        network = network_of(self.network)
+        self._feature = only(network, self._chosen, self._examples[0], self._loss, cell=self._cell)
         self._filter, self._level = self._make_filter(self._wish), None
         for patch in self._examples:
             self._filter.learn(rfft2(self._described(patch)))
