@@ -7,8 +7,9 @@ import numpy as np
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.compression.channels import Amount, Indices, friendliness, initial_set, select, swap_search
+from slimtrack.compression.inner import thinned
 from slimtrack.compression.stack import pruned
-from slimtrack.features.network import NetworkFeature
+from slimtrack.features.network import NetworkFeature, NetworkFeatures
 from slimtrack.filters._fft import rfft2
 from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.eco.continuous import samples
@@ -107,10 +108,10 @@ class CacfCd(Cacf, name="cacf-cd"):
 
 
 class _Keeping(Tracker):
-    """The options that say how many channels of a network's layers are kept.
+    """The options that say how many channels of a feature are kept.
 
     Args:
-        keep: How many channels of each layer are kept; what the number means says ``by``.
+        keep: How many channels of each feature are kept; what the number means says ``by``.
         by: Share of the energy, share of the channels, or their number.
         **options: Those of the tracker that it stands before.
     """
@@ -122,28 +123,47 @@ class _Keeping(Tracker):
 
 
 class EcoCd(_Keeping, Eco, name="eco-cd"):
-    """ECO on the good ones of the projected channels of its layers (Ge et al., equations 11-12).
+    """ECO on the good ones of its projected channels (Ge et al., equations 11-12).
 
-    After two frames each layer's channels are chosen by what they add to the responses of the filter that
-    was learned with the projections; filter and samples go on with these.
+    After two frames the channels of each feature, HOG's too, are chosen by what they add to the responses of
+    the filter that was learned with the projections; filter and samples go on with these. A projection mixes
+    all channels of a layer, so the network gets smaller by its inner channels only.
+
+    Args:
+        loss: Share of the variation of the network's inner channels that may be lost; 0: the network stays.
+        **options: Those of `Eco`, and how many channels are kept.
     """
+
+    def __init__(self, *, loss: float = 0.1, **options: Any) -> None:
+        super().__init__(**options)
+        within(0, 1, loss=loss)
+        self._loss, self._whole = loss, self._network
 
     @property
     def channels(self) -> list[Indices] | None:
-        """The good ones of the projected channels, an array each layer; ``None`` until they are chosen."""
+        """The good ones of the projected channels, an array each feature; ``None`` until they are chosen."""
         return self._chosen
 
     def _start(self, image: Image, box: Box) -> None:
         self._chosen: list[Indices] | None = None
+        self._network = self._whole
         super()._start(image, box)
 
     def _learn(self, image: Image, box: Box) -> None:
         super()._learn(image, box)
         if self._chosen is None and len(self._filter.samples) >= _FRAMES:
-            layers = range(len(self._network.taps))
-            self._chosen = [self._good(block) for block in layers]
-            others = [np.arange(b.channels) for b in self._filter.layout.blocks[len(layers) :]]
-            self._filter.keep([*self._chosen, *others])
+            self._chosen = [self._good(block) for block in range(len(self._filter.layout.blocks))]
+            self._filter.keep(self._chosen)
+            self._thin(image, box)
+
+    def _thin(self, image: Image, box: Box) -> None:
+        """Goes on with the network without inner channels that say little about this target."""
+        network, taps = self._whole.network, self._whole.taps
+        patch = self._window.extract(image, box.cx, box.cy, self.scale, self._whole.margin)
+        every = {tap.name: np.arange(tap.channels) for tap in taps}
+        small, _ = thinned(network, every, network.prepare(patch), self._loss)
+        self._network = NetworkFeatures(small, [tap.name for tap in taps])
+        self._sampler = self._make_sampler(self._window)
 
     def _good(self, block: int) -> Indices:
         """The good channels of a block, rising."""
@@ -155,7 +175,7 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
 
 
 class FecoCd(EcoCd, Feco, name="feco-cd"):
-    """fECO on the good ones of the projected channels of its layers: papers 001 and 002 joined."""
+    """fECO on the good ones of its projected channels: papers 001 and 002 joined."""
 
 
 class FdeepStrcfCd(_Keeping, FdeepStrcf, name="fdeepstrcf-cd"):
