@@ -26,9 +26,9 @@ class Thresholds:
         lost: Below it, `patience` frames in a row, a target is LOST.
         found: At or above it a LOST one is believed again.
         patience: Frames below `lost` before LOST is said.
-        held: For trackers that have a response: LOST also takes a peak below this share of its usual height. A
-            low score alone may be a target that looks different by now and is still followed, as the height of
-            the peak says; standing still would lose it.
+        held: For trackers that have a response: LOST also takes a peak below this share of its usual height.
+            A low score alone may be a target that looks different by now and is still followed, as the height
+            of the peak says; standing still would lose it.
     """
 
     tracked: float = 0.55

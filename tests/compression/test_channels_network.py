@@ -7,7 +7,7 @@ import pytest
 
 from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.compression.inner import thinned
+from slimtrack.compression.inner import _refitted, thinned
 from slimtrack.compression.stack import ChosenStack, pruned
 from slimtrack.errors import InputError
 from slimtrack.features.taps import NetworkStack
@@ -75,3 +75,36 @@ def test_chosen_channels_outlive_any_loss(vgg: Vgg, scene: Scene) -> None:
     assert small.layer("conv1_2").out_channels == 3
     assert places["relu1_1"].tolist() == [0, 1] and places["relu1_2"].tolist() == [0, 1, 2]
     np.testing.assert_array_equal(places["relu2_1"], CHOSEN["relu2_1"])
+
+
+def test_the_filters_that_stay_make_up_for_the_others_as_dense_least_squares_do() -> None:
+    from slimtrack.networks.network import Layer
+
+    rng = np.random.default_rng(3)
+    layer = Layer("c", "x", "y", 5, 4, (3, 2), (2, 1), (1, 0, 1, 1), (1, 1), 1)
+    weights = rng.normal(size=(4, 5, 3, 2)).astype(np.float32)
+    maps = rng.random((2, 5, 9, 8)).astype(np.float32)
+    maps[:, 4] += maps[:, 0]  # so that there is something to make up with
+    lost = np.array([False, False, True, False, True])
+    new, constant = _refitted(layer, weights, maps, lost)
+
+    centred = maps - maps.mean((0, 2, 3), keepdims=True)
+    padded = np.pad(centred, ((0, 0), (0, 0), (1, 1), (0, 1)))
+    columns = np.array([
+        padded[n, :, y : y + 3, x : x + 2].ravel()
+        for n in range(2) for y in range(0, 9, 2) for x in range(8)
+    ]).reshape(-1, 5, 6)  # fmt: skip
+    stay, gone = columns[:, ~lost].reshape(len(columns), -1), columns[:, lost].reshape(len(columns), -1)
+    aim = gone @ weights[:, lost].reshape(4, -1).T
+    ridge = 1e-2 * (stay**2).sum() / stay.shape[1]
+    rows = np.vstack([stay, np.sqrt(ridge) * np.eye(stay.shape[1])])
+    dense = np.linalg.lstsq(rows, np.vstack([aim, np.zeros((stay.shape[1], 4))]), rcond=None)[0].T
+    change = (new - weights)[:, ~lost].reshape(4, -1)
+    np.testing.assert_allclose(change, dense, atol=1e-5)
+    np.testing.assert_array_equal(new[:, lost], weights[:, lost])
+    means = maps.mean((0, 2, 3))
+    expected = (
+        weights[:, lost].sum((2, 3)) @ means[lost] - (new - weights)[:, ~lost].sum((2, 3)) @ means[~lost]
+    )
+    np.testing.assert_allclose(constant, expected, atol=1e-4)
+    assert ((aim - stay @ dense.T) ** 2).sum() < 0.7 * (aim**2).sum()

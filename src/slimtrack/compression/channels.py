@@ -260,7 +260,9 @@ def select(
         InputError: An argument is not of its kind.
     """
     priority = friendliness(frames, reading=reading, groups=groups)
-    energy = np.min([(frame.reshape(len(frame), -1).astype(float) ** 2).sum(axis=1) for frame in frames], axis=0)
+    energy = np.min(
+        [(frame.reshape(len(frame), -1).astype(float) ** 2).sum(axis=1) for frame in frames], axis=0
+    )
     chosen = initial_set(priority, energy, keep, by)  # what all have: a channel that wakes up is no measure
     d, h, w = frames[0].shape
     examples = np.stack(frames) if context is None else np.concatenate([np.stack(frames), context])
