@@ -116,7 +116,7 @@ def response(tracker: Any, image: Image) -> np.ndarray:
 
 @pytest.mark.parametrize("name", [V, "deepcd-v-12", "deepcd-s-all"])
 def test_the_pruned_network_gives_the_whole_ones_response(name: str, frames: Frames) -> None:
-    tracker = begun(name, frames, keep=0.3, by="ratio", **SMALL)
+    tracker = begun(name, frames, keep=0.3, by="ratio", loss=0, **SMALL)
     for image, _ in frames[2:4]:
         small = response(tracker, image)
         pruned, tracker._feature = tracker._feature, Picked(tracker)
@@ -126,7 +126,7 @@ def test_the_pruned_network_gives_the_whole_ones_response(name: str, frames: Fra
 
 
 def test_what_no_chosen_channel_needs_is_not_computed(frames: Frames) -> None:
-    tracker = begun(V, frames, keep=10, by="count", **SMALL)
+    tracker = begun(V, frames, keep=10, by="count", loss=0, **SMALL)
     network, chosen = tracker._feature.network, tracker.channels
     widths = {layer.name: layer.out_channels for layer in network.layers}
     if len(chosen["relu2_1"]):
@@ -183,19 +183,28 @@ def test_eco_keeps_some_of_the_projected_channels(name: str, frames: Frames) -> 
     tracker = begun(name, frames, 0, shallow_dims=4, deep_dims=6, keep=0.5)
     assert tracker.channels is None
     tracker.update(frames[1][0])
-    assert [len(at) for at in tracker.channels] == [2, 3]
-    assert [b.channels for b in tracker._filter.layout.blocks] == [2, 3, 10]  # HOG's stay
+    assert [len(at) for at in tracker.channels] == [2, 3, 5]
+    assert [b.channels for b in tracker._filter.layout.blocks] == [2, 3, 5]
     chosen = tracker.channels
     for image, _ in frames[2:]:
         assert np.isfinite([*tracker.update(image).box]).all()
     assert tracker.channels is chosen
     tracker.init(*frames[3])
-    assert tracker.channels is None
+    assert tracker.channels is None and tracker._network is tracker._whole
+
+
+@pytest.mark.parametrize("name", ["eco-cd", "feco-cd"])
+def test_the_network_of_eco_loses_inner_channels(name: str, frames: Frames) -> None:
+    exact, lossy = (begun(name, frames, loss=loss) for loss in (0, 0.5))
+    sizes = [sum(layer.out_channels for layer in t._network.network.layers) for t in (exact, lossy)]
+    assert sizes[0] == sum(layer.out_channels for layer in exact._whole.network.layers) > sizes[1]
+    assert [tap.channels for tap in lossy._network.taps] == [tap.channels for tap in lossy._whole.taps]
+    assert [b.size for b in lossy._sampler.blocks] == [b.size for b in exact._sampler.blocks]
 
 
 def test_eco_on_all_channels_is_nearly_eco(frames: Frames) -> None:
     """Nothing is dropped: only the filter's training is a little further."""
-    chosen, plain = begun("feco-cd", frames, keep=1.0), begun("feco", frames)
+    chosen, plain = begun("feco-cd", frames, keep=1.0, loss=0), begun("feco", frames)
     for image, _ in frames[2:]:
         np.testing.assert_allclose([*chosen.update(image).box], [*plain.update(image).box], atol=0.5)
 

@@ -116,7 +116,7 @@ class _Keeping(Tracker):
         **options: Those of the tracker that it stands before.
     """
 
-    def __init__(self, *, keep: float = 0.7, by: Amount = "ratio", **options: Any) -> None:
+    def __init__(self, *, keep: float = 0.6, by: Amount = "ratio", **options: Any) -> None:
         super().__init__(**options)
         within(1e-6, 1e6 if by == "count" else 1, keep=keep)
         self._keep, self._by = keep, by

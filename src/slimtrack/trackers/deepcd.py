@@ -25,7 +25,9 @@ class DeepCd(LayeredTracker):
     After two frames the channels that are salient and stable on this target are chosen; the rest is neither
     computed, where nothing else needs it, nor filtered. Unlike the paper's, channels come to the filter
     without their mean of the first frame and with equal deviation: strong and weak channels are so chosen by
-    what they show, and not by their level.
+    what they show, and not by their level. And inner channels of the network that say little about this
+    target go too (the joined method that the paper names as future work); ``loss=0`` computes what the paper
+    does.
 
     Args:
         keep: How many channels are kept; what the number means says ``by``.
@@ -49,7 +51,7 @@ class DeepCd(LayeredTracker):
         keep: float = 0.5,
         by: Amount = "energy",
         reading: Reading = "similarity",
-        loss: float = 0.0,
+        loss: float = 0.2,
         area: float = 7.84,
         ridge: float = 1e-4,
         rate: float = 0.02,
