@@ -70,7 +70,7 @@ class Hog:
 
 
 @njit(cache=True, nogil=True)
-def _load(row, plane):  # type: ignore[no-untyped-def]
+def _load(row, plane):
     """One pixel row in units of 1/255, colours apart, so that what follows runs over contiguous pixels."""
     width, colours = row.shape
     for x in range(width):
@@ -80,7 +80,7 @@ def _load(row, plane):  # type: ignore[no-untyped-def]
 
 # Not fastmath: which of several equally strong colours wins is decided by the rounding of float32.
 @njit(cache=True, nogil=True)
-def _strongest(up, row, down, half, buffers):  # type: ignore[no-untyped-def]
+def _strongest(up, row, down, half, buffers):
     """Squared strength, horizontal and vertical part of the gradient of the strongest colour of a row."""
     colours, width = row.shape
     strength, gx, gy = buffers[0], buffers[1], buffers[2]
@@ -106,7 +106,7 @@ def _strongest(up, row, down, half, buffers):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _orient(buffers, orientation):  # type: ignore[no-untyped-def]
+def _orient(buffers, orientation):
     """Strength from its square, and the orientation bin, of a row."""
     strength, gx, gy = buffers[0], buffers[1], buffers[2]
     for x in range(len(orientation)):
@@ -122,7 +122,7 @@ def _orient(buffers, orientation):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _spread(strength, orientation, cell, line):  # type: ignore[no-untyped-def]
+def _spread(strength, orientation, cell, line):
     """Adds one pixel row to the cells of its line, bilinear in x."""
     line[:] = 0
     for inside in range(cell):
@@ -136,13 +136,13 @@ def _spread(strength, orientation, cell, line):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _add(line, cells, share):  # type: ignore[no-untyped-def]
+def _add(line, cells, share):
     for i in range(len(line)):
         cells[i] += line[i] * share
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _histograms(patch, cell, cells):  # type: ignore[no-untyped-def]
+def _histograms(patch, cell, cells):
     """Fills ``cells`` ``(h + 2, w + 2, 18)``: one spare cell on each side takes what falls outside."""
     height, width, colours = patch.shape
     planes = np.empty((3, colours, width), np.float32)  # the rows y - 1, y, y + 1, in turn
@@ -168,13 +168,13 @@ def _histograms(patch, cell, cells):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _fhogs(patches, cell, out):  # type: ignore[no-untyped-def]
+def _fhogs(patches, cell, out):
     for i in range(len(patches)):
         _fhog(patches[i], cell, out[i])
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _fhog(patch, cell, out):  # type: ignore[no-untyped-def]
+def _fhog(patch, cell, out):
     h, w = out.shape[1:]
     cells = np.zeros((h + 2, w + 2, _BINS), np.float32)
     _histograms(patch, cell, cells)
@@ -196,7 +196,7 @@ def _fhog(patch, cell, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _block_norms(signed, cell):  # type: ignore[no-untyped-def]
+def _block_norms(signed, cell):
     """Inverse norms of the 2 x 2 blocks around each cell corner, ``(h + 1, w + 1)``, borders repeated."""
     h, w = signed.shape[1:]
     energy = np.zeros((h, w), np.float32)
@@ -217,7 +217,7 @@ def _block_norms(signed, cell):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _channels(signed, norms, out):  # type: ignore[no-untyped-def]
+def _channels(signed, norms, out):
     h, w = out.shape[1:]
     half = np.float32(0.5)
     texture = np.zeros((4, w), np.float32)

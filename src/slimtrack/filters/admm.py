@@ -117,7 +117,7 @@ def _flat(spectrum: Spectrum) -> Spectrum:
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _fit(x, energy, wish, constant, weight, cells, f):  # type: ignore[no-untyped-def]
+def _fit(x, energy, wish, constant, weight, cells, f):
     """Solves ``(x x^H / cells + weight) f = x conj(y) / cells + constant`` at every frequency."""
     beta = np.zeros(len(energy), np.complex64)
     for c in range(len(x)):

@@ -75,7 +75,7 @@ def _rows(spectrum: Spectrum) -> Spectrum:
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _inner(filters, spectra, out):  # type: ignore[no-untyped-def]
+def _inner(filters, spectra, out):
     for s in range(len(spectra)):
         for c in range(len(filters)):
             for k in range(filters.shape[1]):

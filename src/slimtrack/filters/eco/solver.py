@@ -75,7 +75,7 @@ class ConjugateGradient:
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _respond(sample, f, table, plane, part):  # type: ignore[no-untyped-def]
+def _respond(sample, f, table, plane, part):
     """Sum over blocks and channels of sample times filter, on the finest half spectrum."""
     rows = plane.shape[0]
     plane[:] = 0
@@ -95,7 +95,7 @@ def _respond(sample, f, table, plane, part):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _collect(sample, weight, table, plane, part, out):  # type: ignore[no-untyped-def]
+def _collect(sample, weight, table, plane, part, out):
     """Adds weight x conj(sample) x plane to ``out``."""
     rows = plane.shape[0]
     for first, channels, h, w in table:
@@ -113,7 +113,7 @@ def _collect(sample, weight, table, plane, part, out):  # type: ignore[no-untype
 
 
 @njit(cache=True, fastmath=True, nogil=True)
-def _normal_product(samples, weights, f, table, plane, part, out):  # type: ignore[no-untyped-def]
+def _normal_product(samples, weights, f, table, plane, part, out):
     for j in range(len(samples)):  # one sample at a time stays in the cache for both passes
         _respond(samples[j], f, table, plane, part)
         _collect(samples[j], weights[j], table, plane, part, out)
