@@ -16,6 +16,7 @@ from typing import Any
 
 from _names import ours
 from slimtrack.evaluation.metrics import bootstrap_difference
+from slimtrack.registry import parse_spec
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "measurement.md")
@@ -23,7 +24,8 @@ MARKS = ("<!-- table:bench -->", "<!-- end of table:bench -->")
 PAIRS = (
     ("mosse", "opencv:mosse"), ("kcf", "opencv:kcf"), ("kcf", "opencv:csrt"), ("staple", "opencv:csrt"),
     ("feco", "opencv:csrt"), ("feco", "nanotrack-v3"), ("fdeepstrcf", "opencv:csrt"),
-    ("fdeepstrcf", "nanotrack-v3"),
+    ("fdeepstrcf", "nanotrack-v3"), ("deepcd-v-11+12+21", "cf2-v-11+12+21"), ("eco-cd", "eco"),
+    ("feco-cd", "feco"), ("fdeepstrcf-cd", "fdeepstrcf"), ("cacf-cd", "cacf"),
 )  # fmt: skip
 
 
@@ -50,7 +52,7 @@ def row(name: str, of: dict[str, Any], dev: dict[str, Any]) -> str:
     """A line of the table, our trackers in bold."""
     absent = dev.get("absent_called_tracked")
     cells = [
-        f"**{name}**" if name in ours() else name,
+        f"**{name}**" if parse_spec(name)[0] in ours() else name,
         f"{number(of['auc'])} ± {number(of['auc_spread'])}",
         number(of["precision20"]),
         number(of["fps"], 0),
@@ -79,8 +81,8 @@ def ratios(trackers: dict[str, Any], timed: list[dict[str, Any]]) -> str:
         found = next((file["trackers"] for file in timed if {one, peer} <= file["trackers"].keys()), None)
         if found and {one, peer} <= trackers.keys():
             times = found[peer]["p50_ms"] / found[one]["p50_ms"]
-            parts.append(f"{one} runs at {times:.2f} times the speed of {peer} ({gain(trackers, one, peer)})")
-    return "In the same run: " + "; ".join(parts) + ".\n" if parts else ""
+            parts.append(f"- {one}: {times:.2f} times the speed of {peer}, {gain(trackers, one, peer)}\n")
+    return "In the same run:\n\n" + "".join(parts) if parts else ""
 
 
 def gain(trackers: dict[str, Any], a: str, b: str) -> str:
