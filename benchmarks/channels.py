@@ -194,8 +194,8 @@ def network(given: argparse.Namespace) -> str:
     name, options = given.tracker, {"side": given.side}
     trackers = {
         "CF2": create(name.replace("deepcd", "cf2"), **options),
-        "network whole": with_whole_network(name, **options),
-        "pruned exactly": create(name, **options),
+        "network whole": with_whole_network(name, loss=0, **options),
+        "pruned exactly": create(name, loss=0, **options),
         f"pruned, loss={given.loss:g}": create(name, loss=given.loss, **options),
     }
     times: dict[str, list[float]] = {key: [] for key in trackers}
@@ -243,7 +243,7 @@ def main() -> None:
     parser.add_argument("--tracker", default="deepcd-v-11+12+21", help="its network and layers")
     parser.add_argument("--side", type=float, default=160.0, help="the tracker's option")
     parser.add_argument("--steps", type=int, default=16, help="sizes of the sets that are tried")
-    parser.add_argument("--loss", type=float, default=0.1, help="the tracker's option")
+    parser.add_argument("--loss", type=float, default=0.2, help="the tracker's option")
     given = parser.parse_args()
     if given.networks:
         add_folder(given.networks)

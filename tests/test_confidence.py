@@ -37,27 +37,72 @@ def test_hysteresis_step_by_step(scores: tuple[float | None, ...], expected: lis
     assert states(*scores) == expected
 
 
-def test_lost_takes_a_low_peak_too_where_there_is_one() -> None:
-    high, low = 0.41 * 8.0, 0.39 * 8.0  # around `held` of the usual height
-    for peak, expected in ((high, [U, U, U]), (low, [U, U, L])):
-        hysteresis = Hysteresis(AT)
-        assert hysteresis.decide(0.9, 8.0) is T
-        assert [hysteresis.decide(0.1, peak) for _ in range(3)] == expected
+def with_peaks(*frames: tuple[float | None, float | None]) -> list[State]:
+    hysteresis = Hysteresis(AT)
+    return [hysteresis.decide(*frame) for frame in frames]
+
+
+USUAL = (0.9, 8.0)
+UP, DOWN = 0.41 * 8, 0.39 * 8  # around `held` of the usual height
+
+
+@pytest.mark.parametrize(("peak", "expected"), [(UP, [U, U, U]), (DOWN, [U, U, L]), (None, [U, U, L])])
+def test_lost_takes_a_low_peak_too_where_there_is_one(peak: float | None, expected: list[State]) -> None:
+    assert with_peaks(USUAL, *[(0.1, peak)] * 3)[1:] == expected
+
+
+@pytest.mark.parametrize("first", [0.05, 0.0, -1.0, math.nan])
+def test_a_peak_of_a_bad_beginning_is_not_the_usual_one(first: float) -> None:
+    assert with_peaks(*[(0.02, first)] * 3) == [U, U, L]
+    assert with_peaks((0.02, first), USUAL, *[(0.1, DOWN)] * 3)[2:] == [U, U, L]
+
+
+def test_a_peak_that_is_no_number_counts_as_fallen_and_is_forgotten() -> None:
+    nan = (0.9, math.nan)
+    assert with_peaks(USUAL, nan, *[(0.1, math.nan)] * 3)[2:] == [U, U, L]
+    assert with_peaks(USUAL, nan, *[(0.1, UP)] * 3)[2:] == [U, U, U]
 
 
 def test_a_peak_that_sinks_slowly_is_still_the_usual_one() -> None:
-    hysteresis = Hysteresis(AT)
-    found = {hysteresis.decide(0.1, 8.0 * 0.97**k) for k in range(200)}
-    assert found == {U}  # looks different by now, and is followed all the same
-    assert [hysteresis.decide(0.1, 8.0 * 0.97**200 * 0.1) for _ in range(3)] == [U, U, L]
+    peaks = [8.0 * 0.97**k for k in range(200)]
+    states = with_peaks(USUAL, *((0.1, peak) for peak in peaks), *[(0.1, peaks[-1] / 10)] * 3)
+    assert set(states[1:201]) == {U}  # looks different by now, and is followed all the same
+    assert states[201:] == [U, U, L]
 
 
 def test_the_usual_height_waits_while_a_target_is_lost() -> None:
-    hysteresis = Hysteresis(AT)
-    assert hysteresis.decide(0.9, 8.0) is T
-    assert {hysteresis.decide(0.1, 0.8) for _ in range(100)} == {U, L}
-    assert hysteresis.decide(0.3, 0.8) is U  # found by its score
-    assert [hysteresis.decide(0.1, 0.8) for _ in range(3)][-1] is L  # one low frame has not made low usual
+    gone = [(0.1, DOWN)] * 3
+    elsewhere = [(0.25, 0.45 * 8)] * 60  # high enough to hold, below found: no reason to come back
+    states = with_peaks(USUAL, *gone, *elsewhere, (0.35, 8.0), *[(0.1, UP * 0.97)] * 3)
+    assert set(states[4:64]) == {L}
+    assert states[64:] == [U, U, U, L]
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ([(None, None), (0.25, 8.0)], [L, U]),  # a blink: the response is back, and that will do
+        ([(None, None), (None, None), (0.25, 8.0)], [L, L, U]),
+        ([(None, None), (0.25, DOWN), (0.25, 8.0)], [L, L, U]),
+        ([(None, None), *[(0.1, DOWN)] * 3, (0.25, 8.0)], [L, L, L, L, L]),  # its looks spoke against it, too
+        ([*[(0.1, DOWN)] * 3, (None, None), (0.25, 8.0)], [U, U, L, L, L]),
+        ([(None, None), (0.25, None)], [L, L]),
+    ],
+)
+def test_a_blink_is_over_with_the_response(
+    frames: list[tuple[float | None, float | None]], expected: list[State]
+) -> None:
+    assert with_peaks(USUAL, *frames)[1:] == expected
+
+
+@given(st.lists(st.tuples(st.none() | st.floats(0, 1), st.none() | st.floats(-1, 10)), max_size=60))
+def test_lost_always_has_its_reason(frames: list[tuple[float | None, float | None]]) -> None:
+    states, before = with_peaks(*frames), T
+    for index, state in enumerate(states):
+        if state is L and before is not L and frames[index][0] is not None:
+            last = frames[index - AT.patience + 1 : index + 1]
+            assert len(last) == AT.patience and all(s is not None and s < AT.lost for s, _ in last)
+        before = state
 
 
 @given(st.lists(st.none() | st.floats(0, 1), max_size=60))

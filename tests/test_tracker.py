@@ -244,3 +244,21 @@ def test_thresholds_that_were_set_are_not_replaced_by_the_fitted_ones() -> None:
     assert tracker._thresholds() == Thresholds().fitted(CALIBRATIONS["kcf"]) != Thresholds()
     tracker.thresholds = Thresholds(tracked=0.6, doubt=0.5, lost=0.4, found=0.45)  # type: ignore[misc]  # for one
     assert tracker._thresholds() is tracker.thresholds
+
+
+def test_the_peak_among_the_evidence_keeps_a_target_from_being_lost() -> None:
+    class Evident(Scripted):
+        thresholds = Thresholds(lost=0.3, found=0.3, patience=2)
+        judged = False
+
+    def seen(peak: float, psr: float) -> Estimate:
+        return Estimate(BOX, {"peak": peak, "psr": psr})
+
+    def states(*estimates: Estimate) -> list[State]:
+        tracker = Evident(*estimates)
+        tracker.init(FRAME, BOX)
+        return [tracker.update(FRAME).state for _ in estimates]
+
+    usual = [seen(1.0, 20.0)] * 3
+    assert states(*usual, *[seen(0.9, -20.0)] * 3)[3:] == [State.UNCERTAIN] * 3
+    assert states(*usual, *[seen(0.1, -20.0)] * 3)[3:] == [State.UNCERTAIN, State.LOST, State.LOST]

@@ -26,7 +26,7 @@ def scene(box: Box, seed: int = 0) -> np.ndarray:
     return image
 
 
-@pytest.mark.parametrize("name", ["bacf", "strcf"])
+@pytest.mark.parametrize("name", ["bacf", "bacf[colors=true]", "strcf"])
 @pytest.mark.parametrize("shift", [(0, 0), (7, -5), (-16, 12), (3, 30)])
 def test_a_known_shift_is_recovered(name: str, shift: tuple[int, int]) -> None:
     box = Box(200, 150, 48, 40)
@@ -36,6 +36,11 @@ def test_a_known_shift_is_recovered(name: str, shift: tuple[int, int]) -> None:
     assert found.cx - box.cx == pytest.approx(shift[0], abs=1)  # a quarter of a cell
     assert found.cy - box.cy == pytest.approx(shift[1], abs=1)
     assert found.w == pytest.approx(box.w, rel=0.025)  # flat blocks favour a smaller scale a little
+
+
+def test_colour_names_stand_beside_hog_where_asked_for() -> None:
+    counts = [create(name)._features[0].channels for name in ("bacf", "bacf[colors=true]")]  # type: ignore[attr-defined]
+    assert counts == [31, 42]
 
 
 def test_blocks_cover_the_same_area_on_grids_of_their_own() -> None:

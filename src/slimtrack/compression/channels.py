@@ -16,8 +16,8 @@ from slimtrack.errors import InputError
 from slimtrack.filters._fft import rfft2
 
 __all__ = [
-    "Amount", "Indices", "Level", "Reading", "Selection", "friendliness", "half_weights", "initial_set",
-    "joint_filters", "select", "swap_search",
+    "Amount", "Indices", "Level", "Reading", "Selection", "common_energy", "friendliness", "half_weights",
+    "initial_set", "joint_filters", "select", "swap_search",
 ]  # fmt: skip
 
 Indices: TypeAlias = npt.NDArray[np.intp]
@@ -93,6 +93,15 @@ def friendliness(
         stability = 1 + change / np.maximum(energies[:-1] + energies[1:], _TINY)
         return np.asarray((salience * stability).mean(axis=0))
     return np.asarray(((salience - 1) * change).mean(axis=0))
+
+
+def common_energy(frames: Sequence[Features]) -> Floats:
+    """The energy ``(d,)`` that a channel has in each of several frames ``(d, h, w)``.
+
+    A channel that sleeps in the first and wakes up in the second has little: with its sum it would take the
+    whole of a budget of energy.
+    """
+    return np.asarray(np.min([np.square(frame, dtype=float).sum(axis=(1, 2)) for frame in frames], axis=0))
 
 
 class Level:
@@ -260,10 +269,7 @@ def select(
         InputError: An argument is not of its kind.
     """
     priority = friendliness(frames, reading=reading, groups=groups)
-    energy = np.min(
-        [(frame.reshape(len(frame), -1).astype(float) ** 2).sum(axis=1) for frame in frames], axis=0
-    )
-    chosen = initial_set(priority, energy, keep, by)  # what all have: a channel that wakes up is no measure
+    chosen = initial_set(priority, common_energy(frames), keep, by)
     d, h, w = frames[0].shape
     examples = np.stack(frames) if context is None else np.concatenate([np.stack(frames), context])
     spectra, halves = rfft2(examples), half_weights(h, w)

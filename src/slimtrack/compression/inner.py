@@ -8,6 +8,7 @@ import numpy.typing as npt
 from slimtrack.arrays import Features, Floats
 from slimtrack.compression.channels import Indices
 from slimtrack.compression.contributions import samples
+from slimtrack.compression.information import Mask
 from slimtrack.errors import InputError
 from slimtrack.networks.channels import Channels
 from slimtrack.networks.network import Layer, Network, Reader
@@ -33,7 +34,7 @@ def thinned(
     to others (residual sums, groups) stay whole.
 
     This is the cheap cousin of paper 000's selection and reconstruction: with most of a rectified channel's
-    energy in its mean, which needs no computing, ranking by what is left takes one run of the network.
+    energy in its mean, which needs no computing, ranking by what is left takes one run a layer.
 
     Args:
         network: The network, with the taps that channels are chosen of.
@@ -117,9 +118,9 @@ def _refitted(
 ) -> tuple[Features, Floats]:
     """Filters whose other channels give what the lost ones gave, as far as they can; and what biases gain.
 
-    With x the centred inputs, the change D of the filters that stay makes
+    With x the inputs less their means, the change D of the filters that stay makes
     ``|| D x_stay - W x_lost ||^2 + ridge || D ||^2`` least: the answer goes to no change where the patches do
-    not tell.
+    not tell. Looked at where the kernel does not touch the padding, if there is such a place.
 
     Args:
         layer: The convolution.
@@ -127,21 +128,45 @@ def _refitted(
         maps: What it reads, ``(N, c, h, w)``.
         lost: ``(c,)``: which channels go.
     """
-    mean = maps.mean((0, 2, 3), dtype=float)
-    top, left, bottom, right = layer.pads
-    padded = maps.shape[2] + top + bottom, maps.shape[3] + left + right
-    spans = zip(padded, layer.kernel, layer.dilation, layer.stride, strict=True)
-    every = np.ones([(side - d * (k - 1) - 1) // s + 1 for side, k, d, s in spans], bool)
-    parts = [samples(x - mean[:, None, None].astype(np.float32), layer, every, _CELLS).values for x in maps]
-    inside = np.concatenate(parts, axis=2)
-    stay = inside[:, ~lost].reshape(-1, inside.shape[2])
+    mask = _inner_cells(layer, maps.shape[2:])
+    inside = np.concatenate([samples(x, layer, mask, _CELLS).values for x in maps], axis=2)
+    inside = inside.swapaxes(0, 1)  # (c, k, cells)
+    means = inside.mean(2, dtype=float)
+    centred = inside - means[..., None].astype(np.float32)
     filters = weights.reshape(*weights.shape[:2], -1)
-    missing = np.einsum("nck,kcx->nx", filters[:, lost], inside[:, lost], optimize=True)
-    system = (stay @ stay.T).astype(float)
-    system.flat[:: len(system) + 1] += _RIDGE * np.trace(system) / len(system) + 1e-12
-    change = np.linalg.solve(system, (stay @ missing.T).astype(float)).T
-    change = change.reshape(len(weights), inside.shape[0], -1).swapaxes(1, 2)
-    constant = filters[:, lost].sum(2) @ mean[lost] - change.sum(2) @ mean[~lost]
+    stay = centred[~lost].reshape(-1, inside.shape[2])
+    missing = filters[:, lost].reshape(len(weights), -1) @ centred[lost].reshape(-1, inside.shape[2])
+    change = _least_squares(stay, missing)
+    constant = (
+        filters[:, lost].reshape(len(weights), -1) @ means[lost].ravel() - change @ means[~lost].ravel()
+    )
     new = np.array(weights)
     new[:, ~lost] += change.reshape(new[:, ~lost].shape).astype(np.float32)
     return new, constant
+
+
+def _inner_cells(layer: Layer, size: tuple[int, ...]) -> Mask:
+    """The cells of a convolution's output that see no padding; all where each sees some."""
+    axes = []
+    for axis, side in enumerate(size):
+        before, after = layer.pads[axis], layer.pads[axis + 2]
+        span = layer.dilation[axis] * (layer.kernel[axis] - 1) + 1
+        starts = np.arange((side + before + after - span) // layer.stride[axis] + 1) * layer.stride[axis]
+        axes.append((starts >= before) & (starts + span <= before + side))
+    mask = np.logical_and.outer(*axes)
+    return mask if mask.any() else np.ones_like(mask)
+
+
+def _least_squares(x: Floats, y: Floats) -> Floats:
+    """D ``(n, d)`` with ``|| D x - y ||^2 + ridge || D ||^2`` least, of ``(d, N)`` and ``(n, N)``.
+
+    With fewer cells than unknowns the same solution comes from the smaller system of cells.
+    """
+    count, cells = x.shape
+    level = _RIDGE * float(np.square(x, dtype=float).sum()) / count + 1e-12
+    wide = cells < count
+    system = (x.T @ x if wide else x @ x.T).astype(float)
+    system.flat[:: len(system) + 1] += level
+    if wide:
+        return np.asarray(np.linalg.solve(system, y.T.astype(float)).T @ x.T)
+    return np.asarray(np.linalg.solve(system, (x @ y.T).astype(float)).T)

@@ -6,7 +6,15 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
-from slimtrack.compression.channels import Amount, Indices, friendliness, initial_set, select, swap_search
+from slimtrack.compression.channels import (
+    Amount,
+    Indices,
+    common_energy,
+    friendliness,
+    initial_set,
+    select,
+    swap_search,
+)
 from slimtrack.compression.inner import thinned
 from slimtrack.compression.stack import pruned
 from slimtrack.features.network import NetworkFeature, NetworkFeatures
@@ -154,7 +162,8 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
         if self._chosen is None and len(self._filter.samples) >= _FRAMES:
             self._chosen = [self._good(block) for block in range(len(self._filter.layout.blocks))]
             self._filter.keep(self._chosen)
-            self._thin(image, box)
+            if self._loss:
+                self._thin(image, box)
 
     def _thin(self, image: Image, box: Box) -> None:
         """Goes on with the network without inner channels that say little about this target."""
@@ -169,8 +178,7 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
         """The good channels of a block, rising."""
         functions = samples(self._filter.layout.views(self._filter.samples)[block])
         frames = list(functions[:_FRAMES])
-        energy = np.asarray(sum((frame**2).sum(axis=(1, 2)) for frame in frames))
-        ranked = initial_set(friendliness(frames), energy, self._keep, self._by)
+        ranked = initial_set(friendliness(frames), common_energy(frames), self._keep, self._by)
         return np.sort(swap_search(*self._filter.contributions(block), ranked)[0])
 
 
