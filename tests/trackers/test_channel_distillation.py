@@ -171,9 +171,16 @@ def test_cacf_chooses_with_its_context(
     assert len(tracker.channels) == expected
 
 
-def test_cacf_on_all_channels_is_cacf(frames: Frames) -> None:
-    chosen, plain = begun("cacf-cd", frames, keep=31, by="count"), begun("cacf", frames)
+def test_cacf_on_all_channels_is_cacf_on_levelled_ones(
+    frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = begun("cacf-cd", frames, keep=31, by="count")
     assert len(chosen.channels) == 31
+    plain = begun("cacf", frames, 0)
+    hog, level = plain._feature, chosen._level
+    monkeypatch.setattr(plain, "_described", lambda patches: level(hog(patches), plain._cosine))
+    plain._start(*frames[0])
+    plain.update(frames[1][0])
     for image, _ in frames[2:]:
         np.testing.assert_allclose([*chosen.update(image).box], [*plain.update(image).box], atol=1e-3)
 

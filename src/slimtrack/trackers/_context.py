@@ -32,4 +32,4 @@ class ContextTracker(CorrelationTracker):
             self._window.extract(image, box.cx + dx * away * box.w, box.cy + dy * away * box.h, scale)
             for dx, dy in ((0, -1), (0, 1), (-1, 0), (1, 0))
         ])  # fmt: skip
-        return np.asarray(self._feature(patches) * self._cosine)
+        return self._described(patches)

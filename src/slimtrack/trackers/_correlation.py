@@ -114,7 +114,7 @@ class CorrelationTracker(Tracker):
     def _responses(self, image: Image, scales: Floats) -> Floats:
         """Responses ``(S, h, w)`` around the last box, at each of the scales."""
         patches = self._window.pyramid(image, self.box.cx, self.box.cy, scales)
-        return self._filter.respond(self._feature(patches) * self._cosine)
+        return self._filter.respond(self._described(patches))
 
     def _learn(self, image: Image, box: Box) -> None:
         self._filter.learn(self._features_at(image, box))
@@ -125,8 +125,11 @@ class CorrelationTracker(Tracker):
         return self.box.w / self._first.w
 
     def _features_at(self, image: Image, box: Box) -> Features:
-        patch = self._window.extract(image, box.cx, box.cy, box.w / self._first.w)
-        return self._feature(patch) * self._cosine
+        return self._described(self._window.extract(image, box.cx, box.cy, box.w / self._first.w))
+
+    def _described(self, patches: Image) -> Features:
+        """Windowed features of one patch ``(C, h, w)``, or of several."""
+        return np.asarray(self._feature(patches) * self._cosine)
 
     def _resized(self, box: Box, scale: float) -> Box:
         scale = min(max(scale, SCALE_RANGE[0]), SCALE_RANGE[1])

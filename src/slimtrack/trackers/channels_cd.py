@@ -9,6 +9,7 @@ from slimtrack.box import Box
 from slimtrack.compression.channels import (
     Amount,
     Indices,
+    Level,
     common_energy,
     friendliness,
     initial_set,
@@ -39,8 +40,10 @@ _LAYER = 1
 class CacfCd(Cacf, name="cacf-cd"):
     """CACF on the good channels of HOG (Ge et al., section IV-G).
 
-    The context patches take part in the choice, as examples that must not respond. HOG is computed whole,
-    because its channels share their work; what gets cheaper is the filter.
+    The context patches take part in the choice, as examples that must not respond. As in `DeepCd`, channels
+    come to the filter without their mean of the first frame and with equal deviation: they are so chosen by
+    what they show, and not by their level. HOG is computed whole, because its channels share their work; what
+    gets cheaper is the filter.
 
     Args:
         keep: How many channels are kept; what the number means says ``by``.
@@ -56,7 +59,7 @@ class CacfCd(Cacf, name="cacf-cd"):
     def __init__(
         self,
         *,
-        keep: float = 0.98,
+        keep: float = 0.8,
         by: Amount = "energy",
         area: float = 6.25,
         context: float = 25.0,
@@ -76,22 +79,22 @@ class CacfCd(Cacf, name="cacf-cd"):
 
     def _prepare(self) -> None:
         self._chosen: Indices | None = None
+        self._level: Level | None = None
         self._examples: list[tuple[Features, Features]] = []
 
     def _make_filter(self, label: Floats) -> ContextFilter:
         self._wish = label
         return super()._make_filter(label)
 
-    def _responses(self, image: Image, scales: Floats) -> Floats:
-        patches = self._window.pyramid(image, self.box.cx, self.box.cy, scales)
-        return self._filter.respond(self._picked(self._feature(patches)) * self._cosine)
-
-    def _picked(self, features: Features) -> Features:
-        """The chosen ones of ``(..., C, h, w)``."""
-        return features if self._chosen is None else features[..., self._chosen, :, :]
+    def _described(self, patches: Image) -> Features:
+        features = self._feature(patches)
+        if self._level is None:
+            self._level = Level(features)
+        levelled = self._level(features, self._cosine)
+        return levelled if self._chosen is None else levelled[..., self._chosen, :, :]
 
     def _learn(self, image: Image, box: Box) -> None:
-        x, context = (self._picked(f) for f in (self._features_at(image, box), self._context_at(image, box)))
+        x, context = self._features_at(image, box), self._context_at(image, box)
         self._filter.learn(x, context)
         if self._chosen is None:
             self._examples.append((x, context))
@@ -111,7 +114,7 @@ class CacfCd(Cacf, name="cacf-cd"):
         ).channels
         self._filter = self._make_filter(self._wish)
         for x, context in self._examples:
-            self._filter.learn(self._picked(x), self._picked(context))
+            self._filter.learn(x[self._chosen], context[:, self._chosen])
         self._examples = []
 
 
