@@ -149,7 +149,7 @@ class Tracker(ABC):
             box = _kept_in(estimate.box, image)
             score = self._score(image, box, estimate)
             nothing = box is None or session.evidence.get("flat", 0.0) > 0
-            state = session.hysteresis.decide(None if nothing else score, session.evidence.get("peak"))
+            state = session.hysteresis.decide(None if nothing else score, self._height(session.evidence))
             if box is not None and state is not State.LOST:
                 session.box = box
                 self._learn(image, box)
@@ -180,6 +180,10 @@ class Tracker(ABC):
     @abstractmethod
     def _learn(self, image: Image, box: Box) -> None:
         """Adapts to the target at ``box``; not called while LOST."""
+
+    def _height(self, evidence: Mapping[str, float]) -> float | None:
+        """What falls when the target is gone, to be compared with what is usual; ``None`` for no response."""
+        return evidence.get("peak")
 
     def _started(self) -> "_Session":
         if self._session is None:

@@ -8,6 +8,7 @@ import pytest
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.compression import inner
+from slimtrack.compression.distilled import only
 from slimtrack.compression.inner import _refitted, thinned
 from slimtrack.compression.stack import ChosenStack, pruned
 from slimtrack.errors import InputError
@@ -137,3 +138,15 @@ def test_a_thinned_network_is_nearer_than_one_with_means_alone(
     fitted = apart()
     monkeypatch.setattr(inner, "_least_squares", lambda x, y: np.zeros((len(y), len(x))))
     assert fitted < 0.7 * apart()
+
+
+def test_what_is_left_of_a_stack_stands_in_for_it_whichever_taps_are_left(vgg: Vgg, scene: Scene) -> None:
+    network, (patch, _) = vgg(8), scene
+    taps = ("relu1_1", "relu2_1", "relu3_1")
+    whole = NetworkStack(network, taps, cell=4)
+    for kept in taps:
+        chosen = {tap: np.array([1, 4] if tap == kept else [], int) for tap in taps}
+        small = only(network, chosen, patch)
+        part = whole.slices[taps.index(kept)]
+        assert small.margin == whole.margin
+        np.testing.assert_allclose(small(patch), whole(patch)[part][[1, 4]], atol=1e-5)

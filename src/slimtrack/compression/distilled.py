@@ -11,6 +11,7 @@ from slimtrack.compression.channels import Indices, Level
 from slimtrack.compression.inner import thinned
 from slimtrack.compression.report import Choice
 from slimtrack.compression.stack import ChosenStack
+from slimtrack.features.network import NetworkFeatures
 from slimtrack.features.taps import NetworkStack
 from slimtrack.files import atomic_write
 from slimtrack.networks.network import Network
@@ -35,7 +36,8 @@ def only(
     """
     left = {tap: at for tap, at in chosen.items() if len(at)}
     cut = network.truncate(*left) if left else network
-    return ChosenStack(*thinned(cut, left, cut.prepare(patch), loss), cell=cell)
+    margin = NetworkFeatures(network, list(chosen)).margin
+    return ChosenStack(*thinned(cut, left, cut.prepare(patch), loss), cell=cell, margin=margin)
 
 
 def write_channels(path: Path, network: Network, chosen: Mapping[str, Indices], after: ChosenStack) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from slimtrack.arrays import Features, Image
 from slimtrack.compression.channels import Indices
 from slimtrack.errors import InputError
-from slimtrack.features.network import NetworkFeatures
+from slimtrack.features.network import Margin, NetworkFeatures
 from slimtrack.features.taps import NetworkStack
 from slimtrack.networks.channels import Channels
 from slimtrack.networks.network import Network
@@ -82,6 +82,7 @@ class ChosenStack(NetworkStack):
         network: The network.
         chosen: Tap -> its channels, rising; may be none of a tap.
         cell: Side of the grid's cells in pixels.
+        margin: That of the whole stack, where its taps are not all in ``chosen``.
 
     Attributes:
         network: The pruned network.
@@ -91,9 +92,17 @@ class ChosenStack(NetworkStack):
         InputError: Nothing is chosen.
     """
 
-    def __init__(self, network: Network, chosen: Mapping[str, Indices], *, cell: int = 4) -> None:
+    def __init__(
+        self,
+        network: Network,
+        chosen: Mapping[str, Indices],
+        *,
+        cell: int = 4,
+        margin: Margin | None = None,
+    ) -> None:
         maps = _Chosen(network, chosen)
-        super().__init__(maps.network, [tap.name for tap in maps.taps], cell=cell)
+        margin = margin or NetworkFeatures(network, list(chosen)).margin
+        super().__init__(maps.network, [tap.name for tap in maps.taps], cell=cell, margin=margin)
         self._maps = maps
         self.network, self.places = maps.network, maps.places
         ends = np.cumsum([0, *(tap.channels for tap in maps.taps)])

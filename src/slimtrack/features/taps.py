@@ -7,7 +7,7 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.errors import InputError
-from slimtrack.features.network import NetworkFeatures
+from slimtrack.features.network import Margin, NetworkFeatures
 from slimtrack.networks.network import Network
 
 __all__ = ["NetworkStack", "placement"]
@@ -27,13 +27,17 @@ class NetworkStack:
         margin: Where the patch lies around a search window, see `slimtrack.features.network.Margin`.
     """
 
-    def __init__(self, network: Network, taps: Sequence[str], *, cell: int = 4) -> None:
+    def __init__(
+        self, network: Network, taps: Sequence[str], *, cell: int = 4, margin: Margin | None = None
+    ) -> None:
         """Prepares the network.
 
         Args:
             network: Any network.
             taps: Names of its taps.
             cell: Side of the grid's cells in pixels.
+            margin: Where the patch lies, for a stack that is to stand in for another; by default as the
+                deepest tap needs it.
 
         Raises:
             UnknownNameError: There is no such tap.
@@ -42,7 +46,7 @@ class NetworkStack:
         if not taps or cell < 1:
             raise InputError(f"a stack of taps needs a tap and a cell of at least 1, got {taps}, {cell}")
         self._maps = NetworkFeatures(network, taps)
-        self.margin = self._maps.margin
+        self.margin = margin or self._maps.margin
         self.stride, self.offset = cell, cell / 2 - self.margin.start
         ends = np.cumsum([0, *(tap.channels for tap in self._maps.taps)])
         self.slices = [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
@@ -52,9 +56,8 @@ class NetworkStack:
         """Features ``(C, h, w)`` of a patch ``(H, W, 3)`` uint8 BGR, or ``(S, C, h, w)`` of several."""
         h, w = ((side - self.margin.extra) // self.stride for side in patch.shape[-3:-1])
         out = np.empty((*patch.shape[:-3], self.channels, h, w), np.float32)
-        for maps, tap, start, part in zip(
-            self._maps(patch), self._maps.taps, self._maps.starts, self.slices, strict=True
-        ):
+        for maps, tap, part in zip(self._maps(patch), self._maps.taps, self.slices, strict=True):
+            start = self.margin.start + tap.offset
             rows = placement(maps.shape[-2], start, tap.stride, h, self.stride)
             columns = placement(maps.shape[-1], start, tap.stride, w, self.stride)
             np.matmul(rows, maps @ columns.T, out=out[..., part, :, :])
