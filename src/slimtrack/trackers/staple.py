@@ -72,7 +72,7 @@ class Staple(ScaledTracker, name="staple"):
         self._inside, self._outside = _masks(self._window)
 
     def _height(self, evidence: Mapping[str, float]) -> float | None:
-        """The peak-to-sidelobe ratio: colours answer everywhere a little, so the peak itself never falls far."""
+        """The peak-to-sidelobe ratio: colours answer everywhere a little, so the peak does not fall far."""
         return math.expm1(evidence["psr"])
 
     def _responses(self, image: Image, scales: Floats) -> Floats:
