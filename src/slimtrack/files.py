@@ -52,7 +52,7 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
         with writing(path):
-            with beside.open(mode, **text) as file:  # type: ignore[call-overload]
+            with beside.open(mode, **text) as file:  # type: ignore[call-overload]  # the mode is a variable
                 yield file
                 file.flush()
                 os.fsync(file.fileno())  # else a power cut can leave the new name on an empty file

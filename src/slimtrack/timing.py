@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import threadpoolctl  # type: ignore[import-untyped]
+import threadpoolctl  # type: ignore[import-untyped]  # it ships no types
 
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Image

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import threadpoolctl  # type: ignore[import-untyped]
+import threadpoolctl  # type: ignore[import-untyped]  # it ships no types
 import typer
 from rich.console import Console
 from rich.markup import escape

@@ -210,9 +210,9 @@ def _block_norms(signed, cell):
     for y in range(h + 1):
         for x in range(w + 1):
             b, r = min(max(y, 1), max(h - 1, 1)), min(max(x, 1), max(w - 1, 1))
-            t, l = b - 1, r - 1  # noqa: E741
+            up, lf = b - 1, r - 1
             b, r = min(b, h - 1), min(r, w - 1)
-            norms[y, x] = 1 / math.sqrt(energy[t, l] + energy[t, r] + energy[b, l] + energy[b, r] + tiny)
+            norms[y, x] = 1 / math.sqrt(energy[up, lf] + energy[up, r] + energy[b, lf] + energy[b, r] + tiny)
     return norms
 
 

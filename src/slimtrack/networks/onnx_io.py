@@ -46,7 +46,7 @@ def parse(data: bytes, what: str) -> "ModelProto":
     if not model.graph.node:
         raise InputError(f"{what} is not an ONNX model or is damaged (it has no nodes): take the file again")
     _refuse_external(model, what)
-    return model  # type: ignore[no-any-return]
+    return model  # type: ignore[no-any-return]  # onnx ships no types
 
 
 def _refuse_external(model: "ModelProto", what: str) -> None:
@@ -173,4 +173,4 @@ def to_model(graph: Graph, outputs: Sequence[str], metadata: Mapping[str, str] |
         ir_version=_IR_VERSION,
     )
     helper.set_model_props(model, dict(metadata or {}))
-    return model  # type: ignore[no-any-return]
+    return model  # type: ignore[no-any-return]  # onnx ships no types

@@ -38,8 +38,8 @@ class Block:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of its half spectrum; an even grid's highest frequency is left out."""
-        k, l = ((n - 1) // 2 for n in self.size)  # noqa: E741
-        return 2 * k + 1, l + 1
+        rows, columns = ((n - 1) // 2 for n in self.size)
+        return 2 * rows + 1, columns + 1
 
 
 def frequencies(shape: tuple[int, int]) -> tuple[Floats, Floats]:

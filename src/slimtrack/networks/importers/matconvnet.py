@@ -1,7 +1,7 @@
 """Networks from MatConvNet's ``.mat`` files, SimpleNN and DagNN; nothing in them is executed."""
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,12 +174,10 @@ def _dag(content: dict[str, Any], layers: Sequence[dict[str, Any]], what: str) -
             continue
         builder.last = sources[0]
         name, arrays = str(layer["name"]), [values[each] for each in _names(layer.get("params"))]
-        combine: dict[str, Callable[[], str]] = {
-            "concat": lambda name=name, sources=sources: builder.concat(name, sources),  # type: ignore[misc]
-            "sum": lambda name=name, sources=sources: builder.add(name, *sources),  # type: ignore[misc]
-        }
-        if kind in combine:
-            combine[kind]()
+        if kind == "concat":
+            builder.concat(name, sources)
+        elif kind == "sum":
+            builder.add(name, *sources)
         else:
             _step(builder, kind, name, layer["block"], arrays, what)
         tensors[writes[0]] = builder.last
