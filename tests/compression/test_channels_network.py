@@ -13,7 +13,8 @@ from slimtrack.compression.inner import _refitted, thinned
 from slimtrack.compression.stack import ChosenStack, pruned
 from slimtrack.errors import InputError
 from slimtrack.features.taps import NetworkStack
-from slimtrack.networks.network import Layer, Network
+from slimtrack.networks.layers import Layer
+from slimtrack.networks.network import Network
 
 TAPS = ("relu1_1", "relu1_2", "relu2_1")
 CHOSEN = {"relu1_1": np.array([1, 5]), "relu1_2": np.array([0, 2, 7]), "relu2_1": np.array([3, 4, 11, 15])}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from slimtrack.arrays import Features, Floats
 from slimtrack.compression.information import Mask
-from slimtrack.networks.network import Layer
+from slimtrack.networks.layers import Layer
 
 __all__ = ["Quadratic", "Samples", "cells", "gram", "quadratic", "samples"]
 

@@ -15,7 +15,8 @@ from slimtrack.compression.prune import Channels, adaptive, fixed_ratio, largest
 from slimtrack.compression.reconstruct import reweighted
 from slimtrack.errors import InputError
 from slimtrack.networks.graph import Graph, Node
-from slimtrack.networks.network import Layer, Network, Reader
+from slimtrack.networks.layers import Layer, Reader
+from slimtrack.networks.network import Network
 
 __all__ = ["METHODS", "Compressed", "Method", "Progress", "Settings", "compress", "planned", "projected"]
 

@@ -11,7 +11,8 @@ from slimtrack.compression.contributions import samples
 from slimtrack.compression.information import Mask
 from slimtrack.errors import InputError
 from slimtrack.networks.channels import Channels
-from slimtrack.networks.network import Layer, Network, Reader
+from slimtrack.networks.layers import Layer, Reader
+from slimtrack.networks.network import Network
 
 __all__ = ["thinned"]
 

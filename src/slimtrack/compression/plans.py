@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from slimtrack.errors import InputError, UnknownNameError
-from slimtrack.networks.network import Layer, Network
+from slimtrack.networks.layers import Layer
+from slimtrack.networks.network import Network
 
 __all__ = ["DEEP", "Plan", "prunable"]
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from slimtrack.arrays import Features, Image
 from slimtrack.errors import InputError
-from slimtrack.networks.network import Network, Tap
+from slimtrack.networks.layers import Tap
+from slimtrack.networks.network import Network
 
 __all__ = ["Margin", "NetworkFeature", "NetworkFeatures"]
 

@@ -1,16 +1,14 @@
 """A network: an ONNX graph with named taps, whose place on the image is known exactly."""
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import AnyArray, Features, Image
@@ -20,87 +18,18 @@ from slimtrack.networks import onnx_io
 from slimtrack.networks.card import Card
 from slimtrack.networks.channels import Channels
 from slimtrack.networks.graph import Graph, Node
-from slimtrack.networks.grids import Grid, grids, sizes, window
+from slimtrack.networks.grids import Grid, grids, sizes
+from slimtrack.networks.layers import Convention, Layer, Reader, Tap, layer_of, operations
 from slimtrack.networks.runtimes import Execute, Runtime
+from slimtrack.networks.sources import read_bytes
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["Convention", "Layer", "Network", "Reader", "Tap", "digest", "read_bytes"]
-
-Convention = Literal["multiply-add", "double", "plain"]
-"""How operations are counted; see `Network.flops`."""
+__all__ = ["Network"]
 
 _LARGEST = 1 << 14
 """Widest input, in pixels, that `Network.input_size` looks for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tap:
-    """A tensor of a network that can be had as features.
-
-    Attributes:
-        name: Its name.
-        tensor: The tensor's name in the graph.
-        channels: How many it has.
-        stride: Input pixels between neighbouring cells, both ways.
-        offset: Input pixel of the centre of cell 0; pixel 0's own centre is 0.5.
-    """
-
-    name: str
-    tensor: str
-    channels: int
-    stride: int
-    offset: float
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A convolution.
-
-    Attributes:
-        name: Its name.
-        input: The tensor it reads.
-        output: The tensor it writes, before any activation.
-        in_channels: Channels of ``input``.
-        out_channels: Filters.
-        kernel: Height and width.
-        stride: Cells between results, (vertical, horizontal).
-        pads: Cells padded at the top, left, bottom, right (for TensorFlow's SAME: at sizes that the stride
-            divides).
-        dilation: Cells between the kernel's cells.
-        groups: Groups of channels that do not see each other; equal to ``in_channels`` for depthwise.
-    """
-
-    name: str
-    input: str
-    output: str
-    in_channels: int
-    out_channels: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    pads: tuple[int, int, int, int]
-    dilation: tuple[int, int]
-    groups: int
-
-    @property
-    def parameters(self) -> int:
-        """Numbers in its filters, biases not counted."""
-        return self.out_channels * (self.in_channels // self.groups) * self.kernel[0] * self.kernel[1]
-
-
-class Reader(NamedTuple):
-    """A convolution that reads channels of another layer.
-
-    Attributes:
-        layer: The convolution that reads.
-        positions: ``(k,)`` indices among its input channels.
-        channels: ``(k,)`` indices among the other layer's outputs, in the same order.
-    """
-
-    layer: Layer
-    positions: npt.NDArray[np.intp]
-    channels: npt.NDArray[np.intp]
 
 
 class Network:
@@ -208,30 +137,11 @@ class Network:
     def layers(self) -> tuple[Layer, ...]:
         """The convolutions, in the order in which they are computed."""
         return tuple(
-            self._layer(node)
+            layer_of(self.graph, node)
             for node in self.graph.nodes
             if node.op == "Conv"
             and node.name not in self.graph.bands
             and node.inputs[1] in self.graph.weights
-        )
-
-    def _layer(self, node: Node) -> Layer:
-        seen = window(self.graph, node)
-        if seen is None:
-            raise InputError(f"layer {node.name} is not a convolution over height and width")
-        shape, groups = self.graph.weights[node.inputs[1]].shape, int(node.attributes.get("group", 1))
-        (top, bottom), (left, right) = seen.padded(0, None), seen.padded(1, None)
-        return Layer(
-            node.name,
-            node.inputs[0],
-            node.output,
-            shape[1] * groups,
-            shape[0],
-            seen.kernel,
-            seen.stride,
-            (top, left, bottom, right),
-            seen.dilation,
-            groups,
         )
 
     def layer(self, name: str) -> Layer:
@@ -356,7 +266,7 @@ class Network:
             InputError: The input is too small, or the convention unknown.
         """
         known = sizes(self.graph, _both(size))
-        return sum(_operations(layer, known, convention) for layer in self.layers)
+        return sum(operations(layer, known, convention) for layer in self.layers)
 
     # What it does.
 
@@ -585,46 +495,8 @@ def _remade(
     return Network(graph, taps, card, aliases=aliases, runtime=runtime)
 
 
-def read_bytes(path: str | Path, sha256: str | None = None) -> bytes:
-    """The content of a network file, checked against its hash where that is known.
-
-    Raises:
-        InputError: It cannot be read, or its hash is another.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"network file {path} cannot be read: {(error.strerror or str(error)).lower()}"
-        ) from error
-    found = digest(data)
-    if sha256 and not found.startswith(sha256.lower()):
-        raise InputError(
-            f"network file {path} is damaged or another version: its sha256 is {found[:16]}.., "
-            f"{sha256[:16]}.. is expected; take it again from where it is published"
-        )
-    return data
-
-
-def digest(data: bytes) -> str:
-    """The sha256 of a file's content."""
-    return hashlib.sha256(data).hexdigest()
-
-
 def _both(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
-
-
-def _operations(layer: Layer, known: Mapping[str, tuple[int, int]], convention: Convention) -> int:
-    (h, w), (in_h, in_w) = known[layer.output], known[layer.input]
-    per_cell = layer.parameters
-    if convention == "double":
-        return 2 * h * w * (per_cell + layer.out_channels)
-    if convention == "multiply-add":
-        return per_cell * in_h * in_w + h * w * layer.out_channels
-    if convention == "plain":
-        return h * w * per_cell
-    raise InputError(f"convention {convention!r} is not 'multiply-add', 'double' or 'plain'")
 
 
 def _rewired(graph: Graph, conv: Node, output: str, weight: AnyArray, bias: AnyArray) -> Graph:

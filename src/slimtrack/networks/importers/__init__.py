@@ -7,7 +7,8 @@ from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import NETWORKS, import_npz, read_npz
 from slimtrack.networks.importers.onnx_file import import_onnx
 from slimtrack.networks.importers.torchvision import ARCHITECTURES, import_torchvision
-from slimtrack.networks.network import Network, read_bytes
+from slimtrack.networks.network import Network
+from slimtrack.networks.sources import read_bytes
 
 __all__ = ["import_file"]
 

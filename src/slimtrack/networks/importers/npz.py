@@ -12,7 +12,8 @@ from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.build import Builder
 from slimtrack.networks.card import Card
 from slimtrack.networks.importers import architectures as plans
-from slimtrack.networks.network import Network, digest, read_bytes
+from slimtrack.networks.network import Network
+from slimtrack.networks.sources import digest, read_bytes
 
 __all__ = ["NETWORKS", "import_npz", "read_npz", "vgg_aliases"]
 

@@ -9,8 +9,9 @@ from slimtrack.networks.channels import Channels
 from slimtrack.networks.graph import Graph, Node
 from slimtrack.networks.grids import grids
 from slimtrack.networks.lrn import rewritten
-from slimtrack.networks.network import Network, digest, read_bytes
+from slimtrack.networks.network import Network
 from slimtrack.networks.onnx_io import parse, read_graph
+from slimtrack.networks.sources import digest, read_bytes
 
 __all__ = ["import_onnx"]
 

@@ -19,7 +19,8 @@ from slimtrack.networks.build import Builder
 from slimtrack.networks.card import Card
 from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.importers.npz import read_npz, vgg_aliases
-from slimtrack.networks.network import Network, digest, read_bytes
+from slimtrack.networks.network import Network
+from slimtrack.networks.sources import digest, read_bytes
 
 __all__ = ["ARCHITECTURES", "Architecture", "import_torchvision", "read_state"]
 
