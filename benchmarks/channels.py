@@ -10,6 +10,7 @@ Parts, each for itself:
   better than the first, and what the tracker's choice from two frames gives.
 - ``network``: updates of DeepCD with the network whole, pruned exactly, and with inner channels given up
   (``loss``), and of CF2 on the same layers, taking turns.
+- ``turns``: updates of any trackers (``--trackers``), taking turns; how many times as fast as the first.
 
 The error of a set of channels: a filter learns them at the true box of each frame and looks for the target
 in the next one, from there; distance to the true centre over the target's mean side, cut at 1, mean. So no
@@ -33,6 +34,7 @@ from cpt import interval, rows, sequences
 from slimtrack import create
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
+from slimtrack.cli.bench import split_specs
 from slimtrack.compression.channels import Indices, Level, friendliness, select
 from slimtrack.compression.report import Size
 from slimtrack.features.taps import NetworkStack
@@ -153,6 +155,41 @@ def existence(given: argparse.Namespace) -> str:
     return text
 
 
+# Taking turns.
+
+
+def turns_on(
+    trackers: Mapping[str, Any], images: list[Image], first: Box, times: Mapping[str, list[float]]
+) -> Iterator[dict[str, Box]]:
+    """Where each tracker sees the target, frame by frame; adds to its times, in ms of the core."""
+    for tracker in trackers.values():
+        tracker.init(images[0], first)
+    for number, image in enumerate(images[1:]):
+        seen = {}
+        for key, tracker in trackers.items():
+            start = time.process_time_ns()
+            seen[key] = tracker.update(image).box
+            if number >= WARM_UP:
+                times[key].append((time.process_time_ns() - start) / 1e6)
+        yield seen
+
+
+def turns(given: argparse.Namespace) -> str:
+    trackers = {spec: create(spec) for spec in split_specs(given.trackers)}
+    times: dict[str, list[float]] = {key: [] for key in trackers}
+    for _, images, boxes in scenes(given):
+        for _ in turns_on(trackers, images, boxes[0], times):
+            pass
+    first = times[next(iter(trackers))]
+    body: list[tuple[object, ...]] = []
+    for key, values in times.items():
+        middle, mean, high = np.median(values), np.mean(values), np.percentile(values, 95)
+        body.append((f"`{key}`", len(values), f"{middle:.2f}", f"{mean:.2f}", f"{high:.2f}",
+                     f"{np.median(first) / middle:.2f}", f"{np.mean(first) / mean:.2f}"))  # fmt: skip
+    head = ("tracker", "frames", "ms of one core, p50", "mean", "p95", "times as fast by p50", "by the mean")
+    return rows(head, body)
+
+
 # The joined tracker.
 
 
@@ -202,15 +239,7 @@ def network(given: argparse.Namespace) -> str:
     sizes: dict[str, list[tuple[int, float]]] = {key: [] for key in trackers}
     apart = dict.fromkeys(trackers, 0.0)
     for _, images, boxes in scenes(given):
-        for tracker in trackers.values():
-            tracker.init(images[0], boxes[0])
-        for number, image in enumerate(images[1:]):
-            seen = {}
-            for key, tracker in trackers.items():
-                start = time.process_time_ns()
-                seen[key] = tracker.update(image).box
-                if number >= WARM_UP:
-                    times[key].append((time.process_time_ns() - start) / 1e6)
+        for seen in turns_on(trackers, images, boxes[0], times):
             there = seen["network whole"]
             for key, box in seen.items():
                 apart[key] = max(apart[key], math.hypot(box.cx - there.cx, box.cy - there.cy))
@@ -229,7 +258,7 @@ def network(given: argparse.Namespace) -> str:
     return rows(head, body)
 
 
-PARTS = {"existence": existence, "network": network}
+PARTS = {"existence": existence, "network": network, "turns": turns}
 
 
 def main() -> None:
@@ -241,6 +270,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=108, help="only so many frames of each")
     parser.add_argument("--every", type=int, default=1, help="of those every so-many-th")
     parser.add_argument("--tracker", default="deepcd-v-11+12+21", help="its network and layers")
+    parser.add_argument("--trackers", default="feco,feco-cd", help="those that take turns")
     parser.add_argument("--side", type=float, default=160.0, help="the tracker's option")
     parser.add_argument("--steps", type=int, default=16, help="sizes of the sets that are tried")
     parser.add_argument("--loss", type=float, default=0.2, help="the tracker's option")
