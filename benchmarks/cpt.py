@@ -12,7 +12,8 @@ Parts, each for itself:
 - ``layers``: AUC of single layers and ratios for proposed, maxK and firstK (the paper's Fig. 5).
 
 One thread. Where the machine is shared, seconds of one core say more than seconds by the clock: both are
-given. ``--frames`` cuts the sequences, ``--write`` puts the table between its marks on the page.
+given. ``--frames`` cuts the sequences, ``--write`` puts the table between its marks on the page. With
+``--runs`` an interrupted accuracy or layers goes on where it was; the folder may be that of ``slimtrack bench``.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from slimtrack.compression.view import View, ratio_of
 from slimtrack.evaluation.datasets import Dataset
 from slimtrack.evaluation.metrics import bootstrap_difference
 from slimtrack.evaluation.runner import evaluate
+from slimtrack.evaluation.runs import Store
 from slimtrack.evaluation.summary import summarise
 from slimtrack.features.network import NetworkFeature
 from slimtrack.networks.card import Card
@@ -198,7 +200,9 @@ def truncated(truth: AnyArray, count: int) -> AnyArray:
 
 def measured(given: argparse.Namespace, specs: Mapping[str, str]) -> dict[str, dict[str, float]]:
     """AUC of each sequence by the names of the trackers."""
-    result = summarise(evaluate(tuple(specs.values()), dataset(given), jitter=given.jitter, jobs=given.jobs))
+    store = Store(given.runs) if given.runs else None
+    found = evaluate(tuple(specs.values()), dataset(given), jitter=given.jitter, jobs=given.jobs, store=store)
+    result = summarise(found)
     return {
         name: {key: of["auc"] for key, of in result["trackers"][spec]["sequences"].items()}
         for name, spec in specs.items()
@@ -207,12 +211,11 @@ def measured(given: argparse.Namespace, specs: Mapping[str, str]) -> dict[str, d
 
 def accuracy(given: argparse.Namespace) -> str:
     body: list[tuple[object, ...]] = []
-    kinds = {"Base": BASE, "PCA": "method=pca", "0.25/deep": "configuration=0.25/deep,reconstruct=deep",
-             "0.5/all": "configuration=0.5/all,reconstruct=all"}  # fmt: skip
+    kinds = {"Base": f"[{BASE}]", "PCA": "[method=pca]",
+             "0.25/deep": "[configuration=0.25/deep,reconstruct=deep]", "0.5/all": ""}  # fmt: skip
+    wanted = given.kinds.split(",") if given.kinds else list(kinds)
     for tracker in given.trackers.split(","):
-        found = measured(
-            given, {k: f"{tracker}[side={given.side:g},{options}]" for k, options in kinds.items()}
-        )
+        found = measured(given, {kind: f"{tracker}{kinds[kind]}" for kind in wanted})
         for kind, by in found.items():
             mean = float(np.mean(list(by.values())))
             gain = "-" if kind == "Base" or len(by) < 2 else interval(by, found["Base"])
@@ -229,7 +232,7 @@ def layers(given: argparse.Namespace) -> str:
     methods = {"CPr": "reconstruct=all", "CP": "reconstruct=none", "maxK": "method=maxK,reconstruct=none",
                "firstK": "method=firstK,reconstruct=none"}  # fmt: skip
     specs = {
-        f"{which} {name}": f"cpt-kcf[side={given.side:g},configuration={which},{options}]"
+        f"{which} {name}": f"cpt-kcf[configuration={which},{options}]"
         for which, (name, options) in itertools.product(SINGLE, methods.items())
     }
     found = {key: float(np.mean(list(by.values()))) for key, by in measured(given, specs).items()}
@@ -244,13 +247,13 @@ def layers(given: argparse.Namespace) -> str:
 PARTS = {"pruning": pruning, "speed": speed, "ratio": ratio, "accuracy": accuracy, "layers": layers}
 
 
-def write(part: str, text: str) -> None:
+def write(mark: str, text: str) -> None:
     """Puts a table between its marks on the page."""
-    start, end = f"<!-- table:{part} -->", f"<!-- end of table:{part} -->"
+    start, end = f"<!-- table:{mark} -->", f"<!-- end of table:{mark} -->"
     page = PAGE.read_text(encoding="utf-8")
     pattern = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
     if not pattern.search(page):
-        raise SystemExit(f"{PAGE} has no marks for {part}")
+        raise SystemExit(f"{PAGE} has no marks for {mark}")
     PAGE.write_text(pattern.sub(lambda _: f"{start}\n{text}\n{end}", page), encoding="utf-8")
 
 
@@ -263,24 +266,26 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="only so many frames of each")
     parser.add_argument("--jitter", type=float, default=1.0, help="see slimtrack bench")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--side", type=float, default=96.0, help="the trackers' option")
+    parser.add_argument("--kinds", help="rows of accuracy, comma between, Base first; all if left out")
+    parser.add_argument("--runs", type=Path, help="folder that keeps finished runs of accuracy and layers")
     parser.add_argument("--trackers", default="cpt-kcf,cpt-samf")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--mark", help="the marks to write between; the part's if left out")
     given = parser.parse_args()
     if given.networks:
         add_folder(given.networks)
     with single_thread(), quiet():
         table = PARTS[given.part](given)
     frames = "all frames" if given.frames is None else f"first {given.frames} frames"
-    where = (
-        f"{given.sequences.name}, {frames}; "
-        if given.part in ("speed", "ratio", "accuracy", "layers")
-        else ""
-    )
+    where = ""
+    if given.part in ("speed", "ratio", "accuracy", "layers"):
+        where = f"{given.sequences.name}, {frames}; "
+    if given.part in ("accuracy", "layers"):
+        where += "five first boxes; " if given.jitter else "first boxes as given; "
     shown = f"{table}\n\n{where}one thread, {cpu_name()}"
     print(shown)
     if given.write:
-        write(given.part, shown)
+        write(given.mark or given.part, shown)
 
 
 if __name__ == "__main__":
