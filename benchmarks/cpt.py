@@ -13,7 +13,7 @@ Parts, each for itself:
 
 One thread. Where the machine is shared, seconds of one core say more than seconds by the clock: both are
 given. ``--frames`` cuts the sequences, ``--write`` puts the table between its marks on the page. With
-``--runs`` an interrupted accuracy or layers goes on where it was; the folder may be that of `slimtrack bench`.
+``--runs`` an interrupted accuracy or layers goes on where it was; the folder may be that of a bench.
 """
 
 import argparse
