@@ -25,13 +25,5 @@ CALIBRATIONS: dict[str, Calibration] = {
     "feco": Calibration({"peak": 1.871, "psr": 0.3553, "shape": 5.444, "grey": 2.269}, -3.753, 0.6),
     "fkcf": Calibration({"peak": 3.274, "psr": 1.182, "shape": 3.192, "grey": 2.908}, -6.814, 0.5),
     "fsamf": Calibration({"peak": 0.07014, "psr": 1.657, "shape": 4.73, "grey": 2.316}, -7.289, 0.7),
-    "cacf-cd": Calibration({"peak": 5.724, "psr": 0.4612, "shape": 1.953, "grey": 4.249}, -4.52, 0.7),
-    "feco-cd": Calibration({"peak": 2.603, "psr": -0.08122, "shape": 6.446, "grey": 2.903}, -2.727, 0.75),
-    "fdeepstrcf-cd": Calibration({"peak": 11.87, "psr": 1.978, "shape": 4.248, "grey": 2.532}, -9.559, 0.65),
-    "deepcd-v-11+12+21": Calibration(
-        {"peak": 2.623, "psr": 0.4762, "shape": 2.707, "grey": 3.791}, -4.469, 0.6
-    ),
-    "cf2-v-11+12+21": Calibration({"peak": 5.997, "psr": 1.214, "shape": 2.057, "grey": 2.476}, -7.144, 0.45),
-    "deepcd-s-all": Calibration({"peak": 2.165, "psr": 0.7296, "shape": 2.416, "grey": 4.789}, -5.56, 0.45),
 }
 """Per name of tracker."""
