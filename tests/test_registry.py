@@ -105,6 +105,12 @@ def test_options_come_from_signature_and_docstring(file: Path) -> None:
     assert options["steps"].choices == ()
 
 
+def test_options_that_are_handed_on_are_not_part_of_the_one_before() -> None:
+    options = {option.name: option for option in options_of(tracker_class("eco-cd"))}
+    assert options["loss"].help.endswith("the network stays.")
+    assert all("**options" not in option.help for option in options.values())
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [

@@ -296,7 +296,7 @@ def _documented(text: str) -> dict[str, str]:
         return found
     key = ""
     for line in section["body"].splitlines():
-        start = re.match(r"^ {4}(\w+)(?: \([^)]*\))?: (.*)", line)
+        start = re.match(r"^ {4}(\**\w+)(?: \([^)]*\))?: (.*)", line)
         if start:
             key = start[1]
             found[key] = start[2]

@@ -125,6 +125,14 @@ def test_the_pruned_network_gives_the_whole_ones_response(name: str, frames: Fra
         tracker.update(image)
 
 
+def test_all_layers_together_keep_their_levels(frames: Frames, calls: Calls) -> None:
+    tracker = begun("deepcd-s-all", frames, keep=30, **SMALL)
+    assert count(tracker) == 30
+    (((shown, *_), _, _),) = calls
+    assert np.ptp(shown[0].std((1, 2))) > 0.01  # at one level each they would differ by their place alone
+    assert np.ptp(tracker._level._gain) == 0
+
+
 def test_what_no_chosen_channel_needs_is_not_computed(frames: Frames) -> None:
     tracker = begun(V, frames, keep=10, by="count", loss=0, **SMALL)
     network, chosen = tracker._feature.network, tracker.channels

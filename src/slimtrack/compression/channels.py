@@ -105,7 +105,7 @@ def common_energy(frames: Sequence[Features]) -> Floats:
 
 
 class Level:
-    """Brings every channel to mean 0 and one deviation, as they are in the first frame.
+    """Brings channels to mean 0 and one deviation, as they are in the first frame.
 
     Channels of rectified layers are mostly mean, and differ in level by factors of a hundred. Brought to one
     level they are chosen, and weigh in a filter, by what they show. Not in the paper.
@@ -113,11 +113,16 @@ class Level:
     Args:
         features: ``(C, h, w)`` of the first frame.
         groups: Channels that are compared with each other, such as layers; ``None``: all.
+        each: Each channel has that deviation; otherwise their root mean square has, and loud ones stay loud.
     """
 
-    def __init__(self, features: Features, groups: Sequence[slice] | None = None) -> None:
+    def __init__(
+        self, features: Features, groups: Sequence[slice] | None = None, *, each: bool = True
+    ) -> None:
         self._mean = features.mean((1, 2), keepdims=True)
         deviation = features.std((1, 2), keepdims=True)
+        if not each:
+            deviation[:] = np.sqrt(np.mean(deviation**2))
         for group in groups or [slice(None)]:
             least = _SILENT * float(np.sqrt(np.mean(deviation[group] ** 2)))
             deviation[group] = np.maximum(deviation[group], max(least, 1e-6))

@@ -1,6 +1,7 @@
 """DeepCD: the good channels of a network's layers, found in the first two frames, and one filter on them."""
 
 from collections.abc import Mapping
+from typing import Any, Literal
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
@@ -32,6 +33,7 @@ class DeepCd(LayeredTracker):
     Args:
         keep: How many channels are kept; what the number means says ``by``.
         by: Share of the energy, share of the channels, or their number.
+        level: Each channel at one level, or all together, so that loud ones stay loud.
         reading: How friendliness is read: stable and salient, or the printed formula.
         loss: Share of the variation of the network's inner channels that may be lost; 0: the network is
             pruned exactly.
@@ -50,6 +52,7 @@ class DeepCd(LayeredTracker):
         *,
         keep: float = 0.5,
         by: Amount = "energy",
+        level: Literal["each", "all"] = "each",
         reading: Reading = "similarity",
         loss: float = 0.2,
         area: float = 7.84,
@@ -64,6 +67,7 @@ class DeepCd(LayeredTracker):
         within(1e-6, 1e6 if by == "count" else 1, keep=keep)
         within(0, 1, loss=loss)
         self._keep, self._by, self._reading, self._loss, self._cell = keep, by, reading, loss, cell
+        self._each = level == "each"
         self._whole = self._feature
 
     @property
@@ -85,7 +89,7 @@ class DeepCd(LayeredTracker):
     def _described(self, patches: Image) -> Features:
         features = self._feature(patches)
         if self._level is None:
-            self._level = Level(features, self._feature.slices)
+            self._level = Level(features, self._feature.slices, each=self._each)
         return self._level(features, self._cosine)
 
     def _learn(self, image: Image, box: Box) -> None:
@@ -121,10 +125,35 @@ class DeepCd(LayeredTracker):
         self._examples = []
 
 
+class DeepCdAll(DeepCd):
+    """Channel distillation of all layers of a small network (DeepCD-S-All, Ge et al., section IV-G).
+
+    Layers as different as the first and the last keep their levels: brought to one, the many channels of deep
+    layers, coarse in place, would outweigh the others. They come without their mean of the first frame.
+
+    Args:
+        keep: How many channels are kept; what the number means says ``by``.
+        by: Share of the energy, share of the channels, or their number.
+        level: Each channel at one level, or all together, so that loud ones stay loud.
+        **options: Those of DeepCD.
+    """
+
+    def __init__(
+        self,
+        *,
+        keep: float = 123,
+        by: Amount = "count",
+        level: Literal["each", "all"] = "all",
+        **options: Any,
+    ) -> None:
+        super().__init__(keep=keep, by=by, level=level, **options)
+
+
 def member(name: str) -> type[DeepCd]:
     """The tracker behind a name such as ``deepcd-v-11+12+21`` (VGG-19) or ``deepcd-s-all`` (SqueezeNet 1.1).
 
     Raises:
         UnknownNameError: The name has another form or another network.
     """
-    return named(DeepCd, name, ["deepcd-v-11+12+21", "deepcd-v-11", "deepcd-s-all"])
+    base = DeepCdAll if name.endswith("-all") else DeepCd
+    return named(base, name, ["deepcd-v-11+12+21", "deepcd-v-11", "deepcd-s-all"])
