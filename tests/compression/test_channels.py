@@ -145,17 +145,14 @@ def test_groups_are_compared_by_their_own_level() -> None:
     np.testing.assert_allclose(apart[:4], apart[4:], rtol=1e-5)
 
 
-def test_channels_come_at_one_level_each_or_together() -> None:
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_channels_are_brought_so_far_to_one_level(share: float) -> None:
     loud = features(4, 6, 6) * np.array([1, 2, 4, 8], np.float32)[:, None, None] + 3
-    window = np.ones((6, 6), np.float32)
-    each, together = (Level(loud, each=each)(loud, window) for each in (True, False))
-    for levelled in (each, together):
-        np.testing.assert_allclose(levelled.mean((1, 2)), 0, atol=1e-6)
-    np.testing.assert_allclose(each.std((1, 2)), 0.1, rtol=1e-4)
-    np.testing.assert_allclose(np.sqrt(np.mean(together.var((1, 2)))), 0.1, rtol=1e-4)
-    np.testing.assert_allclose(
-        together.std((1, 2)) / loud.std((1, 2)), together[0].std() / loud[0].std(), rtol=1e-4
-    )
+    levelled = Level(loud, share=share)(loud, np.ones((6, 6), np.float32))
+    np.testing.assert_allclose(levelled.mean((1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(np.sqrt(np.mean(levelled.var((1, 2)))), 0.1, rtol=1e-4)
+    left = levelled.std((1, 2)) / loud.std((1, 2)) ** (1 - share)
+    np.testing.assert_allclose(left, left[0], rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def common_energy(frames: Sequence[Features]) -> Floats:
 
 
 class Level:
-    """Brings channels to mean 0 and one deviation, as they are in the first frame.
+    """Brings channels to mean 0 and nearer to one deviation, as they are in the first frame.
 
     Channels of rectified layers are mostly mean, and differ in level by factors of a hundred. Brought to one
     level they are chosen, and weigh in a filter, by what they show. Not in the paper.
@@ -113,20 +113,20 @@ class Level:
     Args:
         features: ``(C, h, w)`` of the first frame.
         groups: Channels that are compared with each other, such as layers; ``None``: all.
-        each: Each channel has that deviation; otherwise their root mean square has, and loud ones stay loud.
+        share: How far they are brought there: 1 wholly, 0 not at all, 0.5 to the root of their deviations.
+            What is left of the differences has the root mean square that one level would have.
     """
 
     def __init__(
-        self, features: Features, groups: Sequence[slice] | None = None, *, each: bool = True
+        self, features: Features, groups: Sequence[slice] | None = None, *, share: float = 1.0
     ) -> None:
         self._mean = features.mean((1, 2), keepdims=True)
         deviation = features.std((1, 2), keepdims=True)
-        if not each:
-            deviation[:] = np.sqrt(np.mean(deviation**2))
         for group in groups or [slice(None)]:
             least = _SILENT * float(np.sqrt(np.mean(deviation[group] ** 2)))
             deviation[group] = np.maximum(deviation[group], max(least, 1e-6))
-        self._gain = np.asarray(_LEVEL / deviation, np.float32)
+        rest = np.sqrt(np.mean(deviation ** (2 - 2 * share)))
+        self._gain = np.asarray(_LEVEL / (deviation**share * rest), np.float32)
 
     def __call__(self, features: Features, window: Floats) -> Features:
         """``(..., C, h, w)`` at that level, times a window ``(h, w)``."""

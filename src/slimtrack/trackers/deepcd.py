@@ -1,7 +1,7 @@
 """DeepCD: the good channels of a network's layers, found in the first two frames, and one filter on them."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
@@ -33,7 +33,7 @@ class DeepCd(LayeredTracker):
     Args:
         keep: How many channels are kept; what the number means says ``by``.
         by: Share of the energy, share of the channels, or their number.
-        level: Each channel at one level, or all together, so that loud ones stay loud.
+        level: How far channels are brought to one level: 1 wholly, 0 not at all.
         reading: How friendliness is read: stable and salient, or the printed formula.
         loss: Share of the variation of the network's inner channels that may be lost; 0: the network is
             pruned exactly.
@@ -52,7 +52,7 @@ class DeepCd(LayeredTracker):
         *,
         keep: float = 0.5,
         by: Amount = "energy",
-        level: Literal["each", "all"] = "each",
+        level: float = 1.0,
         reading: Reading = "similarity",
         loss: float = 0.2,
         area: float = 7.84,
@@ -65,9 +65,9 @@ class DeepCd(LayeredTracker):
     ) -> None:
         super().__init__(area=area, ridge=ridge, rate=rate, label=label, still=still, side=side, cell=cell)
         within(1e-6, 1e6 if by == "count" else 1, keep=keep)
-        within(0, 1, loss=loss)
+        within(0, 1, loss=loss, level=level)
         self._keep, self._by, self._reading, self._loss, self._cell = keep, by, reading, loss, cell
-        self._each = level == "each"
+        self._share = level
         self._whole = self._feature
 
     @property
@@ -89,7 +89,7 @@ class DeepCd(LayeredTracker):
     def _described(self, patches: Image) -> Features:
         features = self._feature(patches)
         if self._level is None:
-            self._level = Level(features, self._feature.slices, each=self._each)
+            self._level = Level(features, self._feature.slices, share=self._share)
         return self._level(features, self._cosine)
 
     def _learn(self, image: Image, box: Box) -> None:
@@ -128,13 +128,13 @@ class DeepCd(LayeredTracker):
 class DeepCdAll(DeepCd):
     """Channel distillation of all layers of a small network (DeepCD-S-All, Ge et al., section IV-G).
 
-    Layers as different as the first and the last keep their levels: brought to one, the many channels of deep
-    layers, coarse in place, would outweigh the others. They come without their mean of the first frame.
+    Layers as different as the first and the last are brought half the way to one level: at one level the many
+    channels of deep layers, coarse in place, outweigh the others, and as they are a few loud ones do.
 
     Args:
         keep: How many channels are kept; what the number means says ``by``.
         by: Share of the energy, share of the channels, or their number.
-        level: Each channel at one level, or all together, so that loud ones stay loud.
+        level: How far channels are brought to one level: 1 wholly, 0 not at all.
         **options: Those of DeepCD.
     """
 
@@ -143,7 +143,7 @@ class DeepCdAll(DeepCd):
         *,
         keep: float = 123,
         by: Amount = "count",
-        level: Literal["each", "all"] = "all",
+        level: float = 0.5,
         **options: Any,
     ) -> None:
         super().__init__(keep=keep, by=by, level=level, **options)
