@@ -214,6 +214,8 @@ def accuracy(given: argparse.Namespace) -> str:
     kinds = {"Base": f"[{BASE}]", "PCA": "[method=pca]",
              "0.25/deep": "[configuration=0.25/deep,reconstruct=deep]", "0.5/all": ""}  # fmt: skip
     wanted = given.kinds.split(",") if given.kinds else list(kinds)
+    if wanted[0] != "Base" or not set(wanted) <= set(kinds):
+        raise SystemExit(f"--kinds {given.kinds}: Base first, then any of {', '.join(list(kinds)[1:])}")
     for tracker in given.trackers.split(","):
         found = measured(given, {kind: f"{tracker}{kinds[kind]}" for kind in wanted})
         for kind, by in found.items():

@@ -31,7 +31,7 @@ class ScaleSearch(Protocol):
     """
 
     @property
-    def factors(self) -> Floats: ...  # noqa: D102 (above)
+    def factors(self) -> Floats: ...  # noqa: D102  (it is described under Attributes)
 
     def learn(self, samples: Floats) -> None:
         """Mixes samples ``(d, count)``, the middle one the target's size, into the model."""
