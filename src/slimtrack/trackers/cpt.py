@@ -7,6 +7,7 @@ from slimtrack.compression.information import Metric
 from slimtrack.compression.view import View
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter
+from slimtrack.search import SearchWindow
 from slimtrack.trackers._correlation import checked, within
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
 from slimtrack.trackers.samf import SCALES
@@ -55,7 +56,8 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
                 shallower of the two before the last), none, or names with + between.
             background: Weight of the background's output against the target's loss.
             area: Area of the search window over the target's.
-            side: Square root of the search window's most pixels.
+            side: Square root of the search window's pixels: small ones are enlarged, for a deep layer's
+                cells look far around them.
             ridge: Weight of the regularisation.
             rate: Share of the newest frame in the model.
             label: Width of the wished response, as a share of the target's mean side.
@@ -86,6 +88,11 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
         patch = view.patch(image, box)
         found = compress(self._whole.network, self._whole.tap.name, patch, view.target, self._how)
         return NetworkFeature(found.network, found.tap)
+
+    def _make_window(self, box: Box) -> SearchWindow:
+        return SearchWindow.around(
+            box, area=self._area, stride=self._whole.stride, pixels=self._pixels, least=self._pixels
+        )
 
     def _make_filter(self, label: Floats) -> KernelFilter:
         return KernelFilter(label, kernel="linear", ridge=self._ridge, rate=self._rate)

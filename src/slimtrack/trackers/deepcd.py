@@ -44,6 +44,8 @@ class DeepCd(LayeredTracker):
         still: Shift, as a share of the target's mean side, up to which the network runs once a frame; 0: it
             always runs twice.
         side: Square root of the search window's most pixels.
+        coarse: Cells of the coarsest layer across the search window to which a smaller one is enlarged, as
+            far as ``side`` allows.
         cell: Side of the common grid's cells in patch pixels.
     """
 
@@ -61,9 +63,12 @@ class DeepCd(LayeredTracker):
         label: float = 0.1,
         still: float = 0.2,
         side: float = 160.0,
+        coarse: float = 12.0,
         cell: int = 4,
     ) -> None:
-        super().__init__(area=area, ridge=ridge, rate=rate, label=label, still=still, side=side, cell=cell)
+        super().__init__(
+            area=area, ridge=ridge, rate=rate, label=label, still=still, side=side, coarse=coarse, cell=cell
+        )
         within(1e-6, 1e6 if by == "count" else 1, keep=keep)
         within(0, 1, loss=loss, level=level)
         self._keep, self._by, self._reading, self._loss, self._cell = keep, by, reading, loss, cell
@@ -135,6 +140,9 @@ class DeepCdAll(DeepCd):
         keep: How many channels are kept; what the number means says ``by``.
         by: Share of the energy, share of the channels, or their number.
         level: How far channels are brought to one level: 1 wholly, 0 not at all.
+        loss: Share of the variation of the network's inner channels that may be lost; 0: the network is
+            pruned exactly.
+        side: Square root of the search window's most pixels.
         **options: Those of DeepCD.
     """
 
@@ -144,9 +152,11 @@ class DeepCdAll(DeepCd):
         keep: float = 123,
         by: Amount = "count",
         level: float = 0.5,
+        loss: float = 0.05,
+        side: float = 200.0,
         **options: Any,
     ) -> None:
-        super().__init__(keep=keep, by=by, level=level, **options)
+        super().__init__(keep=keep, by=by, level=level, loss=loss, side=side, **options)
 
 
 def member(name: str) -> type[DeepCd]:

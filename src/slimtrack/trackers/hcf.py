@@ -14,6 +14,7 @@ from slimtrack.errors import UnknownNameError
 from slimtrack.features.taps import NetworkStack
 from slimtrack.filters._fft import rfft2
 from slimtrack.filters.spectral import SpectralLinearFilter
+from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate
 from slimtrack.trackers._correlation import checked, within
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
@@ -82,6 +83,8 @@ class LayeredTracker(NetworkCorrelationTracker):
 
     Where the target moved little, what it was found in is learned from, with the response wished for where
     it is: looking anew would give nearly the same, at the cost of a second run of the network.
+
+    The window of a small target is enlarged for layers of large stride: of a few cells no place can be read.
     """
 
     _feature: NetworkStack
@@ -92,20 +95,30 @@ class LayeredTracker(NetworkCorrelationTracker):
     """Taps, the shallowest first."""
 
     def __init__(
-        self, *, area: float, ridge: float, rate: float, label: float, still: float, side: float, cell: int
-    ) -> None:
+        self, *, area: float, ridge: float, rate: float, label: float, still: float, side: float,
+        coarse: float, cell: int,
+    ) -> None:  # fmt: skip
         checked(area=area, ridge=ridge, rate=rate, label=label)
         within(0, 10, still=still)
         within(32, 1024, side=side)
+        within(0, 256, coarse=coarse)
         within(1, 32, cell=cell)
         self._area, self._ridge, self._rate, self._label = area, ridge, rate, label
         self._still, self._pixels = still, side**2
-        self._feature = NetworkStack(network_of(self.network), self.layers, cell=cell)
+        network = network_of(self.network)
+        self._feature = NetworkStack(network, self.layers, cell=cell)
+        stride = max(network.tap(layer).stride for layer in self.layers)
+        self._least = min(max(coarse * stride, 32.0), side) ** 2
 
     @classmethod
     def needed(cls) -> str:
         """The network in its name."""
         return cls.network
+
+    def _make_window(self, box: Box) -> SearchWindow:
+        return SearchWindow.around(
+            box, area=self._area, stride=self._feature.stride, pixels=self._pixels, least=self._least
+        )
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -146,6 +159,8 @@ class Hcf(LayeredTracker):
         still: Shift, as a share of the target's mean side, up to which the network runs once a frame; 0: it
             always runs twice, as published.
         side: Square root of the search window's most pixels.
+        coarse: Cells of the coarsest layer across the search window to which a smaller one is enlarged, as
+            far as ``side`` allows.
         cell: Side of the common grid's cells in patch pixels.
     """
 
@@ -158,9 +173,12 @@ class Hcf(LayeredTracker):
         label: float = 0.1,
         still: float = 0.2,
         side: float = 160.0,
+        coarse: float = 12.0,
         cell: int = 4,
     ) -> None:
-        super().__init__(area=area, ridge=ridge, rate=rate, label=label, still=still, side=side, cell=cell)
+        super().__init__(
+            area=area, ridge=ridge, rate=rate, label=label, still=still, side=side, coarse=coarse, cell=cell
+        )
 
     def _make_filter(self, label: Floats) -> LayerFilters:  # type: ignore[override]  # of spectra
         count = len(self.layers)
