@@ -139,6 +139,26 @@ def test_all_layers_come_half_the_way_to_one_level(frames: Frames, calls: Calls)
     assert 0.3 < slope < 0.7  # 0 at one level, 1 as they are; the cosine window is what scatters
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "side"),
+    [
+        ("cf2-s-all", {}, 160),  # 12 cells of 16 pixels are more than the default side allows
+        ("cf2-s-all", {"side": 200.0}, 192),
+        ("deepcd-s-all", {"coarse": 5.0}, 80),
+        ("deepcd-v-11+12+21", {}, 56),  # layers of stride 1 and 2 see the window as it is
+        ("cf2-s-fire3", {"coarse": 0.0}, 56),
+    ],
+)
+def test_a_small_targets_window_is_enlarged_for_coarse_layers(
+    name: str, options: dict[str, Any], side: int, frames: Frames
+) -> None:
+    tracker: Any = create(name, **options)
+    tracker.init(frames[0][0], Box(100, 60, 20, 20))  # 2.8 times 20 pixels
+    assert tracker._window.patch == (side, side)
+    # What is enlarged still covers the same part of the frame.
+    assert tracker._window.pixel * side == pytest.approx(56)
+
+
 def test_what_no_chosen_channel_needs_is_not_computed(frames: Frames) -> None:
     tracker = begun(V, frames, keep=10, by="count", loss=0, **SMALL)
     network, chosen = tracker._feature.network, tracker.channels

@@ -60,6 +60,15 @@ def test_each_target_has_a_network_of_its_own(network: Path) -> None:
         assert channels()[:2] == [8, 12]
 
 
+@pytest.mark.parametrize("side", [12, 60])
+def test_every_window_has_the_same_size(side: int, network: Path) -> None:
+    tracker = create("cpt-kcf", network=str(network), configuration="0.5/all", **OPTIONS)
+    tracker.init(next(iter(CLIPS["plain"].frames()))[0], (100, 60, side, side))
+    window = tracker._window  # type: ignore[attr-defined]
+    assert window.patch == (96, 96)
+    assert window.pixel * 96 == pytest.approx(3 * side)  # nine times the target's area
+
+
 def test_a_configuration_is_checked_when_the_tracker_is_made(network: Path) -> None:
     with pytest.raises(UnknownNameError, match="conv9"):
         create("cpt-kcf", network=str(network), configuration="0.5/conv9", **OPTIONS)
