@@ -52,9 +52,6 @@ compress_app = typer.Typer(
 _WARM_UP, _RUNS = 3, 15
 """Runs of a network before the clock starts, and with it."""
 
-_AREA = 7.84
-"""Area of DeepCD's search window over the target's."""
-
 _BEFORE, _AFTER = "whole network", "pruned"
 
 MAPS, RATIOS, CHANNELS = "maps.png", "information_ratio.png", "channels.png"
@@ -184,17 +181,17 @@ def cd(
     keep, by = _amount(ratio, keep, by)
     whole = _cut(find(name), taps)
     follower = _distiller(name, tuple(whole.taps))(
-        keep=keep, by=by, reading=reading, loss=loss, area=_AREA, side=side, cell=cell
+        keep=keep, by=by, reading=reading, loss=loss, side=side, cell=cell
     )
     with single_thread(), open_frames(video) as source:
         first = checked_box(parse_box(box), source.first)
         before = NetworkStack(whole, list(whole.taps), cell=cell)
-        view = View.around(first, before, area=_AREA, side=side)
         make_folder(folder)
         places = _followed(follower, source, first, frames)
         watch = Stopwatch()
         with watch, _progress() as tell:
             opening = _until_chosen(follower, places, tell)
+            view = View(follower.window, before.margin)
             patches = [view.patch(*opening[at]) for at in (0, -1)]
             tell("network", 2, 3)
             after = only(whole, follower.channels, patches[0], loss, cell=cell)

@@ -51,9 +51,9 @@ class View:
             box: The target.
             feature: The features.
             area: Area of the window over the target's (paper 000: 9).
-            side: Square root of the window's most pixels.
+            side: Square root of the window's pixels.
         """
-        window = SearchWindow.around(box, area=area, stride=feature.stride, pixels=side**2)
+        window = SearchWindow.around(box, area=area, stride=feature.stride, pixels=side**2, least=side**2)
         return cls(window, feature.margin)
 
     @property

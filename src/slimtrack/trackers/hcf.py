@@ -115,6 +115,11 @@ class LayeredTracker(NetworkCorrelationTracker):
         """The network in its name."""
         return cls.network
 
+    @property
+    def window(self) -> SearchWindow:
+        """The search window; there is one as soon as there is a target."""
+        return self._window
+
     def _make_window(self, box: Box) -> SearchWindow:
         return SearchWindow.around(
             box, area=self._area, stride=self._feature.stride, pixels=self._pixels, least=self._least
