@@ -208,9 +208,9 @@ def test_cacf_chooses_with_its_context(
 def test_cacf_on_all_channels_is_cacf_on_levelled_ones(
     frames: Frames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = begun("cacf-cd", frames, keep=31, by="count")
+    chosen = begun("cacf-cd", frames, keep=31, by="count", rate=0.02)
     assert len(chosen.channels) == 31
-    plain = begun("cacf", frames, 0)
+    plain = begun("cacf", frames, 0, rate=0.02)
     hog, level = plain._feature, chosen._level
     monkeypatch.setattr(plain, "_described", lambda patches: level(hog(patches), plain._cosine))
     plain._start(*frames[0])
