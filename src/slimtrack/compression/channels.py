@@ -185,20 +185,21 @@ def swap_search(
     """
     a, b = _real(contributions), _real(wish[None])[0]
     gram = a @ a.T
-    square = np.diagonal(gram)
+    square = np.diagonal(gram).astype(float)
     chosen = ranked.copy()
     outside = np.setdiff1d(np.arange(len(a)), chosen)
-    residual = a[chosen].sum(axis=0) - b
-    products = a @ residual
+    residual = a[chosen].sum(axis=0, dtype=float) - b
+    products = (a @ residual.astype(a.dtype)).astype(float)
     loss = float(residual @ residual + penalties[chosen].sum())
     losses = [loss]
+    least = float(np.finfo(a.dtype).eps)  # what changes less may be rounding
     for place in range(len(chosen) - 1, -1, -1):
         out = chosen[place]
         # || R - a_out + a_in ||^2 - || R ||^2 and what the penalty changes, for every channel outside.
         change = square[outside] + square[out] - 2 * gram[outside, out]
         change += 2 * (products[outside] - products[out]) + penalties[outside] - penalties[out]
         best = int(change.argmin()) if len(outside) else -1
-        if best >= 0 and change[best] < -_TINY * max(losses[0], _TINY):
+        if best >= 0 and change[best] < -least * max(losses[0], _TINY):
             new = outside[best]
             products += gram[:, new] - gram[:, out]
             loss += float(change[best])
@@ -226,13 +227,15 @@ def joint_filters(
     Returns:
         ``(d, h, w)`` conjugate filters ``h*``: the response to z is the inverse of ``sum_l z_l . h*_l``.
     """
-    systems = np.moveaxis(spectra, (0, 1), (-2, -1)).astype(np.complex128)  # (h, w, n, d)
-    fitted = systems if chosen is None else systems[..., chosen]
     n = len(spectra)
+    fitted = np.moveaxis(spectra if chosen is None else spectra[:, chosen], (0, 1), (-2, -1))
+    fitted = fitted.astype(np.complex128)  # (h, w, n, c)
     gram = fitted @ fitted.conj().swapaxes(-1, -2) + ridge * np.eye(n)
     y = np.broadcast_to(wishes, (n, *spectra.shape[2:]))
-    dual = np.linalg.solve(gram, np.moveaxis(y, 0, -1)[..., None])
-    return np.asarray(np.moveaxis((systems.conj() * dual).sum(axis=-2), -1, 0))
+    dual = np.linalg.solve(gram, np.moveaxis(y, 0, -1)[..., None])[..., 0]
+    # The filters of all channels as exact as the spectra: many of them fill the memory.
+    dual = np.moveaxis(dual.astype(spectra.dtype), -1, 0)
+    return np.asarray(np.einsum("ndhw,nhw->dhw", spectra.conj(), dual))
 
 
 def half_weights(h: int, w: int) -> Floats:
@@ -277,7 +280,8 @@ def select(
     chosen = initial_set(priority, common_energy(frames), keep, by)
     d, h, w = frames[0].shape
     examples = np.stack(frames) if context is None else np.concatenate([np.stack(frames), context])
-    spectra, halves = rfft2(examples), half_weights(h, w)
+    spectra = rfft2(examples)
+    halves = half_weights(h, w).astype(spectra.real.dtype)
     wishes = np.zeros((len(examples), h, w // 2 + 1), np.complex128)
     wishes[: len(frames)] = rfft2(label)
     target = (wishes * halves).ravel()
@@ -296,8 +300,6 @@ def select(
 
 
 def _real(values: Any) -> Floats:
-    """``(n, M)`` complex as ``(n, 2 M)`` real, float64."""
-    if not np.iscomplexobj(values):
-        return np.asarray(values, float)
-    flat = np.ascontiguousarray(values, np.complex128)
-    return flat.view(np.float64).reshape(len(flat), -1)
+    """``(n, M)`` complex as ``(n, 2 M)`` real, of the same precision."""
+    flat = np.ascontiguousarray(values)
+    return np.asarray(flat.view(flat.real.dtype).reshape(len(flat), -1))

@@ -42,6 +42,7 @@ class Channels:
             labels = self._labels(node)
             if labels is not None:
                 self._of[node.output] = labels
+        self._resolved = np.array([self._root(label) for label in range(len(self._parents))], np.intp)
 
     def count(self) -> dict[str, int]:
         """Channels of every tensor that is known to have some."""
@@ -85,7 +86,7 @@ class Channels:
         return np.arange(first, first + count)
 
     def _roots(self, labels: _Labels) -> _Labels:
-        return np.array([self._root(int(label)) for label in labels], np.intp)
+        return np.asarray(self._resolved[labels])
 
     def _root(self, label: int) -> int:
         while self._parents[label] != label:
@@ -114,10 +115,10 @@ class Channels:
         if self._opaque(node) and len(widest) == 1:
             return None
         for labels in read:
-            if len(labels) == len(widest):
-                self._join(widest, labels)
-            elif len(labels) != 1:
+            if len(labels) not in (1, len(widest)):
                 return None
+            if labels is not widest and len(labels) == len(widest):
+                self._join(widest, labels)
         return widest if len(widest) > 1 or self._constants(node) == 1 else None
 
     def _opaque(self, node: Node) -> list[str]:
