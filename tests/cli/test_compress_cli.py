@@ -83,6 +83,8 @@ def test_a_network_is_pruned_for_a_target(files: tuple[Path, Path, str], tmp_pat
         (("--configuration", "0.5/conv9"), UnknownNameError, "conv9"),
         (("--tap", "relu9"), UnknownNameError, "relu9"),
         (("--ratio", 2), InputError, "not in 0..1"),
+        (("--side", 0), InputError, "side=0 of a search window"),
+        (("--side", 20), InputError, "between 32 and 1024"),
     ],
 )
 def test_what_cannot_be_done_is_said(

@@ -63,6 +63,32 @@ def test_every_exchange_is_the_best_there_is_and_the_loss_is_the_recomputed_one(
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_rounding_in_single_precision_exchanges_nothing_for_worse(seed: int) -> None:
+    """Channels nearly alike that fit nearly exactly: differences are smaller than their rounding."""
+    rng = np.random.default_rng(seed)
+    base = rng.normal(size=(4, 400)) * 10
+    a = np.repeat(base, 10, axis=0) + rng.normal(size=(40, 400)) * 1e-4
+    start = np.arange(0, 40, 10)
+    b = a[start].sum(0) + rng.normal(size=400) * 1e-4
+    found, losses = swap_search(a.astype(np.float32), b.astype(np.float32), np.zeros(40), start)
+    assert losses[-1] >= 0
+    before, after = (equation_4(a, b, np.zeros(40), chosen) for chosen in (start, found))
+    assert after <= before * 1.01
+    assert all(x >= y for x, y in itertools.pairwise(losses))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.complex64])
+def test_single_precision_finds_what_double_finds(kind: type) -> None:
+    for seed in range(5):
+        a, b, penalties = problem(30, seed, kind is np.complex64)
+        start = np.arange(10)
+        wanted, sums = swap_search(a, b, penalties, start)
+        found, losses = swap_search(a.astype(kind), b.astype(kind), penalties, start)
+        assert found.tolist() == wanted.tolist()
+        np.testing.assert_allclose(losses, sums, rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_one_channel_is_the_best_of_all(seed: int) -> None:
     a, b, penalties = problem(8, seed)
     found, _ = swap_search(a, b, penalties, np.array([seed]))

@@ -146,7 +146,7 @@ def test_all_layers_come_half_the_way_to_one_level(frames: Frames, calls: Calls)
         ("cf2-s-all", {"side": 200.0}, 192),
         ("deepcd-s-all", {"coarse": 5.0}, 80),
         ("deepcd-v-11+12+21", {}, 56),  # layers of stride 1 and 2 see the window as it is
-        ("cf2-s-fire3", {"coarse": 0.0}, 56),
+        ("cf2-s-all", {"coarse": 0.0}, 56),
     ],
 )
 def test_a_small_targets_window_is_enlarged_for_coarse_layers(

@@ -61,7 +61,6 @@ Name = Annotated[str, typer.Argument(metavar="NETWORK", help="Name such as vgg19
 Video = Annotated[str, typer.Option("--video", help="Video file, image folder, quoted glob or URL.")]
 Target = Annotated[str, typer.Option("--box", metavar="X,Y,W,H", help="Target in the first frame.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")]
-Side = Annotated[float, typer.Option(help="Square root of the search window's pixels.")]
 Pictures = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Folder for the pictures; beside --out if left out.")
 ]
@@ -110,7 +109,7 @@ def cpt(
     adaptive: Annotated[
         float, typer.Option(help="lambda_beta of the adaptive rule; 0: the ratios are met.")
     ] = 0.0,
-    side: Side = 96.0,
+    side: Annotated[float, typer.Option(help="Square root of the search window's pixels.")] = 96.0,
     frames: Annotated[int, typer.Option(min=1, help="Frames over which the ratio is shown.")] = 50,
     pictures: Pictures = None,
     networks: Folder = None,
@@ -170,7 +169,8 @@ def cd(
     loss: Annotated[
         float, typer.Option(help="Share of inner channels' variation that may be lost; 0: pruned exactly.")
     ] = 0.0,
-    side: Side = 160.0,
+    side: Annotated[float, typer.Option(help="Square root of the search window's most pixels.")] = 160.0,
+    level: Annotated[float, typer.Option(help="How far channels come to one level: 1 wholly, 0 not.")] = 1.0,
     cell: Annotated[int, typer.Option(help="Side of the common grid's cells in pixels.")] = 4,
     frames: Annotated[int, typer.Option(min=2, help="Frames over which the ratio is shown.")] = 50,
     pictures: Pictures = None,
@@ -181,7 +181,7 @@ def cd(
     keep, by = _amount(ratio, keep, by)
     whole = _cut(find(name), taps)
     follower = _distiller(name, tuple(whole.taps))(
-        keep=keep, by=by, reading=reading, loss=loss, side=side, cell=cell
+        keep=keep, by=by, reading=reading, loss=loss, side=side, level=level, cell=cell
     )
     with single_thread(), open_frames(video) as source:
         first = checked_box(parse_box(box), source.first)

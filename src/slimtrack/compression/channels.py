@@ -192,18 +192,21 @@ def swap_search(
     products = (a @ residual.astype(a.dtype)).astype(float)
     loss = float(residual @ residual + penalties[chosen].sum())
     losses = [loss]
-    least = float(np.finfo(a.dtype).eps)  # what changes less may be rounding
     for place in range(len(chosen) - 1, -1, -1):
         out = chosen[place]
         # || R - a_out + a_in ||^2 - || R ||^2 and what the penalty changes, for every channel outside.
         change = square[outside] + square[out] - 2 * gram[outside, out]
         change += 2 * (products[outside] - products[out]) + penalties[outside] - penalties[out]
         best = int(change.argmin()) if len(outside) else -1
-        if best >= 0 and change[best] < -least * max(losses[0], _TINY):
+        if best >= 0 and change[best] < 0:
             new = outside[best]
-            products += gram[:, new] - gram[:, out]
-            loss += float(change[best])
-            chosen[place], outside[best] = new, out
+            # What is promised may be rounding: it is looked at before it is taken.
+            trial = residual + a[new] - a[out]
+            found = float(trial @ trial + penalties[chosen].sum() + penalties[new] - penalties[out])
+            if found < loss - _TINY * max(losses[0], _TINY):
+                products += gram[:, new] - gram[:, out]
+                residual, loss = trial, found
+                chosen[place], outside[best] = new, out
         losses.append(loss)
     return chosen, losses
 
@@ -225,7 +228,8 @@ def joint_filters(
             reduce the error that is left, which is what `swap_search` compares them by.
 
     Returns:
-        ``(d, h, w)`` conjugate filters ``h*``: the response to z is the inverse of ``sum_l z_l . h*_l``.
+        ``(d, h, w)`` conjugate filters ``h*``, of the spectra's dtype: the response to z is the inverse of
+        ``sum_l z_l . h*_l``.
     """
     n = len(spectra)
     fitted = np.moveaxis(spectra if chosen is None else spectra[:, chosen], (0, 1), (-2, -1))
@@ -233,9 +237,9 @@ def joint_filters(
     gram = fitted @ fitted.conj().swapaxes(-1, -2) + ridge * np.eye(n)
     y = np.broadcast_to(wishes, (n, *spectra.shape[2:]))
     dual = np.linalg.solve(gram, np.moveaxis(y, 0, -1)[..., None])[..., 0]
-    # The filters of all channels as exact as the spectra: many of them fill the memory.
-    dual = np.moveaxis(dual.astype(spectra.dtype), -1, 0)
-    return np.asarray(np.einsum("ndhw,nhw->dhw", spectra.conj(), dual))
+    # For all channels only in the spectra's own precision, and without a copy of them: they may be thousands.
+    dual = np.moveaxis(dual.conj().astype(spectra.dtype), -1, 0)
+    return np.asarray(np.einsum("ndhw,nhw->dhw", spectra, dual).conj())
 
 
 def half_weights(h: int, w: int) -> Floats:
@@ -300,6 +304,6 @@ def select(
 
 
 def _real(values: Any) -> Floats:
-    """``(n, M)`` complex as ``(n, 2 M)`` real, of the same precision."""
-    flat = np.ascontiguousarray(values)
+    """``(n, M)`` complex as ``(n, 2 M)`` real, of the same precision, float32 at least."""
+    flat = np.ascontiguousarray(values, np.result_type(values, np.float32))
     return np.asarray(flat.view(flat.real.dtype).reshape(len(flat), -1))

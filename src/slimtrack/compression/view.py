@@ -6,11 +6,16 @@ from typing import Protocol
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.compression.information import target_cells, target_information_ratio
+from slimtrack.errors import InputError
 from slimtrack.features.network import Margin
 from slimtrack.networks.network import Network
 from slimtrack.search import SearchWindow
 
 __all__ = ["Shown", "View", "ratio_of"]
+
+
+_AREA = 9.0
+"""Area of the window over the target's (paper 000, section IV-C)."""
 
 
 class Shown(Protocol):
@@ -44,16 +49,20 @@ class View:
     margin: Margin
 
     @classmethod
-    def around(cls, box: Box, feature: Shown, *, area: float = 9.0, side: float = 96.0) -> "View":
+    def around(cls, box: Box, feature: Shown, *, side: float = 96.0) -> "View":
         """The view on a target in the first frame.
 
         Args:
             box: The target.
             feature: The features.
-            area: Area of the window over the target's (paper 000: 9).
-            side: Square root of the window's pixels.
+            side: Square root of the window's pixels, 32 to 1024 as for the trackers.
+
+        Raises:
+            InputError: Another ``side``.
         """
-        window = SearchWindow.around(box, area=area, stride=feature.stride, pixels=side**2, least=side**2)
+        if not 32 <= side <= 1024:
+            raise InputError(f"side={side:g} of a search window must be between 32 and 1024")
+        window = SearchWindow.around(box, area=_AREA, stride=feature.stride, pixels=side**2, least=side**2)
         return cls(window, feature.margin)
 
     @property

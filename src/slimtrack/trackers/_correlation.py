@@ -80,6 +80,7 @@ class CorrelationTracker(Tracker):
     _area: float
     _label: float
     _pixels: float = 160.0**2
+    _least: float = 32.0**2
     _scales: Sequence[float] = (1.0,)
 
     @abstractmethod
@@ -87,7 +88,9 @@ class CorrelationTracker(Tracker):
         """A new filter that is to respond with ``label`` ``(h, w)``."""
 
     def _make_window(self, box: Box) -> SearchWindow:
-        return SearchWindow.around(box, area=self._area, stride=self._feature.stride, pixels=self._pixels)
+        return SearchWindow.around(
+            box, area=self._area, stride=self._feature.stride, pixels=self._pixels, least=self._least
+        )
 
     def _start(self, image: Image, box: Box) -> None:
         self._first = box

@@ -64,7 +64,7 @@ class CacfCd(Cacf, name="cacf-cd"):
         area: float = 6.25,
         context: float = 25.0,
         ridge: float = 1e-4,
-        rate: float = 0.035,
+        rate: float = 0.015,
         label: float = 0.1,
         cell: int = 4,
     ) -> None:

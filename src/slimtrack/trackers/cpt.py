@@ -7,7 +7,6 @@ from slimtrack.compression.information import Metric
 from slimtrack.compression.view import View
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter
-from slimtrack.search import SearchWindow
 from slimtrack.trackers._correlation import checked, within
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
 from slimtrack.trackers.samf import SCALES
@@ -67,7 +66,8 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
         within(1, 1 << 16, d=d)
         within(0, 1 << 16, d_prime=d_prime)
         within(0, 1e6, background=background)
-        self._area, self._pixels, self._ridge = area, side**2, ridge
+        self._area, self._ridge = area, ridge
+        self._pixels = self._least = side**2
         self._rate, self._label = rate, label
         self._how = Settings(
             "" if configuration == "none" else configuration, method, d, d_prime, metric, error, reconstruct,
@@ -88,11 +88,6 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
         patch = view.patch(image, box)
         found = compress(self._whole.network, self._whole.tap.name, patch, view.target, self._how)
         return NetworkFeature(found.network, found.tap)
-
-    def _make_window(self, box: Box) -> SearchWindow:
-        return SearchWindow.around(
-            box, area=self._area, stride=self._whole.stride, pixels=self._pixels, least=self._pixels
-        )
 
     def _make_filter(self, label: Floats) -> KernelFilter:
         return KernelFilter(label, kernel="linear", ridge=self._ridge, rate=self._rate)

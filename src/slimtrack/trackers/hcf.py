@@ -117,13 +117,13 @@ class LayeredTracker(NetworkCorrelationTracker):
 
     @property
     def window(self) -> SearchWindow:
-        """The search window; there is one as soon as there is a target."""
-        return self._window
+        """The search window.
 
-    def _make_window(self, box: Box) -> SearchWindow:
-        return SearchWindow.around(
-            box, area=self._area, stride=self._feature.stride, pixels=self._pixels, least=self._least
-        )
+        Raises:
+            NotStartedError: There is no target yet.
+        """
+        self._started()
+        return self._window
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -164,8 +164,8 @@ class Hcf(LayeredTracker):
         still: Shift, as a share of the target's mean side, up to which the network runs once a frame; 0: it
             always runs twice, as published.
         side: Square root of the search window's most pixels.
-        coarse: Cells of the coarsest layer across the search window to which a smaller one is enlarged, as
-            far as ``side`` allows.
+        coarse: Square root of the cells of the coarsest layer to which a smaller search window is enlarged,
+            as far as ``side`` allows.
         cell: Side of the common grid's cells in patch pixels.
     """
 
