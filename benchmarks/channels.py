@@ -49,7 +49,7 @@ from slimtrack.timing import WARM_UP, cpu_name, quiet, single_thread
 from slimtrack.trackers._network import network_of
 from slimtrack.video.synthetic import CLIPS
 
-AREA, CELL, LABEL, RIDGE, RATE = 7.84, 4, 0.1, 1e-4, 0.02
+AREA, SIDE, CELL, LABEL, RIDGE, RATE = 7.84, 160.0, 4, 0.1, 1e-4, 0.02
 """DeepCD's search window, grid and filter."""
 
 KEEP = 0.5
@@ -79,7 +79,7 @@ class Scene:
         self.first = box
         self._stack = NetworkStack(network_of(base.network), base.layers, cell=CELL)  # type: ignore[attr-defined]
         self.slices = self._stack.slices
-        self._window = SearchWindow.around(box, area=AREA, stride=CELL, pixels=given.side**2)
+        self._window = SearchWindow.around(box, area=AREA, stride=CELL, pixels=(given.side or SIDE) ** 2)
         w, h = (side // CELL for side in self._window.patch)
         self._cosine = cosine_window(h, w)
         self.label = gaussian_label(h, w, LABEL * math.sqrt(math.prod(self._window.target)) / CELL)
@@ -228,12 +228,13 @@ def of_tracker(tracker: Any) -> tuple[Network, int]:
 
 def network(given: argparse.Namespace) -> str:
     """All trackers take turns on each frame."""
-    name, options = given.tracker, {"side": given.side}
+    name, options = given.tracker, {} if given.side is None else {"side": given.side}
+    joined = create(name, **options) if given.loss is None else create(name, loss=given.loss, **options)
     trackers = {
         "CF2": create(name.replace("deepcd", "cf2"), **options),
         "network whole": with_whole_network(name, loss=0, **options),
         "pruned exactly": create(name, loss=0, **options),
-        f"pruned, loss={given.loss:g}": create(name, loss=given.loss, **options),
+        f"pruned, loss={joined._loss:g}": joined,
     }
     times: dict[str, list[float]] = {key: [] for key in trackers}
     sizes: dict[str, list[tuple[int, float]]] = {key: [] for key in trackers}
@@ -271,9 +272,9 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="of those every so-many-th")
     parser.add_argument("--tracker", default="deepcd-v-11+12+21", help="its network and layers")
     parser.add_argument("--trackers", default="feco,feco-cd", help="those that take turns")
-    parser.add_argument("--side", type=float, default=160.0, help="the tracker's option")
+    parser.add_argument("--side", type=float, help="the tracker's option; its default")
     parser.add_argument("--steps", type=int, default=16, help="sizes of the sets that are tried")
-    parser.add_argument("--loss", type=float, default=0.2, help="the tracker's option")
+    parser.add_argument("--loss", type=float, help="the tracker's option; its default")
     given = parser.parse_args()
     if given.networks:
         add_folder(given.networks)

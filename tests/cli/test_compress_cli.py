@@ -14,7 +14,8 @@ pytest.importorskip("matplotlib")
 from slimtrack._cv2 import cv2
 from slimtrack.box import Box
 from slimtrack.cli import app
-from slimtrack.cli.compress import _compared
+from slimtrack.cli.compress import _compared, _distiller
+from slimtrack.cli.track import parse_box
 from slimtrack.compression.distilled import only
 from slimtrack.compression.view import View
 from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameError
@@ -136,6 +137,41 @@ def test_a_network_is_pruned_to_good_channels(files: tuple[Path, Path, str], tmp
     before, after = whole.run(batch, *listed), pruned.run(batch, *listed)
     for tap, at in listed.items():
         np.testing.assert_allclose(after[tap][:, at["pruned"]], before[tap][:, at["whole"]], atol=1e-5)
+
+
+def test_channels_are_those_that_the_tracker_chooses(files: tuple[Path, Path, str], tmp_path: Path) -> None:
+    """With the command's own level, in the tracker's window."""
+    network, frames, box = files
+    out = tmp_path / "pruned.onnx"
+    words = (
+        "--video",
+        frames,
+        "--box",
+        box,
+        *TAPS,
+        "--frames",
+        2,
+        "--keep",
+        6,
+        "--by",
+        "count",
+        "--out",
+        out,
+    )
+    chosen = {}
+    for level in (0, 1):
+        assert run("cd", network, *words, "--level", level).exit_code == 0
+        listed = json.loads(out.with_suffix(".json").read_text())["taps"]
+        chosen[level] = {tap: at["whole"] for tap, at in listed.items()}
+        tracker = _distiller(str(network), ("relu1", "relu3"))(
+            keep=6, by="count", loss=0.0, side=64.0, level=float(level)
+        )
+        for at in (0, 1):
+            image = cv2.imread(str(frames / f"{at:03d}.png"))
+            _ = tracker.update(image) if at else tracker.init(image, parse_box(box))
+        wanted = {tap: channels.tolist() for tap, channels in tracker.channels.items()}
+        assert {"relu1": [], "relu3": [], **chosen[level]} == wanted
+    assert chosen[0] != chosen[1]
 
 
 def test_a_share_of_the_channels_is_dropped_and_inner_ones_with_them(

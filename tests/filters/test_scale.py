@@ -21,6 +21,25 @@ def test_a_known_scale_is_recovered(make, factor):
     assert model.best(samples(factor)) == pytest.approx(factor, rel=0.008)
 
 
+@pytest.mark.parametrize("steps", [-3, -1, 0, 2])
+def test_samples_of_a_size_a_step_away_are_their_neighbours(steps):
+    model = FastScaleFilter(count=9)
+    samples = np.random.default_rng(2).standard_normal((5, 9)).astype(np.float32)
+    moved = model.resized(samples, float((model.factors[0] / model.factors[1]) ** steps))
+    at = np.clip(np.arange(9) - steps, 0, 8)
+    np.testing.assert_allclose(moved, samples[:, at], atol=1e-5)
+    assert moved.dtype == np.float32
+
+
+def test_resized_samples_are_those_of_the_new_size():
+    """Of a function that is linear in log scale, which interpolation keeps."""
+    model = FastScaleFilter()
+    slope = np.linspace(-2, 3, 7, dtype=np.float32)[:, None]
+    moved = model.resized(slope * np.log(model.factors).astype(np.float32), 1.05)
+    wanted = slope * np.log(model.factors * 1.05)
+    np.testing.assert_allclose(moved[:, 2:], wanted[:, 2:], atol=1e-5)
+
+
 def all_shifts(sample):
     """Every circular shift over the scales of ``(d, n)``, flattened: the rows of the dense problem."""
     return np.stack([np.roll(sample, -s, axis=1).ravel() for s in range(sample.shape[1])])

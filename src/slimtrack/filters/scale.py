@@ -98,6 +98,18 @@ class FastScaleFilter(_Pyramid):
         newest = fft((_principal(samples).T @ samples) * self._window)
         self._denominator.add(power(newest).sum(axis=0))
 
+    def resized(self, samples: Floats, factor: float) -> Floats:
+        """Samples ``(d, count)`` as they would be of a size ``factor`` times the one that they were taken at.
+
+        Linear between neighbouring scales; beyond the outermost ones, these.
+        """
+        last = len(self.factors) - 1
+        coarse = np.log(self.factors[0] / self.factors[1])
+        at = np.clip(np.arange(last + 1) - np.log(factor) / coarse, 0, last)
+        low = np.minimum(at.astype(int), last - 1)
+        share = (at - low).astype(samples.dtype)
+        return np.asarray(samples[:, low] * (1 - share) + samples[:, low + 1] * share)
+
     def respond(self, samples: Floats) -> Floats:
         """How well samples ``(d, count)`` fit at each fine scale, ``(fine,)``.
 

@@ -152,8 +152,7 @@ class ContinuousTracker(Tracker):
         self._filter.start([x[0] for x in self._sampled(image, box, [1.0])], steps=self._joint)
         self._scaling = None
         if self._scale_rate:
-            self._scaling = _Scaling(box, FastScaleFilter(rate=self._scale_rate))
-            self._scaling.learn(image, box)
+            self._scaling = _Scaling(image, box, FastScaleFilter(rate=self._scale_rate))
 
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)
@@ -181,7 +180,7 @@ class ContinuousTracker(Tracker):
             self._filter.layout.shift(sample, (centre.cy - box.cy) / h, (centre.cx - box.cx) / w)
         )
         if self._scaling is not None:
-            self._scaling.learn(image, box)
+            self._scaling.learn(box)
 
     @property
     def scale(self) -> float:
@@ -217,19 +216,23 @@ def _of_unit_power(block: Features) -> Features:
 
 
 class _Scaling:
-    """A scale filter on the target's HOG."""
+    """A scale filter on the target's HOG, which learns from the samples that it was last asked with."""
 
-    def __init__(self, first: Box, filter_: FastScaleFilter) -> None:
+    def __init__(self, image: Image, first: Box, filter_: FastScaleFilter) -> None:
         shrink = min(1.0, (_MODEL_AREA / first.area) ** 0.5)
         w, h = (max(round(side * shrink / 4), 2) * 4 for side in (first.w, first.h))
         self._size, self._hog, self._filter = (w, h), Hog(4), filter_
-
-    def learn(self, image: Image, box: Box) -> None:
-        self._filter.learn(self._samples(image, box))
+        self._filter.learn(self._samples(image, first))
 
     def factor(self, image: Image, box: Box) -> float:
         """The target's size over the box's."""
-        return self._filter.best(self._samples(image, box))
+        self._seen = self._samples(image, box), box
+        return self._filter.best(self._seen[0])
+
+    def learn(self, box: Box) -> None:
+        """Learns what was last seen, the target's size being that of ``box``."""
+        samples, seen = self._seen
+        self._filter.learn(self._filter.resized(samples, box.w / seen.w))
 
     def _samples(self, image: Image, box: Box) -> Floats:
         factors = self._filter.factors
