@@ -250,8 +250,8 @@ class _Scaling:
 class EcoHc(ContinuousTracker, name="eco-hc"):
     """ECO with hand-crafted features (Danelljan et al., CVPR 2017): HOG and colour names, a scale filter.
 
-    Departs from the article in training every third frame instead of every sixth, and in a rate of 0.012
-    instead of 0.009.
+    Departs from the article in training every third frame instead of every sixth, in a rate of 0.012 instead
+    of 0.009, and in a scale filter that learns from the samples it was asked with, moved to the size found.
 
     Args:
         side: Side of the square search window over the root of the target's area.
