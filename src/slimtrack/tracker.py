@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from slimtrack._blas import one_blas_thread
 from slimtrack.appearance import Appearance
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.box import Box
@@ -217,7 +218,8 @@ class Tracker(ABC):
     @contextmanager
     def _guarded(self, verb: str) -> Iterator[None]:
         try:
-            yield
+            with one_blas_thread():
+                yield
         except SlimtrackError:
             raise
         except Exception as error:
