@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from _names import ours
+from _names import is_ours
 from slimtrack.evaluation.metrics import bootstrap_difference
 from slimtrack.registry import parse_spec
 
@@ -52,7 +52,7 @@ def row(name: str, of: dict[str, Any], dev: dict[str, Any]) -> str:
     """A line of the table, our trackers in bold."""
     absent = dev.get("absent_called_tracked")
     cells = [
-        f"**{name}**" if parse_spec(name)[0] in ours() else name,
+        f"**{name}**" if is_ours(parse_spec(name)[0]) else name,
         f"{number(of['auc'])} ± {number(of['auc_spread'])}",
         number(of["precision20"]),
         number(of["fps"], 0),
