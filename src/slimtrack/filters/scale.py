@@ -99,9 +99,16 @@ class FastScaleFilter(_Pyramid):
         self._denominator.add(power(newest).sum(axis=0))
 
     def resized(self, samples: Floats, factor: float) -> Floats:
-        """Samples ``(d, count)`` as they would be of a size ``factor`` times the one that they were taken at.
+        """Samples as if taken at ``factor`` times their size: `learn` can do with those that `best` has seen.
 
-        Linear between neighbouring scales; beyond the outermost ones, these.
+        Not in the article, which takes new ones.
+
+        Args:
+            samples: ``(d, count)``, float32, one column for each of `factors`.
+            factor: The new size over the one that they were taken at, above 0.
+
+        Returns:
+            ``(d, count)`` float32, linear between neighbouring scales; beyond the outermost ones, these.
         """
         last = len(self.factors) - 1
         coarse = np.log(self.factors[0] / self.factors[1])
