@@ -143,21 +143,8 @@ def test_channels_are_those_that_the_tracker_chooses(files: tuple[Path, Path, st
     """With the command's own level, in the tracker's window."""
     network, frames, box = files
     out = tmp_path / "pruned.onnx"
-    words = (
-        "--video",
-        frames,
-        "--box",
-        box,
-        *TAPS,
-        "--frames",
-        2,
-        "--keep",
-        6,
-        "--by",
-        "count",
-        "--out",
-        out,
-    )
+    words = ("--video", frames, "--box", box, *TAPS, "--frames", 2)
+    words += ("--keep", 6, "--by", "count", "--out", out)
     chosen = {}
     for level in (0, 1):
         assert run("cd", network, *words, "--level", level).exit_code == 0
