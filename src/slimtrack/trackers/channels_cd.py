@@ -51,7 +51,7 @@ class CacfCd(Cacf, name="cacf-cd"):
         area: Area of the search window over the target's.
         context: Weight of the wish for a zero response on the four context patches.
         ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
+        rate: Share of the newest frame in the model; chosen on the development sequences.
         label: Width of the wished response, as a share of the target's mean side.
         cell: Side of a HOG cell in patch pixels.
     """
@@ -64,7 +64,7 @@ class CacfCd(Cacf, name="cacf-cd"):
         area: float = 6.25,
         context: float = 25.0,
         ridge: float = 1e-4,
-        rate: float = 0.015,
+        rate: float = 0.035,
         label: float = 0.1,
         cell: int = 4,
     ) -> None:
