@@ -1,10 +1,31 @@
 """Fixtures that tests of several parts use."""
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from slimtrack.tracker import REGISTERED
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """What a test registers, imports from a file or sets in the environment is gone after it.
+
+    Our own trackers stay: their modules are imported once, and would not register them again.
+    """
+    trackers, variables, modules = dict(REGISTERED), dict(os.environ), set(sys.modules)
+    yield
+    ours = {name: cls for name, cls in REGISTERED.items() if cls.__module__.startswith("slimtrack.")}
+    REGISTERED.clear()
+    REGISTERED.update(trackers | ours)
+    os.environ.clear()
+    os.environ.update(variables)
+    for name in set(sys.modules) - modules:
+        if name.startswith("slimtrack_file_"):
+            del sys.modules[name]
 
 
 @pytest.fixture

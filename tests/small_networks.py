@@ -8,31 +8,41 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from slimtrack.networks.card import Card
 from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.importers.npz import NETWORKS, vgg_aliases
 from slimtrack.networks.network import Network
 
-__all__ = ["install", "write"]
+__all__ = ["installed", "write"]
 
 Shapes = dict[str, tuple[int, int, int]]
 """Layer -> filters, inputs, side of the kernel."""
 
 
+@contextmanager
+def installed() -> Iterator[None]:
+    """Puts the small networks before all others; those of peers, from ``shared``, after."""
+    shared = Path(os.environ.get("SLIMTRACK_SHARED", Path(__file__).parents[2] / "shared")) / "weights"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLIMTRACK_NETWORKS", os.pathsep.join(map(str, (_folder(), shared))))
+        yield
+
+
 @cache
-def install() -> None:
-    """Puts the small networks before all others for this process; those of peers, from ``shared``, after."""
+def _folder() -> Path:
+    """Where they lie while this process lives."""
     folder = Path(tempfile.mkdtemp(prefix="slimtrack-networks-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     write(folder)
-    shared = Path(os.environ.get("SLIMTRACK_SHARED", Path(__file__).parents[2] / "shared")) / "weights"
-    os.environ["SLIMTRACK_NETWORKS"] = os.pathsep.join(map(str, (folder, shared)))
+    return folder
 
 
 def write(folder: Path) -> None:

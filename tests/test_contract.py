@@ -3,7 +3,7 @@
 import functools
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -15,9 +15,8 @@ from slimtrack.errors import InputError, NotStartedError
 from slimtrack.registry import Option, options_of, tracker_class
 from slimtrack.video.synthetic import CLIPS
 
-small_networks.install()
-
-ALL = [name for name in list_trackers() if tracker_class(name).__module__.startswith("slimtrack.")]
+with small_networks.installed():
+    ALL = [name for name in list_trackers() if tracker_class(name).__module__.startswith("slimtrack.")]
 """Other tests may register trackers of their own."""
 
 OURS = [name for name in ALL if tracker_class(name).__module__.startswith("slimtrack.trackers.")]
@@ -48,6 +47,12 @@ NOT_YET = {
 """Clips that a tracker should follow and does not: open work, not a promise withdrawn."""
 
 Frames = Sequence[tuple[Image, Box | None]]
+
+
+@pytest.fixture(autouse=True)
+def networks() -> Iterator[None]:
+    with small_networks.installed():
+        yield
 
 
 @functools.cache

@@ -2,8 +2,6 @@
 
 import importlib.metadata
 import inspect
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -55,19 +53,6 @@ class Still(Tracker, name="{name}"):
     def _learn(self, image, box):
         pass
 '''
-
-
-@pytest.fixture(autouse=True)
-def registered() -> Iterator[None]:
-    """What a test registers is gone after it; our own stay, as their modules are not imported again."""
-    before, modules = dict(REGISTERED), set(sys.modules)
-    yield
-    ours = {name: cls for name, cls in REGISTERED.items() if cls.__module__.startswith("slimtrack.")}
-    REGISTERED.clear()
-    REGISTERED.update(before | ours)
-    for name in set(sys.modules) - modules:
-        if name.startswith("slimtrack_file_"):
-            del sys.modules[name]
 
 
 @pytest.fixture

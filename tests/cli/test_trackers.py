@@ -1,5 +1,4 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,11 +11,11 @@ from slimtrack.cli import app
 from slimtrack.cli.trackers import _type_name, causes
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.find import VARIABLE
-from slimtrack.tracker import REGISTERED, Estimate
+from slimtrack.tracker import Estimate
 
 
 @pytest.fixture
-def example() -> Iterator[str]:
+def example() -> str:
     """A tracker with one option of each kind."""
 
     class Example(Tracker, name="example-of-cli"):
@@ -38,8 +37,7 @@ def example() -> Iterator[str]:
 
         def _learn(self, image: Image, box: Box) -> None: ...
 
-    yield "example-of-cli"
-    del REGISTERED["example-of-cli"]
+    return "example-of-cli"
 
 
 def output(*words: str) -> str:
