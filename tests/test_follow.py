@@ -87,6 +87,41 @@ def test_follow_takes_frames_a_tracker_and_numbers() -> None:
         assert frames.index == 1
 
 
+def test_a_step_says_all_that_a_loop_needs(tmp_path: Path) -> None:
+    images = list(CLIP.images())
+    for number, image in enumerate(images):
+        cv2.imwrite(str(tmp_path / f"{number:03d}.png"), image)
+    for broken in ("004", "005", "013"):
+        (tmp_path / f"{broken}.png").write_bytes(b"broken")
+    with open_frames(tmp_path, fps=10) as frames:
+        steps = follow(frames, START, tracker=Drifter())
+        got = list(steps)
+    assert [step.number for step in got] == [0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 12]
+    assert [step.time for step in got] == pytest.approx([step.number / 10 for step in got])
+    assert [step.skipped for step in got] == [0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0]
+    assert all((step.image == images[step.number]).all() for step in got)
+    assert got[4].track == Track(START.moved(4, 0), 0.9, State.TRACKED)
+    assert (got[4].box, got[4].score, got[4].state) == (START.moved(4, 0), 0.9, State.TRACKED)
+    assert got[0].ms is None and (got[4].ms or 0.0) > 0
+    assert steps.frames.skipped == 3 and "013.png" in steps.frames.notes[0]  # the last one is told as well
+
+
+def test_follow_begins_and_ends_where_it_is_told() -> None:
+    steps = list(follow(CLIP.images(), START, tracker=Drifter(), start=5, end=9))
+    assert [step.number for step in steps] == [5, 6, 7, 8]
+    assert steps[0].box == START and steps[3].box == START.moved(3, 0)
+    assert (steps[0].image == list(CLIP.images())[5]).all()
+    with pytest.raises(SourceError, match="ends before frame 14"):
+        follow(CLIP.images(), START, tracker=Drifter(), start=14)
+
+
+def test_following_can_be_ended_early() -> None:
+    steps = follow(CLIP.images(), START, tracker=Drifter())
+    next(steps)
+    steps.close()
+    assert list(steps) == [] and list(steps.frames) == []
+
+
 def test_follow_refuses_at_once() -> None:
     with pytest.raises(SourceError, match="does not exist"):
         follow("nowhere.mp4", START, tracker="test-drifter")
@@ -110,6 +145,21 @@ def test_everything_is_written_and_summed_up(tmp_path: Path) -> None:
     assert summary.shares == {State.TRACKED: 1.0, State.UNCERTAIN: 0.0, State.LOST: 0.0}
     assert read_boxes(tmp_path / "a.txt") == read_boxes(tmp_path / "a.csv")
     assert read_boxes(tmp_path / "a.txt")[13] == START.moved(13, 0)
+
+
+def test_a_part_of_a_video_keeps_its_numbers_and_times(tmp_path: Path) -> None:
+    track_video(CLIP.images(), START, tracker=Drifter(), outputs=[tmp_path / "whole.mp4"])
+    outputs = [tmp_path / "a.csv", tmp_path / "a.mp4"]
+    summary = track_video(
+        tmp_path / "whole.mp4", START, tracker=Drifter(), outputs=outputs, plot=tmp_path / "a.png",
+        start=0.2, end=11,
+    )  # fmt: skip
+    assert [row.frame for row in summary.rows] == [5, 6, 7, 8, 9, 10]
+    assert [row.time for row in summary.rows] == pytest.approx([0.2, 0.24, 0.28, 0.32, 0.36, 0.4])
+    boxes = read_boxes(tmp_path / "a.csv")
+    assert boxes[:5] == [None] * 5 and boxes[5] == START and boxes[10] == START.moved(5, 0)
+    with open_frames(tmp_path / "a.mp4") as frames:
+        assert len(list(frames)) == 6
 
 
 def test_warm_up_is_not_counted() -> None:

@@ -3,7 +3,7 @@
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,10 +20,11 @@ from slimtrack.registry import create, settings
 from slimtrack.timing import WARM_UP, Stopwatch, Timing, summarise, warm_up
 from slimtrack.tracker import Track, Tracker, checked_box
 from slimtrack.video.draw import require_matplotlib, timeline
-from slimtrack.video.frames import Frames, Source, open_frames
+from slimtrack.video.feed import Mark
+from slimtrack.video.frames import Frame, Frames, Source, open_frames
 from slimtrack.video.results import Row, Writer, open_writer
 
-__all__ = ["DEFAULT_TRACKER", "Summary", "follow", "track_video"]
+__all__ = ["DEFAULT_TRACKER", "Step", "Steps", "Summary", "follow", "track_video"]
 
 DEFAULT_TRACKER = "staple"
 
@@ -32,6 +33,61 @@ _MOST_ROWS = 50_000
 
 OnFrame: TypeAlias = Callable[[Image, Row], object]
 """Called with each frame and what was found in it; returning ``False`` ends the run."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # images are not compared by ==
+class Step:
+    """One frame and what was found in it.
+
+    Attributes:
+        number: The frame's number in the source, 0-based; broken frames count.
+        time: Its seconds from the source's beginning; ``None`` where nobody says.
+        image: ``(H, W, 3)`` uint8 BGR; read-only.
+        track: Box, score and state.
+        skipped: Broken frames left out between the step before and this one.
+        ms: Milliseconds that `Tracker.update` took; ``None`` for the first frame.
+    """
+
+    number: int
+    time: float | None
+    image: Image
+    track: Track
+    skipped: int = 0
+    ms: float | None = None
+
+    @property
+    def box(self) -> Box:
+        """The target's box; while LOST, the last believed one."""
+        return self.track.box
+
+    @property
+    def score(self) -> float:
+        """Calibrated probability that the box overlaps the target by more than one half."""
+        return self.track.score
+
+    @property
+    def state(self) -> State:
+        """TRACKED, UNCERTAIN or LOST."""
+        return self.track.state
+
+
+class Steps(Iterator[Step]):
+    """What `follow` gives: an iterator of steps that knows its source.
+
+    Attributes:
+        frames: The source; its ``notes`` say what the user should know, such as frames that are broken.
+    """
+
+    def __init__(self, frames: Frames, steps: Generator[Step, None, None]) -> None:
+        self.frames = frames
+        self._steps = steps
+
+    def __next__(self) -> Step:
+        return next(self._steps)
+
+    def close(self) -> None:
+        """Ends it early and gives the source back; so does the end of the loop or of the program."""
+        self._steps.close()
 
 
 @dataclass(slots=True)
@@ -109,46 +165,50 @@ def follow(
     box: Box | npt.ArrayLike,
     *,
     tracker: str | Tracker = DEFAULT_TRACKER,
+    start: Mark = 0,
+    end: Mark | None = None,
     **options: Any,
-) -> Iterator[Track]:
-    """Follows a target through a source, a track a frame.
+) -> Steps:
+    """Follows a target through a source, a step a frame.
 
     ::
 
-        for track in slimtrack.follow("video.mp4", (x, y, w, h)):
-            print(track.box, track.score, track.state)
+        for step in slimtrack.follow("video.mp4", (x, y, w, h)):
+            print(step.number, step.time, step.box, step.score, step.state)
 
-    Source, tracker and box are checked at once, before the first track is asked for.
+    Source, tracker and box are checked at once, before the first step is asked for.
 
     Args:
         source: Anything that `open_frames` takes: file, folder, glob, camera, URL, `Frames`, or images.
-        box: The target in the first frame.
+        box: The target in the first frame that is followed.
         tracker: A name (see `list_trackers`) or a tracker.
+        start: Where to begin: a whole number is a frame's (0-based), a float is seconds.
+        end: Where to end: the frame of that number, or the first at that time, is not given any more.
         **options: The tracker's options, where it is given by name.
 
     Returns:
-        An iterator: first the given box with score 1 and state TRACKED, then one track for each frame. Broken
-        frames are left out; with a `Frames` as source, its `index` is the number of the frame.
+        An iterator: first the given box with score 1 and state TRACKED, then one step for each frame. Broken
+        frames are left out, and the next step says how many. A step holds its image: to keep many, keep
+        ``step.track``.
 
     Raises:
-        SourceError: The source cannot be read, or changes its size half-way.
-        InputError: The box or an option cannot be used.
+        SourceError: The source cannot be read, ends before ``start``, or changes its size half-way.
+        InputError: The box, an option, ``start`` or ``end`` cannot be used.
         UnknownNameError: No such tracker or option.
     """
     made = _made(tracker, options)
-    frames = open_frames(source)
+    frames = open_frames(source, start=start, end=end)
     try:
         box = checked_box(box, frames.first)
     except BaseException:
         _close(frames, source)
         raise
-    return _tracks(frames, source, box, made)
+    return Steps(frames, _steps(frames, source, box, made))
 
 
-def _tracks(frames: Frames, source: Source, box: Box, tracker: Tracker) -> Iterator[Track]:
+def _steps(frames: Frames, source: Source, box: Box, tracker: Tracker) -> Generator[Step, None, None]:
     try:
-        for _, row in _rows(frames, box, tracker, Summary(tracker.name)):
-            yield row.track
+        yield from _followed(frames, box, tracker, Summary(tracker.name))
     finally:
         _close(frames, source)
 
@@ -169,17 +229,24 @@ def _made(tracker: str | Tracker, options: Mapping[str, Any]) -> Tracker:
     return tracker
 
 
-def _rows(frames: Frames, box: Box, tracker: Tracker, summary: Summary) -> Iterator[tuple[Image, Row]]:
+def _followed(frames: Frames, box: Box, tracker: Tracker, summary: Summary) -> Iterator[Step]:
     """Each frame with what was found in it; only the tracker's own work is timed."""
-    image = next(frames)
+    numbered = frames.numbered()
+    frame = next(numbered)
     with Stopwatch() as watch:
-        tracker.init(image, box)
+        tracker.init(frame.image, box)
     summary.init_ms = watch.ms[-1]
-    yield image, Row(frames.index, Track(box, 1.0, State.TRACKED))
-    for image in frames:
+    skipped = frames.skipped
+    yield _step(frame, Track(box, 1.0, State.TRACKED), skipped)
+    for frame in numbered:
         with Stopwatch() as watch:  # a new one each time: a camera's would grow for ever
-            track = tracker.update(image)
-        yield image, Row(frames.index, track, watch.ms[-1])
+            track = tracker.update(frame.image)
+        yield _step(frame, track, frames.skipped - skipped, watch.ms[-1])
+        skipped = frames.skipped
+
+
+def _step(frame: Frame, track: Track, skipped: int, ms: float | None = None) -> Step:
+    return Step(frame.number, frame.time, frame.image, track, skipped, ms)
 
 
 def track_video(
@@ -192,6 +259,8 @@ def track_video(
     plot: str | os.PathLike[str] | None = None,
     on_progress: OnFrame | None = None,
     about: Mapping[str, object] | None = None,
+    start: Mark = 0,
+    end: Mark | None = None,
 ) -> Summary:
     """Follows a target through a source and writes files as it goes.
 
@@ -202,7 +271,7 @@ def track_video(
 
     Args:
         source: Anything that `open_frames` takes.
-        box: The target in the first frame.
+        box: The target in the first frame that is followed.
         tracker: A name or a tracker.
         options: The tracker's options, where it is given by name.
         outputs: Files to write, their format told by the suffix (see `slimtrack.video.results.FORMATS`); or a
@@ -210,21 +279,23 @@ def track_video(
         plot: PNG of score and speed over time.
         on_progress: Called with each frame and its row; returning ``False`` ends the run early.
         about: What else a JSON file shall say at its head, such as ``options`` of a tracker made already.
+        start: Where to begin: a whole number is a frame's (0-based), a float is seconds.
+        end: Where to end: the frame of that number, or the first at that time, is not given any more.
 
     Returns:
         What was tracked, how fast, and where it was written.
 
     Raises:
-        SourceError: The source cannot be read, or changes its size half-way.
+        SourceError: The source cannot be read, ends before ``start``, or changes its size half-way.
         OutputError: A file cannot be written.
-        InputError: The box or an option cannot be used.
+        InputError: The box, an option, ``start`` or ``end`` cannot be used.
         MissingError: ``plot`` without matplotlib.
     """
     if plot is not None:
         require_matplotlib(plot)
     made = _made(tracker, options or {})
     known = {"options": settings(tracker, options)} if isinstance(tracker, str) else {}
-    frames = open_frames(source)
+    frames = open_frames(source, start=start, end=end)
     summary = Summary(made.name)
     forms = outputs if isinstance(outputs, Mapping) else dict.fromkeys(outputs)
     try:
@@ -237,7 +308,7 @@ def track_video(
                 for path, form in forms.items()
             ]
             summary.outputs = [writer.path for writer in writers]
-            _run(_rows(frames, box, made, summary), writers, summary, on_progress)
+            _run(_followed(frames, box, made, summary), writers, summary, on_progress)
     finally:
         summary.skipped, summary.notes = frames.skipped, frames.notes
         _close(frames, source)
@@ -260,17 +331,18 @@ def _head(frames: Frames, tracker: Tracker, box: Box) -> dict[str, object]:
 
 
 def _run(
-    rows: Iterator[tuple[Image, Row]],
+    steps: Iterator[Step],
     writers: list[Writer],
     summary: Summary,
     on_progress: OnFrame | None,
 ) -> None:
     try:
-        for image, row in rows:
+        for step in steps:
+            row = Row(step.number, step.track, step.ms, step.time)
             summary.add(row)
             for writer in writers:
-                writer.add(row, image)
-            if on_progress is not None and on_progress(image, row) is False:
+                writer.add(row, step.image)
+            if on_progress is not None and on_progress(step.image, row) is False:
                 summary.interrupted = True
                 break
     except KeyboardInterrupt:
@@ -282,8 +354,12 @@ def _plot(path: str | os.PathLike[str], summary: Summary, fps: float | None, nam
     speed = f", {summary.fps:.0f} frames/s" if summary.fps else ""
     title = f"{name}: {summary.tracker}, {summary.frames} frames{speed}"
     scores, states = [row.track.score for row in rows], [row.track.state for row in rows]
+    at = None if rows[0].time is None else [row.time or 0.0 for row in rows]
+    if at is None:
+        at = [row.frame / (fps or 1) for row in rows]
+    unit = "frame" if fps is None and rows[0].time is None else "seconds"
     try:
-        timeline(path, scores, [row.ms for row in rows], states, title=title, fps=fps, every=summary.every)
+        timeline(path, scores, [row.ms for row in rows], states, at=at, unit=unit, title=title)
     except OutputError as error:
         summary.notes.append(str(error))  # the boxes are written: a picture that failed is no failed run
     else:

@@ -39,7 +39,7 @@ def test_any_box_on_any_frame(size: tuple[int, int], box: Box) -> None:
 
 def test_the_timeline_is_a_picture(tmp_path: Path) -> None:
     states = [State.TRACKED] * 5 + [State.LOST] * 3 + [State.UNCERTAIN]
-    timeline(tmp_path / "new" / "t.png", np.linspace(0, 1, 9).tolist(), [None, *[1.0] * 8], states, fps=25)
+    timeline(tmp_path / "new" / "t.png", np.linspace(0, 1, 9).tolist(), [None, *[1.0] * 8], states, unit="s")
     picture = cv2.imread(str(tmp_path / "new" / "t.png"))
     assert picture.shape[0] > 300 and np.unique(picture.reshape(-1, 3), axis=0).shape[0] > 50
     timeline(tmp_path / "one.png", [1.0], [None], [State.TRACKED])

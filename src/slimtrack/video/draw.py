@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import itertools
 import os
 from collections.abc import Sequence
 
@@ -108,9 +109,9 @@ def timeline(
     ms: Sequence[float | None],
     states: Sequence[State],
     *,
+    at: Sequence[float] | None = None,
+    unit: str = "frame",
     title: str = "",
-    fps: float | None = None,
-    every: int = 1,
 ) -> None:
     """Writes a PNG of score and speed over time.
 
@@ -119,9 +120,9 @@ def timeline(
         scores: A score a frame, in [0, 1].
         ms: Milliseconds a frame; ``None`` where none was measured.
         states: A state a frame; drawn as a coloured ground.
+        at: Where each value lies on the axis of time, rising; their positions 0, 1, .. if left out.
+        unit: What that axis counts.
         title: Its head line.
-        fps: Frames a second of the source: the time axis is then in seconds.
-        every: The values are those of every second, fourth, .. frame where this is 2, 4, ..
 
     Raises:
         MissingError: matplotlib is not there.
@@ -132,13 +133,12 @@ def timeline(
 
     figure = Figure(figsize=(9, 4.2), dpi=120, layout="constrained")  # no pyplot: no global state, no windows
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    step = every / (fps or 1)
-    at = [number * step for number in range(len(scores))]
+    at = list(range(len(scores))) if at is None else at
+    edges = _edges_between(at)
     for state, first, last in _runs(states):
-        ground = _rgb(COLORS[state])
-        upper.axvspan((first - 0.5) * step, (last + 0.5) * step, color=ground, alpha=0.25, lw=0)
+        upper.axvspan(edges[first], edges[last + 1], color=_rgb(COLORS[state]), alpha=0.25, lw=0)
     upper.plot(at, scores, color="#20364f", lw=1.4)
-    upper.set(ylim=(0, 1.03), ylabel="score", title=title, xlim=(-step / 2, max(len(scores) - 0.5, 1) * step))
+    upper.set(ylim=(0, 1.03), ylabel="score", title=title, xlim=(edges[0], edges[-1]))
     present = list(dict.fromkeys(states))
     handles = [upper.axvspan(0, 0, color=_rgb(COLORS[s]), alpha=0.25, label=s.value) for s in present]
     if handles:
@@ -149,7 +149,7 @@ def timeline(
         # one stall would flatten all the rest
         ceiling = sorted(value for _, value in measured)[int(0.99 * (len(measured) - 1))]
         lower.set_ylim(0, max(ceiling * 1.25, 1e-3))
-    lower.set(ylabel="ms a frame", xlabel="seconds" if fps else "frame")
+    lower.set(ylabel="ms a frame", xlabel=unit)
     for axes in (upper, lower):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
@@ -170,6 +170,14 @@ def require_matplotlib(path: str | os.PathLike[str]) -> None:
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingError(f'drawing {path} needs matplotlib: run `pip install "slimtrack[plot]"`')
+
+
+def _edges_between(at: Sequence[float]) -> list[float]:
+    """Where each value's stretch begins: half-way between two; one more for the end of the last."""
+    inner = [(a + b) / 2 for a, b in itertools.pairwise(at)]
+    half = inner[0] - at[0] if inner else 0.5
+    after = at[-1] - inner[-1] if inner else 0.5
+    return [at[0] - half, *inner, at[-1] + after]
 
 
 def _runs(states: Sequence[State]) -> list[tuple[State, int, int]]:

@@ -41,11 +41,13 @@ class Row:
         frame: Its number in the source, 0-based.
         track: Box, score and state.
         ms: Milliseconds that `update` took; ``None`` for the first frame.
+        time: Seconds from the source's beginning; ``None`` where nobody says.
     """
 
     frame: int
     track: Track
     ms: float | None = None
+    time: float | None = None
 
 
 class Writer(ABC):

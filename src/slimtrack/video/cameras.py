@@ -1,0 +1,59 @@
+"""Frames from a camera of this machine, through OpenCV: it knows the way on every system."""
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from slimtrack._cv2 import cv2
+from slimtrack.errors import SourceError
+from slimtrack.video.feed import Broken, Feed, Frame
+from slimtrack.video.images import Converter
+
+__all__ = ["camera"]
+
+
+def camera(number: int) -> Feed:
+    """The feed of a camera; its frames' times are those of this machine's clock since the first.
+
+    Raises:
+        SourceError: It cannot be opened.
+    """
+    with _silent():
+        capture = cv2.VideoCapture(number)
+    if not capture.isOpened():
+        capture.release()
+        raise SourceError(
+            f"camera {number} cannot be opened: is it connected, free and allowed, or meant as a file?"
+        )
+    fps = float(capture.get(cv2.CAP_PROP_FPS)) or None
+    label = f"camera {number}"
+    feed = Feed(f"camera{number}", label, iter(()), label, fps, timed=True, close=capture.release)
+    feed.items = _grabbed(capture, Converter(feed.notes))
+    return feed
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """No lines of OpenCV's on the terminal: what matters of them is said in our sentence."""
+    log = cv2.utils.logging
+    before = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(before)
+
+
+def _grabbed(capture: Any, converter: Converter) -> Iterator[Frame | Broken]:
+    begin: float | None = None
+    for number in itertools.count():
+        if not capture.isOpened():
+            return
+        fine, image = capture.read()
+        if not fine:
+            yield Broken(number, "the camera gave no picture")
+            continue
+        now = time.monotonic()
+        begin = now if begin is None else begin
+        yield Frame(converter(image, "the camera's picture"), number, now - begin)
