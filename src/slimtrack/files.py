@@ -49,7 +49,8 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
         raise OutputError(f"cannot write {path}: it is a folder, give the name of a file")
     make_folder(path.parent)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    # A file name need not be UTF-8: what is not is escaped, in JSON too, where such an escape is a character.
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n", "errors": "backslashreplace"}
     try:
         with writing(path):
             with beside.open(mode, **text) as file:  # type: ignore[call-overload]  # the mode is a variable

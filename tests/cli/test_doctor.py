@@ -61,6 +61,24 @@ def test_what_is_there_is_told_with_its_version() -> None:
     assert "kcf" in found["trackers", "can be made here"]["value"]
 
 
+def test_it_says_where_compiled_code_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (Path(findings()["numba", "compiled code"]["value"])).is_dir()
+
+    class Loop:
+        stats = type("Stats", (), {"cache_misses": {}, "cache_path": None})
+
+    stub = type("Hog", (), {"loop": Loop, "fhog": staticmethod(lambda image: None)})
+    monkeypatch.setattr(doctor.importlib, "import_module", lambda name: stub)
+    nowhere = findings()["numba", "compiled code"]
+    assert nowhere["value"] == "kept nowhere"
+    assert "set NUMBA_CACHE_DIR to a folder" in nowhere["remedy"]
+
+
+def test_it_says_what_the_extra_for_networks_is_for() -> None:
+    purposes = {name: purpose for name, purpose, _ in doctor._PACKAGES}
+    assert "extra onnx: importing, cutting and compressing networks" in purposes["onnx"]
+
+
 def test_every_missing_thing_says_what_it_is_for_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_version", lambda package: None)
     found = findings()
@@ -141,6 +159,18 @@ def test_datasets_are_counted_and_bad_ones_named(tmp_path: Path, monkeypatch: py
     assert found["data", str(good)]["value"] == "1 sequence"
     assert found["data", str(bad)]["value"] == "unreadable"
     assert "holds no sequence" in found["data", str(bad)]["remedy"]
+
+
+def test_paths_are_whole_and_names_are_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    path, names = "/a/long/path/" * 12 + "end", ", ".join(f"tracker-{number}" for number in range(9))
+    found = [
+        doctor.Finding("numba", "compiled code", path),
+        doctor.Finding("trackers", names, "missing", "why"),
+    ]
+    monkeypatch.setattr(doctor, "examine", lambda: iter(found))
+    text = run().output
+    assert path in re.sub(r"\s+", "", text)
+    assert "  tracker-0, tracker-1, tracker-2 and 6 more (optional): why" in text
 
 
 def test_nothing_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,11 @@
 """The command line: one file a command."""
 
+import codecs
+import io
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -79,7 +84,8 @@ def main(arguments: list[str] | None = None) -> None:
     """
     words, debug = _without_debug(sys.argv[1:] if arguments is None else arguments)
     try:
-        typer.main.get_command(app)(args=words, prog_name="slimtrack")
+        with _speaking():
+            typer.main.get_command(app)(args=words, prog_name="slimtrack")
     except SlimtrackError as error:
         _fail(str(error), error, _REFUSED, debug)
     except OSError as error:
@@ -87,6 +93,41 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         hint = "" if debug else "; --debug shows where"
         _fail(f"failed inside ({type(error).__name__}: {error}){hint}", error, 1, debug)
+
+
+_PLAIN = {"…": "...", "±": "+-", "–": "-"}
+"""Signs of ours, for output that has ASCII only."""
+
+
+def _spelt(error: UnicodeError) -> tuple[str, int]:
+    """Other letters for those that the output cannot say; what has none is escaped, as in a Python string."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(c, c.encode("ascii", "backslashreplace").decode()) for c in text), error.end
+
+
+class _Told(logging.Handler):
+    """What the library logs, as lines on stderr, above a progress bar where there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        typer.echo(f"slimtrack: {record.getMessage()}", err=True)
+
+
+@contextmanager
+def _speaking() -> Iterator[None]:
+    """Output that any terminal or pipe can take, and the library's log on stderr."""
+    codecs.register_error("slimtrack", _spelt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not where somebody has put something else in its place
+            stream.reconfigure(errors="slimtrack")
+    log, handler = logging.getLogger("slimtrack"), _Told()
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)
 
 
 def _without_debug(words: list[str]) -> tuple[list[str], bool]:

@@ -35,9 +35,12 @@ DATA_VARIABLE = "SLIMTRACK_DATA"
 """Environment variable: folders of sequences, separated as ``PATH`` is."""
 
 _PACKAGES = (
-    ("onnxruntime", "network trackers", "pip install onnxruntime"),
+    ("onnxruntime", "running networks, for peers such as nanotrack-v3 and for our trackers on networks",
+     "pip install onnxruntime"),
+    ("onnx", "extra onnx: importing, cutting and compressing networks, and our trackers on networks",
+     "pip install onnx onnxruntime"),
     ("matplotlib", "plots and the picture of score and speed", "pip install matplotlib"),
-)
+)  # fmt: skip
 """Optional packages that this version uses."""
 
 
@@ -86,6 +89,8 @@ def examine() -> Iterator[Finding]:
 
 def _print(console: Console, findings: Iterable[Finding]) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for _ in range(3):
+        table.add_column(overflow="fold")  # paths and names are there to be copied
     topic, missing = "", []
     for finding in findings:
         table.add_row(
@@ -103,7 +108,15 @@ def _print(console: Console, findings: Iterable[Finding]) -> None:
     console.print("\n[bold]Missing[/bold]")
     for finding in missing:
         mark = "required" if finding.required else "optional"
-        console.print(f"  {escape(finding.name)} ({mark}): {escape(finding.remedy)}", soft_wrap=True)
+        console.print(
+            f"  {escape(_shortened(finding.name))} ({mark}): {escape(finding.remedy)}", soft_wrap=True
+        )
+
+
+def _shortened(names: str) -> str:
+    """The first few of names that stand above in full."""
+    first = names.split(", ", 3)
+    return names if len(first) < 4 else ", ".join(first[:3]) + f" and {first[3].count(',') + 1} more"
 
 
 def _machine() -> Iterator[Finding]:
@@ -154,6 +167,9 @@ def _numba() -> Iterator[Finding]:
     compiled = sum(sum(stat.cache_misses.values()) for stat in stats)
     state = f"compiled now in {seconds:.1f} s" if compiled else f"cache is warm, loaded in {seconds:.1f} s"
     yield Finding("numba", "numba", f"{_version('numba')}, {state}")
+    folders = {stat.cache_path for stat in stats}
+    remedy = "faster starts: set NUMBA_CACHE_DIR to a folder that can be written" if None in folders else ""
+    yield Finding("numba", "compiled code", ", ".join(filter(None, folders)) or "kept nowhere", remedy)
 
 
 def _video() -> Iterator[Finding]:
@@ -208,7 +224,7 @@ def _datasets() -> Iterator[Finding]:
     folders = [text for text in os.environ.get(DATA_VARIABLE, "").split(os.pathsep) if text.strip()]
     if not folders:
         remedy = (
-            f"only this list (`slimtrack bench DIR` takes any folder): set {DATA_VARIABLE} to your folders"
+            f"counting your sequences here: set {DATA_VARIABLE} to their folders; `bench` needs no setting"
         )
         yield Finding("data", DATA_VARIABLE, "not set", remedy)
     for folder in folders:

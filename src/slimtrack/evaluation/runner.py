@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import math
+import os
 import time
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as Several
@@ -306,7 +307,7 @@ class _Work:
 
     def key(self, spec: str, sequence: Sequence, first: Box) -> dict[str, Any]:
         """All that the boxes and the times of a run depend on."""
-        names = ",".join(file.name for file in sequence.frames).encode()
+        names = os.fsencode(",".join(file.name for file in sequence.frames))
         machine = timing.machine(self.threads)
         return {
             "slimtrack": slimtrack.__version__,

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -168,4 +169,4 @@ def _plain(key: Mapping[str, Any]) -> Any:
 def _slug(name: str) -> str:
     """A file name for any name, with a short hash where characters had to go."""
     plain = re.sub(r"[^\w.\-=,]+", "_", name)
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return plain if plain == name else f"{plain}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:6]}"

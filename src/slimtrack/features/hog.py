@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
-from numba import njit
 
+from slimtrack._compiled import compiled
 from slimtrack.arrays import Features, Image
 from slimtrack.errors import InputError
 
@@ -69,7 +69,7 @@ class Hog:
         return fhog(patch, self.stride)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _load(row, plane):
     """One pixel row in units of 1/255, colours apart, so that what follows runs over contiguous pixels."""
     width, colours = row.shape
@@ -79,7 +79,7 @@ def _load(row, plane):
 
 
 # Not fastmath: which of several equally strong colours wins is decided by the rounding of float32.
-@njit(cache=True, nogil=True)
+@compiled()
 def _strongest(up, row, down, half, buffers):
     """Squared strength, horizontal and vertical part of the gradient of the strongest colour of a row."""
     colours, width = row.shape
@@ -105,7 +105,7 @@ def _strongest(up, row, down, half, buffers):
                 strength[x], gx[x], gy[x] = square, dx, dy
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _orient(buffers, orientation):
     """Strength from its square, and the orientation bin, of a row."""
     strength, gx, gy = buffers[0], buffers[1], buffers[2]
@@ -121,7 +121,7 @@ def _orient(buffers, orientation):
         strength[x] = np.sqrt(strength[x])
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _spread(strength, orientation, cell, line):
     """Adds one pixel row to the cells of its line, bilinear in x."""
     line[:] = 0
@@ -135,13 +135,13 @@ def _spread(strength, orientation, cell, line):
             line[i + late + 1, bin_] += value * share
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _add(line, cells, share):
     for i in range(len(line)):
         cells[i] += line[i] * share
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _histograms(patch, cell, cells):
     """Fills ``cells`` ``(h + 2, w + 2, 18)``: one spare cell on each side takes what falls outside."""
     height, width, colours = patch.shape
@@ -167,13 +167,13 @@ def _histograms(patch, cell, cells):
         _add(line.reshape(-1), cells[first + 1].reshape(-1), share)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _fhogs(patches, cell, out):
     for i in range(len(patches)):
         _fhog(patches[i], cell, out[i])
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _fhog(patch, cell, out):
     h, w = out.shape[1:]
     cells = np.zeros((h + 2, w + 2, _BINS), np.float32)
@@ -195,7 +195,7 @@ def _fhog(patch, cell, out):
     _channels(signed, norms, out)
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _block_norms(signed, cell):
     """Inverse norms of the 2 x 2 blocks around each cell corner, ``(h + 1, w + 1)``, borders repeated."""
     h, w = signed.shape[1:]
@@ -216,7 +216,7 @@ def _block_norms(signed, cell):
     return norms
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _channels(signed, norms, out):
     h, w = out.shape[1:]
     half = np.float32(0.5)

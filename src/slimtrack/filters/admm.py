@@ -3,8 +3,8 @@
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numba import njit
 
+from slimtrack._compiled import compiled
 from slimtrack.arrays import Features, Floats, Spectrum
 from slimtrack.filters._fft import irfft2, power, rfft2
 from slimtrack.filters.spectra import inner, shifted
@@ -116,7 +116,7 @@ def _flat(spectrum: Spectrum) -> Spectrum:
     return spectrum.reshape(len(spectrum), -1)
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _fit(x, energy, wish, constant, weight, cells, f):
     """Solves ``(x x^H / cells + weight) f = x conj(y) / cells + constant`` at every frequency."""
     beta = np.zeros(len(energy), np.complex64)

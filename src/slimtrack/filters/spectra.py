@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from slimtrack._compiled import compiled
 from slimtrack.arrays import Spectrum
 
 __all__ = ["inner", "resized", "shifted"]
@@ -74,7 +74,7 @@ def _rows(spectrum: Spectrum) -> Spectrum:
     return spectrum.reshape(len(spectrum), -1)
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _inner(filters, spectra, out):
     for s in range(len(spectra)):
         for c in range(len(filters)):

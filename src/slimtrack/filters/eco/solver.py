@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
+from slimtrack._compiled import compiled
 from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters.eco.continuous import Layout
 
@@ -74,7 +74,7 @@ class ConjugateGradient:
         return float(np.dot(a * self._twice, b))
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _respond(sample, f, table, plane, part):
     """Sum over blocks and channels of sample times filter, on the finest half spectrum."""
     rows = plane.shape[0]
@@ -94,7 +94,7 @@ def _respond(sample, f, table, plane, part):
                 plane[line, q] += block[r * w + q]
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _collect(sample, weight, table, plane, part, out):
     """Adds weight x conj(sample) x plane to ``out``."""
     rows = plane.shape[0]
@@ -112,7 +112,7 @@ def _collect(sample, weight, table, plane, part, out):
                 o[i] += np.conj(x[i] * block[i])
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@compiled(fastmath=True)
 def _normal_product(samples, weights, f, table, plane, part, out):
     for j in range(len(samples)):  # one sample at a time stays in the cache for both passes
         _respond(samples[j], f, table, plane, part)

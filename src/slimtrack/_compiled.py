@@ -1,0 +1,140 @@
+"""Loops that numba compiles: once for a machine where compiled code can be kept, and said aloud."""
+
+import contextlib
+import logging
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+from numba.core import config, event
+from numba.core.caching import FunctionCache
+
+__all__ = ["compiled"]
+
+_log = logging.getLogger(__name__)
+
+
+def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Compiles the decorated function when it is first called, and keeps the result for later processes.
+
+    It is kept where numba keeps such things: in ``NUMBA_CACHE_DIR``, beside the source file or in the user's
+    cache folder. A user who may write into none of these (a service, a container) has a folder under the
+    system's temporary one, and without that the code is compiled in every process.
+
+    Args:
+        fastmath: Whether sums may be reordered and nothing is infinite or ``nan``.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        dispatcher: Any = njit(nogil=True, fastmath=fastmath)(function)
+        cache = _cache(function)
+        if cache is not None:
+            dispatcher._cache = cache  # what `njit(cache=True)` does, with a cache that cannot end a run
+        return dispatcher
+
+    return decorate
+
+
+class _Cache(FunctionCache):
+    """Compiled code on disk. Whatever is wrong there (cut off, not readable, full): it is compiled anew."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # pickle raises anything for a file that was cut off
+            with contextlib.suppress(Exception):
+                self.flush()  # else what is broken hides what is saved next
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with contextlib.suppress(Exception):
+            super().save_overload(sig, data)
+
+
+def _cache(function: Callable[..., Any]) -> _Cache | None:
+    """The cache of a function; ``None`` where none can be."""
+    with contextlib.suppress(RuntimeError):  # no folder of numba's choice can be written
+        return _Cache(function)
+    folder = _temporary_folder()
+    if folder is None:
+        return None
+    with _caching_in(folder), contextlib.suppress(RuntimeError):
+        return _Cache(function)
+    return None
+
+
+@contextlib.contextmanager
+def _caching_in(folder: Path) -> Iterator[None]:
+    """Numba looks at this setting while a cache is made; other users of numba keep theirs."""
+    settings: Any = config
+    before, settings.CACHE_DIR = settings.CACHE_DIR, str(folder)
+    try:
+        yield
+    finally:
+        settings.CACHE_DIR = before
+
+
+def _temporary_folder() -> Path | None:
+    """A folder that is this user's alone, for what lies in it is run; ``None`` where there is none."""
+    user = (
+        os.getuid() if hasattr(os, "getuid") else None
+    )  # Windows: the temporary folder is the user's already
+    try:
+        folder = Path(tempfile.gettempdir()) / (f"slimtrack-{user}" if user is not None else "slimtrack")
+        folder.mkdir(mode=0o700, exist_ok=True)
+        about = folder.lstat()
+    except OSError:
+        return None
+    alone = user is None or (about.st_uid == user and not about.st_mode & (stat.S_IRWXG | stat.S_IRWXO))
+    return folder if stat.S_ISDIR(about.st_mode) and alone else None
+
+
+class _Teller(event.Listener):
+    """Says in the log that one of our loops is being compiled, and how long it took."""
+
+    def __init__(self) -> None:
+        self._depth = 0  # one loop compiles those that it calls
+        self._start = 0.0
+        self._said: set[bool] = set()
+
+    def on_start(self, event: Any) -> None:
+        if not _is_ours(event):
+            return
+        self._depth += 1
+        if self._depth == 1:
+            self._start = time.monotonic()
+            self._say(kept=event.data["dispatcher"].stats.cache_path is not None)
+
+    def on_end(self, event: Any) -> None:
+        if not _is_ours(event):
+            return
+        self._depth -= 1
+        if self._depth == 0:
+            name = event.data["dispatcher"].py_func.__module__.removeprefix("slimtrack.")
+            _log.info("compiled %s in %.1f s", name, time.monotonic() - self._start)
+
+    def _say(self, kept: bool) -> None:
+        """Once in a process; the second kind is worth a warning, for it costs every process its time."""
+        if kept in self._said:
+            return
+        self._said.add(kept)
+        if kept:
+            _log.info("compiling for this machine, once: this can take a minute")
+        else:
+            _log.warning(
+                "compiling, as every process will have to: compiled code can be kept nowhere here; "
+                "set NUMBA_CACHE_DIR to a folder that can be written"
+            )
+
+
+def _is_ours(event: Any) -> bool:
+    return str(event.data["dispatcher"].py_func.__module__).startswith("slimtrack.")
+
+
+_TELLER = _Teller()
+event.register("numba:compile", _TELLER)
