@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from slimtrack import Box
+from slimtrack._halves import Halves, halved_once
 from slimtrack.errors import InputError
-from slimtrack.search import SearchWindow, cosine_window, extract
+from slimtrack.search import SearchWindow, Zoom, cosine_window, extract
 
 Floats = npt.NDArray[np.float64]
 Field = Callable[[Floats, Floats], Floats]
@@ -196,6 +197,86 @@ def test_frames_wider_than_opencv_counts() -> None:
     patch = extract(frame, 35_000, 1, 32, 2, (32, 2))
     assert (patch[:, :15] == 0).all()
     assert (patch[:, 17:] == 200).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    st.lists(
+        st.tuples(
+            st.integers(1, 4), st.floats(-90, 120), st.floats(-90, 120), st.floats(1, 200), st.floats(1, 200)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(0, 9),
+)
+def test_halves_are_means_of_the_frame_wherever_they_are_asked_for(
+    shape: tuple[int, int], asked: list[tuple[int, float, float, float, float]], seed: int
+) -> None:
+    """Each block is the mean of its pixels, the border repeated, whatever was asked for before."""
+    frame = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    halves = Halves(frame)
+    for level, x, y, w, h in asked:
+        found, left, top = halves.at(level, (x, y), (w, h))
+        side = 2**level
+        blocks = [-(-n // side) for n in shape]
+        spare = [(side, (n + 1) * side - length) for n, length in zip(blocks, shape, strict=True)]
+        wide = np.pad(frame.astype(float), (*spare, (0, 0)), mode="edge")
+        means = wide.reshape(blocks[0] + 2, side, blocks[1] + 2, side, 3).mean((1, 3))
+        rows, columns = (
+            np.clip(np.arange(np.floor(at), np.ceil(at + extent / side)).astype(int), 0, n + 1)
+            for at, extent, n in ((top, h, blocks[0]), (left, w, blocks[1]))
+        )
+        part = np.ix_(rows, columns)
+        # Each halving rounds: by up to one half, and one half again.
+        np.testing.assert_allclose(found[part], means[part], atol=0.5 * level + 1e-9)
+
+
+def test_cuts_that_share_the_halves_of_a_frame_are_those_made_alone() -> None:
+    frame = np.random.default_rng(4).integers(0, 256, (310, 270, 3), dtype=np.uint8)
+    areas = [
+        (130, 120, 150, 90),
+        (20, 290, 400, 380),
+        (135, 118, 160, 91),
+        (260, 10, 900, 800),
+        (5, 5, 70, 64),
+    ]
+    alone = [extract(frame, *area, (32, 24)) for area in areas]
+    with halved_once(frame):
+        together = [extract(frame, *area, (32, 24)) for area in areas]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_another_frame_has_other_halves() -> None:
+    rng = np.random.default_rng(5)
+    frames = [rng.integers(0, 256, (120, 160, 3), dtype=np.uint8) for _ in range(2)]
+    with halved_once(frames[0]):
+        found = [extract(frame, 80, 60, 160, 120, (40, 30)) for frame in frames]
+    for frame, patch in zip(frames, found, strict=True):
+        np.testing.assert_array_equal(patch, extract(frame, 80, 60, 160, 120, (40, 30)))
+
+
+@pytest.mark.parametrize("size", [30.0, 100.0, 240.0])
+def test_a_zoom_shows_what_cuts_of_each_size_show(size: float) -> None:
+    field = smooth_field(0.4 * size)
+    frame, box = rendered(field, 640, 600), Box.from_center(311.7, 302.2, size, 0.75 * size)
+    factors = 1.02 ** np.arange(16, -17, -1.0)
+    patches = Zoom(factors, (32, 24))(frame, box)
+    assert patches.shape == (33, 24, 32, 3)
+    for patch, factor in zip(patches, factors, strict=True):
+        alone = extract(frame, box.cx, box.cy, box.w * factor, box.h * factor, (32, 24))
+        assert np.abs(patch.astype(float) - alone).max() < 4
+        assert np.abs(small_shift(alone[..., 0].astype(float), patch[..., 0].astype(float))).max() < 0.03
+
+
+def test_a_zoom_of_factors_far_apart() -> None:
+    field = smooth_field(60)
+    frame, box = rendered(field, 640, 600), Box.from_center(311.7, 302.2, 60, 48)
+    factors = 1.9 ** np.arange(2, -3, -1.0)
+    for patch, factor in zip(Zoom(factors, (32, 24))(frame, box), factors, strict=True):
+        alone = extract(frame, box.cx, box.cy, box.w * factor, box.h * factor, (32, 24))
+        assert np.abs(patch.astype(float) - alone).max() < 5
 
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (2, 5), (7, 7), (32, 48)])

@@ -1,23 +1,27 @@
 """The search window: from a place in the frame to a patch of fixed size, and back."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from slimtrack._cv2 import cv2
-from slimtrack.arrays import Features, Floats, Image
+from slimtrack._halves import cropped, halves
+from slimtrack.arrays import AnyArray, Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError
 
-__all__ = ["SearchWindow", "cosine_window", "extract"]
+__all__ = ["SearchWindow", "Zoom", "cosine_window", "extract"]
 
 
 def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[int, int]) -> Image:
     """Cuts the area ``w`` x ``h`` around (``cx``, ``cy``) and resizes it, sub-pixel exact and anti-aliased.
 
-    Outside the frame the nearest border pixel is repeated. An area shrunk by two or more is first averaged
-    over whole pixels, then sampled bilinearly, so that no detail folds into the patch.
+    Outside the frame the nearest border pixel is repeated. An area shrunk by two or more is first halved (by
+    means over 2 x 2 pixels) as often as leaves a step below two, then sampled bilinearly, so that no detail
+    folds into the patch. While a tracker works, the halves of a frame are made once for
+    all cuts out of it (`slimtrack._halves`).
 
     Args:
         image: ``(H, W, 3)`` uint8.
@@ -32,15 +36,86 @@ def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[i
     """
     left, top, sx, sy = cx - w / 2, cy - h / 2, w / out[0], h / out[1]
     # A block of half the frame is as coarse as can matter, and bounds the memory of a huge window.
-    kx, ky = (
-        int(min(step, max(side // 2, 1))) for step, side in ((sx, image.shape[1]), (sy, image.shape[0]))
+    across, down = (
+        int(max(min(step, side // 2), 1)).bit_length() - 1
+        for step, side in ((sx, image.shape[1]), (sy, image.shape[0]))
     )
-    if kx >= 2 or ky >= 2:
-        image, left, top, sx, sy = _averaged(image, (left, top), (w, h), (max(kx, 1), max(ky, 1)), (sx, sy))
+    if level := min(across, down):
+        image, left, top = halves(image).at(level, (left, top), (w, h))
+        sx, sy, w, h = (v / 2**level for v in (sx, sy, w, h))
+    if across != down:
+        block = 1 << (across - level), 1 << (down - level)
+        image, left, top, sx, sy = _averaged(image, (left, top), (w, h), block, (sx, sy))
     # Pixel j of the patch has its centre at left + (j + 0.5) sx; cv2 counts from the pixels' centres.
     matrix = np.array([[sx, 0, left + sx / 2 - 0.5], [0, sy, top + sy / 2 - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(image, matrix, out, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+class Zoom:
+    """Patches of one size that show a box at several factors of its size, all from one cut.
+
+    One cut is as large as the largest factor asks for and as fine as the smallest; less than two apart, the
+    patches are sampled from it without averaging. Factors further apart have several cuts.
+
+    Args:
+        factors: Sizes of the areas over the box's, ``(count,)``, in order of size.
+        size: Width and height of a patch.
+    """
+
+    def __init__(self, factors: Floats, size: tuple[int, int]) -> None:
+        self._size, self._count = size, len(factors)
+        self._cuts: list[_Cut] = []
+        for group in _less_than_two_apart(factors):
+            self._cuts.append(_cut(group, size))
+
+    def __call__(self, image: Image, box: Box) -> Image:
+        """The patches ``(count, h, w, 3)`` uint8, in the order of the factors."""
+        parts = []
+        for cut in self._cuts:
+            whole = extract(image, box.cx, box.cy, box.w * cut.factor, box.h * cut.factor, cut.size)
+            parts.append(cv2.remap(whole, *cut.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        patches = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return np.asarray(patches.reshape(self._count, self._size[1], self._size[0], 3))
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """One cut for several patches.
+
+    Attributes:
+        factor: Its size over the box's.
+        size: Width and height in its own pixels.
+        maps: Where in it the pixels of the patches lie, one patch under the other, for `cv2.remap`.
+    """
+
+    factor: float
+    size: tuple[int, int]
+    maps: tuple[AnyArray, AnyArray]
+
+
+def _less_than_two_apart(factors: Floats) -> list[Floats]:
+    """The factors, in order, in runs in which none is twice another."""
+    starts = [0]
+    for i, factor in enumerate(factors):
+        ratio = factor / factors[starts[-1]]
+        if not 0.5 < ratio < 2:
+            starts.append(i)
+    return np.split(factors, starts[1:])
+
+
+def _cut(factors: Floats, size: tuple[int, int]) -> _Cut:
+    large, small = float(factors.max()), float(factors.min())
+    w, h = (math.ceil(side * large / small) for side in size)
+    shares = factors[:, None] / large
+    x, y = (
+        whole / 2 + (np.arange(side) + 0.5 - side / 2) * whole / side * shares - 0.5
+        for whole, side in ((w, size[0]), (h, size[1]))
+    )
+    shape = len(factors), size[1], size[0]
+    places = [np.broadcast_to(v, shape).reshape(-1, size[0]) for v in (x[:, None, :], y[:, :, None])]
+    maps = cv2.convertMaps(*(np.asarray(v, np.float32) for v in places), cv2.CV_16SC2)
+    return _Cut(large, (w, h), maps)
 
 
 def _averaged(
@@ -59,7 +134,7 @@ def _averaged(
         low.append(first)
         blocks.append(max(-(-(last - first) // k), 1))
     whole = [n * k for n, k in zip(blocks, block, strict=True)]
-    cut = _crop(image, low[0], low[1], whole[0], whole[1])
+    cut = cropped(image, low[0], low[1], whole[0], whole[1])
     small = cv2.resize(cut, (blocks[0], blocks[1]), interpolation=cv2.INTER_AREA)
     return (
         small.reshape(blocks[1], blocks[0], -1),
@@ -68,25 +143,6 @@ def _averaged(
         step[0] / block[0],
         step[1] / block[1],
     )
-
-
-def _crop(image: Image, x: int, y: int, w: int, h: int) -> Image:
-    """Whole pixels from (x, y), border pixels repeated outside the frame."""
-    height, width = image.shape[:2]
-    if x >= 0 and y >= 0 and x + w <= width and y + h <= height:
-        return image[y : y + h, x : x + w]
-    (left, before_x, after_x), (top, before_y, after_y) = (_padded(x, w, width), _padded(y, h, height))
-    inside = image[top : top + h - before_y - after_y, left : left + w - before_x - after_x]
-    return np.asarray(
-        cv2.copyMakeBorder(inside, before_y, after_y, before_x, after_x, borderType=cv2.BORDER_REPLICATE)
-    )
-
-
-def _padded(first: int, count: int, limit: int) -> tuple[int, int, int]:
-    """Of ``count`` pixels from ``first``: the first inside the frame, how many to repeat before and after."""
-    low, high = min(max(first, 0), limit - 1), max(min(first + count, limit), 1)
-    before = min(max(low - first, 0), count - 1)
-    return low, before, max(count - before - max(high - low, 1), 0)
 
 
 def cosine_window(h: int, w: int) -> Features:

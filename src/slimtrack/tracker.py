@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slimtrack._blas import one_blas_thread
+from slimtrack._halves import halved_once
 from slimtrack.appearance import Appearance
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.box import Box
@@ -118,7 +119,7 @@ class Tracker(ABC):
         image = checked_image(image)
         box = checked_box(box, image)
         self._session = None
-        with self._guarded("init"):
+        with self._guarded("init"), halved_once(image):
             session = _Session(image.shape[:2], box, Hysteresis(self._thresholds()))
             if self.judged:
                 session.appearance = Appearance(image, box)
@@ -145,7 +146,7 @@ class Tracker(ABC):
         if image.shape[:2] != session.shape:
             got, expected = (f"{w} x {h}" for h, w in (image.shape[:2], session.shape))
             raise InputError(f"image is {got} but init had {expected}: resize the frame, or call init again")
-        with self._guarded("update"):
+        with self._guarded("update"), halved_once(image):
             estimate = self._locate(image)
             box = _kept_in(estimate.box, image)
             score = self._score(image, box, estimate)

@@ -24,6 +24,27 @@ class _Pyramid:
         self._label = fft(np.exp(-0.5 * (steps / sigma) ** 2).astype(np.float32))
         self._window = np.hanning(count + 2)[1:-1].astype(np.float32)
 
+    def resized(self, samples: Floats, factor: float) -> Floats:
+        """Samples as if taken at ``factor`` times their size: `learn` can do with those that `best` has seen.
+
+        Not in the article, which takes new ones.
+
+        Args:
+            samples: ``(d, count)``, float32, one column for each of `factors`.
+            factor: The new size over the one that they were taken at, above 0.
+
+        Returns:
+            ``(d, count)`` float32, linear between neighbouring scales; beyond the outermost ones, these.
+        """
+        last = len(self.factors) - 1
+        if not last:
+            return samples
+        coarse = np.log(self.factors[0] / self.factors[1])
+        at = np.clip(np.arange(last + 1) - np.log(factor) / coarse, 0, last)
+        low = np.minimum(at.astype(int), last - 1)
+        share = (at - low).astype(samples.dtype)
+        return np.asarray(samples[:, low] * (1 - share) + samples[:, low + 1] * share)
+
 
 class ScaleFilter(_Pyramid):
     """Scale filter of DSST (Danelljan et al., BMVC 2014, section 3.2): a sample is one column a scale.
@@ -97,25 +118,6 @@ class FastScaleFilter(_Pyramid):
         self._numerator = np.conj(self._label) * fft((self._basis.T @ self._model.value) * self._window)
         newest = fft((_principal(samples).T @ samples) * self._window)
         self._denominator.add(power(newest).sum(axis=0))
-
-    def resized(self, samples: Floats, factor: float) -> Floats:
-        """Samples as if taken at ``factor`` times their size: `learn` can do with those that `best` has seen.
-
-        Not in the article, which takes new ones.
-
-        Args:
-            samples: ``(d, count)``, float32, one column for each of `factors`.
-            factor: The new size over the one that they were taken at, above 0.
-
-        Returns:
-            ``(d, count)`` float32, linear between neighbouring scales; beyond the outermost ones, these.
-        """
-        last = len(self.factors) - 1
-        coarse = np.log(self.factors[0] / self.factors[1])
-        at = np.clip(np.arange(last + 1) - np.log(factor) / coarse, 0, last)
-        low = np.minimum(at.astype(int), last - 1)
-        share = (at - low).astype(samples.dtype)
-        return np.asarray(samples[:, low] * (1 - share) + samples[:, low + 1] * share)
 
     def respond(self, samples: Floats) -> Floats:
         """How well samples ``(d, count)`` fit at each fine scale, ``(fine,)``.

@@ -1,9 +1,6 @@
 """DSST and fDSST: a translation filter and a scale filter."""
 
 from abc import abstractmethod
-from typing import Protocol
-
-import numpy as np
 
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
@@ -13,66 +10,33 @@ from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
-from slimtrack.search import extract
 from slimtrack.tracker import Estimate
 from slimtrack.trackers._correlation import CorrelationTracker, checked, within
+from slimtrack.trackers._scale import ScaleFilterLike, ScaleSearch
 
-__all__ = ["Dsst", "Fdsst", "ScaleSearch", "ScaledTracker"]
-
-_MODEL_AREA = 512.0
-"""Most pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
-
-
-class ScaleSearch(Protocol):
-    """A filter that finds the target's size.
-
-    Attributes:
-        factors: Sizes over the last one at which it wants samples, ``(count,)``.
-    """
-
-    @property
-    def factors(self) -> Floats: ...  # noqa: D102  (it is described under Attributes)
-
-    def learn(self, samples: Floats) -> None:
-        """Mixes samples ``(d, count)``, the middle one the target's size, into the model."""
-        ...
-
-    def best(self, samples: Floats) -> float:
-        """The size over the last one at which samples ``(d, count)`` fit best."""
-        ...
+__all__ = ["Dsst", "Fdsst", "ScaledTracker"]
 
 
 class ScaledTracker(CorrelationTracker):
     """A correlation tracker whose size follows a scale filter."""
 
     @abstractmethod
-    def _make_scale_filter(self) -> ScaleSearch:
+    def _make_scale_filter(self) -> ScaleFilterLike:
         """A new scale filter."""
 
-    def _prepare(self) -> None:
-        shrink = min(1.0, (_MODEL_AREA / self._first.area) ** 0.5)
-        w, h = (max(round(side * shrink / 4), 2) * 4 for side in (self._first.w, self._first.h))
-        self._sample_size = (w, h)
-        self._scale_hog = Hog(4)
-        self._scale_filter = self._make_scale_filter()
+    def _start(self, image: Image, box: Box) -> None:
+        self._scaling = ScaleSearch(image, box, self._make_scale_filter())
+        super()._start(image, box)
 
     def _locate(self, image: Image) -> Estimate:
         found = super()._locate(image)
         assert found.box is not None
-        factor = self._scale_filter.best(self._scale_samples(image, found.box))
+        factor = self._scaling.factor(image, found.box)
         return Estimate(self._resized(found.box, self.scale * factor), found.evidence)
 
     def _learn(self, image: Image, box: Box) -> None:
         super()._learn(image, box)
-        self._scale_filter.learn(self._scale_samples(image, box))
-
-    def _scale_samples(self, image: Image, box: Box) -> Floats:
-        """HOG of the target at every factor of the scale filter, ``(d, count)``."""
-        factors = self._scale_filter.factors
-        patches = np.empty((len(factors), *self._sample_size[::-1], 3), np.uint8)
-        for patch, factor in zip(patches, factors, strict=True):  # each averages by its own blocks
-            patch[:] = extract(image, box.cx, box.cy, box.w * factor, box.h * factor, self._sample_size)
-        return np.ascontiguousarray(self._scale_hog(patches).reshape(len(patches), -1).T)
+        self._scaling.learn(image, box)
 
 
 class Dsst(ScaledTracker, name="dsst"):
@@ -112,7 +76,7 @@ class Dsst(ScaledTracker, name="dsst"):
     def _make_filter(self, label: Floats) -> LinearFilter:
         return LinearFilter(label, ridge=self._ridge, rate=self._rate)
 
-    def _make_scale_filter(self) -> ScaleSearch:
+    def _make_scale_filter(self) -> ScaleFilterLike:
         return ScaleFilter(count=self._scale_count, step=self._step, rate=self._rate)
 
 

@@ -17,16 +17,14 @@ from slimtrack.filters.eco.continuous import Block, samples
 from slimtrack.filters.eco.filter import EcoFilter
 from slimtrack.filters.response import evidence, newton_peak
 from slimtrack.filters.scale import FastScaleFilter
-from slimtrack.search import SearchWindow, extract
+from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, Tracker
 from slimtrack.trackers._blocks import Blocks, scale_factors
 from slimtrack.trackers._correlation import SCALE_RANGE, within
 from slimtrack.trackers._network import NetworkTracker, network_of
+from slimtrack.trackers._scale import ScaleSearch
 
 __all__ = ["ContinuousTracker", "Eco", "EcoHc", "Feco"]
-
-_MODEL_AREA = 512.0
-"""Most pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
 
 
 class _Sampler(Protocol):
@@ -152,7 +150,7 @@ class ContinuousTracker(Tracker):
         self._filter.start([x[0] for x in self._sampled(image, box, [1.0])], steps=self._joint)
         self._scaling = None
         if self._scale_rate:
-            self._scaling = _Scaling(image, box, FastScaleFilter(rate=self._scale_rate))
+            self._scaling = ScaleSearch(image, box, FastScaleFilter(rate=self._scale_rate))
 
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)
@@ -180,7 +178,7 @@ class ContinuousTracker(Tracker):
             self._filter.layout.shift(sample, (centre.cy - box.cy) / h, (centre.cx - box.cx) / w)
         )
         if self._scaling is not None:
-            self._scaling.learn(box)
+            self._scaling.learn(image, box)
 
     @property
     def scale(self) -> float:
@@ -213,38 +211,6 @@ def _of_unit_power(block: Features) -> Features:
     power = np.einsum("schw,schw->s", block, block) / block[0].size
     gain = np.float32(3 / 8) / np.sqrt(power + 1e-10)
     return np.asarray(block * gain[:, None, None, None])
-
-
-class _Scaling:
-    """A scale filter on the target's HOG, which learns from the samples that it was last asked with."""
-
-    def __init__(self, image: Image, first: Box, filter_: FastScaleFilter) -> None:
-        shrink = min(1.0, (_MODEL_AREA / first.area) ** 0.5)
-        w, h = (max(round(side * shrink / 4), 2) * 4 for side in (first.w, first.h))
-        self._size, self._hog, self._filter = (w, h), Hog(4), filter_
-        self._filter.learn(self._samples(image, first))
-
-    def factor(self, image: Image, box: Box) -> float:
-        """The target's size over the box's."""
-        self._seen = self._samples(image, box), box
-        return self._filter.best(self._seen[0])
-
-    def learn(self, box: Box) -> None:
-        """Learns what was last seen, the target's size being that of ``box``."""
-        samples, seen = self._seen
-        self._filter.learn(self._filter.resized(samples, box.w / seen.w))
-
-    def _samples(self, image: Image, box: Box) -> Floats:
-        factors = self._filter.factors
-        # One cut as large as the largest and as fine as the smallest; less than two apart, all are sampled
-        # from it without averaging.
-        large = float(factors.max())
-        w, h = (math.ceil(side * large / factors.min()) for side in self._size)
-        whole = extract(image, box.cx, box.cy, box.w * large, box.h * large, (w, h))
-        patches = np.empty((len(factors), *self._size[::-1], 3), np.uint8)
-        for patch, share in zip(patches, factors / large, strict=True):
-            patch[:] = extract(whole, w / 2, h / 2, w * share, h * share, self._size)
-        return np.ascontiguousarray(self._hog(patches).reshape(len(patches), -1).T)
 
 
 class EcoHc(ContinuousTracker, name="eco-hc"):

@@ -1,0 +1,143 @@
+"""A frame shrunk by halves, once for all patches that are cut out of it."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from slimtrack._cv2 import cv2
+from slimtrack.arrays import Image
+
+__all__ = ["Halves", "cropped", "halved_once", "halves"]
+
+_Area = tuple[int, int, int, int]
+"""Blocks from x and y up to, not with, another x and y."""
+
+
+class Halves:
+    """A frame at one half, one quarter .. of its size, made where and when it is asked for.
+
+    Block ``j`` of level ``n`` is the mean of pixels ``2^n j`` up to ``2^n (j + 1)``, whatever was cut before.
+    Each level has one block more on every side than the frame has: the border repeated.
+    """
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self._levels: list[tuple[Image, _Area]] = []
+
+    def at(
+        self, level: int, corner: tuple[float, float], size: tuple[float, float]
+    ) -> tuple[Image, float, float]:
+        """A level that is filled in under an area of the frame, and the area's corner in its pixels."""
+        width, height = (-(-side // 2**level) for side in self.image.shape[1::-1])
+        first = [v / 2**level for v in corner]
+        # One spare block on each side for the bilinear samples.
+        low = [int(np.clip(math.floor(v) - 1, -1, n)) for v, n in zip(first, (width, height), strict=True)]
+        high = [
+            int(np.clip(math.ceil(v + extent / 2**level) + 1, least + 1, n + 1))
+            for v, extent, least, n in zip(first, size, low, (width, height), strict=True)
+        ]
+        canvas = self._filled(level, (low[0], low[1], high[0], high[1]))
+        return canvas, first[0] + 1, first[1] + 1
+
+    def _filled(self, level: int, area: _Area) -> Image:
+        """The blocks of a level, block -1 first, those of ``area`` at least being there."""
+        while len(self._levels) < level:
+            width, height = (-(-side // 2 ** (len(self._levels) + 1)) + 2 for side in self.image.shape[1::-1])
+            self._levels.append((np.empty((height, width, 3), np.uint8), (0, 0, 0, 0)))
+        canvas, there = self._levels[level - 1]
+        missing = _missing(area, there)
+        for strip in missing:
+            self._fill(level, canvas, strip)
+        if missing:
+            self._levels[level - 1] = canvas, _around(area, there)
+        return canvas
+
+    def _fill(self, level: int, canvas: Image, area: _Area) -> None:
+        """Fills blocks of a level with means over 2 x 2 of the level before."""
+        before = 2 ** (level - 1)
+        width, height = (-(-side // before) for side in self.image.shape[1::-1])
+        # Inside, the finer level is read where it lies; only what touches the border is copied.
+        inside = _common(area, (0, 0, width // 2, height // 2))
+        finer, start = self.image, 0
+        if level > 1:
+            under = _clamped((2 * area[0], 2 * area[1], 2 * area[2], 2 * area[3]), width, height)
+            finer, start = self._filled(level - 1, under), 1
+        for x, y, right, bottom in [*inside, *_missing(area, *inside)]:
+            w, h = right - x, bottom - y
+            source = cropped(finer, 2 * x + start, 2 * y + start, 2 * w, 2 * h)
+            canvas[y + 1 : bottom + 1, x + 1 : right + 1] = cv2.resize(
+                source, (w, h), interpolation=cv2.INTER_AREA
+            )
+
+
+def _around(a: _Area, b: _Area) -> _Area:
+    """The smallest area that holds both; an empty one counts for nothing."""
+    if b[0] == b[2]:
+        return a
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+def _clamped(area: _Area, width: int, height: int) -> _Area:
+    """What there is of an area in a level of that size and its border; where there is nothing, the border."""
+    left, top = min(max(area[0], -1), width), min(max(area[1], -1), height)
+    return left, top, max(min(area[2], width + 1), left + 1), max(min(area[3], height + 1), top + 1)
+
+
+def _common(a: _Area, b: _Area) -> list[_Area]:
+    """What two areas have in common, if anything."""
+    both = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
+    return [both] if both[0] < both[2] and both[1] < both[3] else []
+
+
+def _missing(wanted: _Area, there: _Area = (0, 0, 0, 0)) -> list[_Area]:
+    """Up to four areas that make the smallest area around both out of what is there."""
+    left, top, right, bottom = _around(wanted, there)
+    if there[0] == there[2]:
+        return [wanted]
+    x, y, x2, y2 = there
+    strips = [(left, top, right, y), (left, y2, right, bottom), (left, y, x, y2), (x2, y, right, y2)]
+    return [strip for strip in strips if strip[0] < strip[2] and strip[1] < strip[3]]
+
+
+_shared: ContextVar[Halves | None] = ContextVar("_shared", default=None)
+
+
+@contextmanager
+def halved_once(image: Image) -> Iterator[None]:
+    """All cuts out of this frame share what has to be shrunk of it, until the block ends.
+
+    Inside, the frame's content must not change.
+    """
+    token = _shared.set(Halves(image))
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def halves(image: Image) -> Halves:
+    """The halves of a frame: those that are shared, or new ones."""
+    shared = _shared.get()
+    return shared if shared is not None and shared.image is image else Halves(image)
+
+
+def cropped(image: Image, x: int, y: int, w: int, h: int) -> Image:
+    """Whole pixels from (x, y), border pixels repeated outside the frame; a view where that can be."""
+    height, width = image.shape[:2]
+    if x >= 0 and y >= 0 and x + w <= width and y + h <= height:
+        return image[y : y + h, x : x + w]
+    (left, before_x, after_x), (top, before_y, after_y) = (_padded(x, w, width), _padded(y, h, height))
+    inside = image[top : top + h - before_y - after_y, left : left + w - before_x - after_x]
+    return np.asarray(
+        cv2.copyMakeBorder(inside, before_y, after_y, before_x, after_x, borderType=cv2.BORDER_REPLICATE)
+    )
+
+
+def _padded(first: int, count: int, limit: int) -> tuple[int, int, int]:
+    """Of ``count`` pixels from ``first``: the first inside the frame, how many to repeat before and after."""
+    low, high = min(max(first, 0), limit - 1), max(min(first + count, limit), 1)
+    before = min(max(low - first, 0), count - 1)
+    return low, before, max(count - before - max(high - low, 1), 0)

@@ -1,0 +1,74 @@
+"""Search over sizes: a scale filter on the target's HOG."""
+
+from typing import Protocol
+
+import numpy as np
+
+from slimtrack.arrays import Floats, Image
+from slimtrack.box import Box
+from slimtrack.features.hog import Hog
+from slimtrack.search import Zoom
+
+__all__ = ["ScaleFilterLike", "ScaleSearch"]
+
+_MODEL_AREA = 512.0
+"""Most pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
+
+
+class ScaleFilterLike(Protocol):
+    """A filter that finds the target's size.
+
+    Attributes:
+        factors: Sizes over the last one at which it wants samples, ``(count,)``.
+    """
+
+    @property
+    def factors(self) -> Floats: ...
+
+    def learn(self, samples: Floats) -> None:
+        """Mixes samples ``(d, count)``, the middle one the target's size, into the model."""
+        ...
+
+    def best(self, samples: Floats) -> float:
+        """The size over the last one at which samples ``(d, count)`` fit best."""
+        ...
+
+    def resized(self, samples: Floats, factor: float) -> Floats:
+        """Samples ``(d, count)`` as if taken at ``factor`` times their size."""
+        ...
+
+
+class ScaleSearch:
+    """A scale filter on the target's HOG, which learns from the samples that it was last asked with.
+
+    The articles take new samples around the box that was found; those that were seen, moved to the size
+    found, are nearly the same and cost nothing.
+
+    Args:
+        image: The first frame.
+        first: The target in it.
+        filter_: The filter; it learns the first frame.
+    """
+
+    def __init__(self, image: Image, first: Box, filter_: ScaleFilterLike) -> None:
+        shrink = min(1.0, (_MODEL_AREA / first.area) ** 0.5)
+        w, h = (max(round(side * shrink / 4), 2) * 4 for side in (first.w, first.h))
+        self._zoom, self._hog, self._filter = Zoom(filter_.factors, (w, h)), Hog(4), filter_
+        self._seen = self._samples(image, first), first
+        self.learn(image, first)
+
+    def factor(self, image: Image, box: Box) -> float:
+        """The target's size over that of ``box``, which is centred on it."""
+        self._seen = self._samples(image, box), box
+        return self._filter.best(self._seen[0])
+
+    def learn(self, image: Image, box: Box) -> None:
+        """Learns the target at ``box``."""
+        samples, seen = self._seen
+        if abs(seen.cx - box.cx) + abs(seen.cy - box.cy) > 1e-3:  # it was looked for elsewhere
+            self._seen = samples, seen = self._samples(image, box), box
+        self._filter.learn(self._filter.resized(samples, box.w / seen.w))
+
+    def _samples(self, image: Image, box: Box) -> Floats:
+        patches = self._zoom(image, box)
+        return np.ascontiguousarray(self._hog(patches).reshape(len(patches), -1).T)
