@@ -41,6 +41,7 @@ from slimtrack.features.network import NetworkFeature
 from slimtrack.networks.card import Card
 from slimtrack.networks.find import add_folder
 from slimtrack.networks.importers import architectures as plans
+from slimtrack.networks.importers.store import Store as Weights
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
 from slimtrack.timing import cpu_name, quiet, single_thread
@@ -71,7 +72,7 @@ def vgg16() -> Network:
             weight = rng.standard_normal(shape, np.float32) * np.float32(np.sqrt(2 / (9 * before)))
             arrays |= {f"conv{block}_{index}_w": weight, f"conv{block}_{index}_b": np.zeros(filters)}
             before = filters
-    builder = plans.vgg(plans.Store(arrays, "generated"), (2, 2, 3, 3, 3))
+    builder = plans.vgg(Weights(arrays, "generated"), (2, 2, 3, 3, 3))
     return Network(builder.graph(), builder.taps, Card("vgg16", mean=(128.0,) * 3, scale=(1 / 64,) * 3))
 
 

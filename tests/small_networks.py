@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from slimtrack.networks.card import Card
-from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.importers.npz import NETWORKS, vgg_aliases
+from slimtrack.networks.importers.store import Store
 from slimtrack.networks.network import Network
 
 __all__ = ["installed", "write"]
@@ -59,7 +59,7 @@ def write(folder: Path) -> None:
             if side == 1:
                 arrays[f"{layer}_w"] = weight.astype(np.float32)
             arrays[f"{layer}_b"] = np.zeros(filters, np.float32)
-        builder = NETWORKS[name].build(plans.Store(arrays, name))
+        builder = NETWORKS[name].build(Store(arrays, name))
         card = Card(name, colors=NETWORKS[name].card.colors, mean=NETWORKS[name].card.mean)
         Network(builder.graph(), builder.taps, card, aliases=vgg_aliases(builder.taps)).save(
             folder / f"{name}.onnx"

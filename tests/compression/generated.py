@@ -4,11 +4,11 @@ import numpy as np
 
 from slimtrack.networks.build import Builder
 from slimtrack.networks.card import Card
-from slimtrack.networks.importers import architectures as plans
+from slimtrack.networks.importers.store import Store
 from slimtrack.networks.network import Network
 
 
-class Generated(plans.Store):
+class Generated(Store):
     """Weights made as they are asked for: the layers named, each with so many filters."""
 
     def __init__(self, filters: dict[str, int]) -> None:
@@ -17,17 +17,15 @@ class Generated(plans.Store):
     def __contains__(self, layer: str) -> bool:
         return layer in self._filters
 
-    def conv(self, builder: Builder, layer: str, norm: str = "", **options: object) -> str:
-        size = _kernel(layer)
+    def ends_before(self, layer: str) -> bool:
+        return layer not in self
+
+    def conv(self, builder: Builder, layer: str, norm: str = "", *, kernel: int, **options: object) -> str:
         fan = builder.channels // int(options.get("groups", 1))  # type: ignore[call-overload]
-        shape = (self._filters[layer], fan, size, size)
-        weight = self._rng.normal(size=shape) * np.sqrt(2 / (fan * size**2))
+        shape = (self._filters[layer], fan, kernel, kernel)
+        weight = self._rng.normal(size=shape) * np.sqrt(2 / (fan * kernel**2))
         bias = 0.05 * self._rng.normal(size=shape[0])
         return builder.conv(layer, weight, bias, **options)  # type: ignore[arg-type]
-
-
-def _kernel(layer: str) -> int:
-    return 1 if layer.endswith(("1x1", "downsample_0")) else 3
 
 
 def made(builder: Builder, name: str = "generated") -> Network:

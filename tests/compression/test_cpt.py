@@ -88,7 +88,7 @@ NETWORKS: dict[str, tuple[Callable[[], Network], str]] = {
     "squeezenet": (
         lambda: made(plans.squeezenet(
             Generated({"conv1": 8} | {f"fire{i}_{part}": 8 for i in range(2, 10)
-                       for part in ("squeeze1x1", "expand1x1", "expand3x3")}), (1, 3, 5))),
+                       for part in ("squeeze1x1", "expand1x1", "expand3x3")}), 3, (1, 3, 5))),
         "fire4",
     ),
     "resnet18": (

@@ -1,7 +1,9 @@
 """The adapters run here on small generated networks, and on the published ones where those are at hand."""
 
+import copy
 import math
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,9 +209,55 @@ def test_a_published_network_follows_a_real_sequence(
     assert np.mean(overlaps) > least
 
 
+def moving() -> list[Image]:
+    """Noise that moves three pixels a frame."""
+    return [cv2.GaussianBlur(np.roll(noise(), 3 * k, 1), (9, 9), 2) for k in range(6)]
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda tracker: pickle.loads(pickle.dumps(tracker))])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_goes_on_in_the_middle_of_a_sequence(
+    name: str, copied: Callable[[Any], Any], published: None
+) -> None:
+    frames, tracker = moving(), create(name)
+    tracker.init(frames[0], Box(40, 40, 40, 50))
+    tracker.update(frames[1])
+    tracker.update(frames[2])
+    twin = copied(tracker)
+    rest = [tracker.update(frame) for frame in frames[3:]]
+    assert [twin.update(frame) for frame in frames[3:]] == rest
+    twin.init(frames[5], Box(100, 20, 60, 30))
+    assert tracker.box == rest[-1].box
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_files_with_a_fixed_input_work_as_published(
+    version: int, shared: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NanoTrack's backbones are published for 255 pixels; the template has 127."""
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    folder = shared(f"weights/nanotrackv{version}")
+    model = onnx.load(folder / "backbone.onnx")
+    for dim, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, 3, 255, 255), strict=True):
+        dim.dim_value = size
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    here = tmp_path / folder.name
+    here.mkdir()
+    onnx.save(onnx.shape_inference.infer_shapes(model), here / "backbone.onnx")
+    (here / "head.onnx").write_bytes((folder / "head.onnx").read_bytes())
+    tracks = []
+    for place in (tmp_path, folder.parent):
+        monkeypatch.setenv("SLIMTRACK_NETWORKS", str(place))
+        tracker, frames = create(f"nanotrack-v{version}"), moving()
+        tracker.init(frames[0], Box(40, 40, 40, 50))
+        tracks.append([tracker.update(frame) for frame in frames[1:]])
+    assert tracks[0] == tracks[1]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_of_an_earlier_target_is_kept(name: str, published: None) -> None:
-    frames = [cv2.GaussianBlur(np.roll(noise(), 3 * k, 1), (9, 9), 2) for k in range(4)]
+    frames = moving()[:4]
     tracker, fresh = create(name), create(name)
     tracker.init(frames[3][::-1].copy(), Box(100, 20, 60, 30))
     tracker.update(frames[2])

@@ -1,3 +1,5 @@
+import copy
+import pickle
 import subprocess
 import sys
 import types
@@ -174,6 +176,17 @@ def test_what_is_let_through_neither_crashes_nor_hangs(kind: str, size: tuple[in
     command = [sys.executable, "-c", HOSTILE, f"opencv:{kind}", *map(str, size)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+@pytest.mark.parametrize("kind", PLAIN)
+def test_a_copy_in_the_middle_is_refused_in_one_sentence(kind: str, copied: Callable[[Any], Any]) -> None:
+    tracker = made(kind)
+    copied(tracker)  # without a target there is nothing that could not be copied
+    tracker.init(moved(0), Box(60, 50, 40, 30))
+    with pytest.raises(InputError, match=rf"opencv:{kind} cannot be copied or pickled .* call init$"):
+        copied(tracker)
+    assert tracker.update(moved(1)).box.w > 0
 
 
 def test_an_opencv_without_contrib_is_said_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

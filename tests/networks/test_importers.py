@@ -46,20 +46,24 @@ class Torch:
         return plain.batch_norm(x, scale, shift, mean, variance)
 
 
-def vgg(t: Torch, x: Array, blocks: tuple[int, ...]) -> Array:
+# Plans fix kernels, strides and names, not how many filters there are: a few make these quick.
+
+
+def vgg(t: Torch, x: Array, blocks: tuple[int, ...], norm: bool = False) -> Array:
     index = 0
     for block, count in enumerate(blocks):
         for _ in range(count):
-            x = plain.relu(t.conv(x, f"features.{index}", 64 * 2 ** min(block, 3), 3, pads=1))
-            index += 2
+            x = t.conv(x, f"features.{index}", 8 * 2 ** min(block, 3), 3, pads=1)
+            x = plain.relu(t.norm(x, f"features.{index + 1}") if norm else x)
+            index += 2 + norm
         x, index = plain.max_pool(x, 2, 2), index + 1
     return x
 
 
 def alexnet(t: Torch, x: Array) -> Array:
-    x = plain.max_pool(plain.relu(t.conv(x, "features.0", 64, 11, stride=4, pads=2)), 3, 2)
-    x = plain.max_pool(plain.relu(t.conv(x, "features.3", 192, 5, pads=2)), 3, 2)
-    for index, out in ((6, 384), (8, 256), (10, 256)):
+    x = plain.max_pool(plain.relu(t.conv(x, "features.0", 16, 11, stride=4, pads=2)), 3, 2)
+    x = plain.max_pool(plain.relu(t.conv(x, "features.3", 24, 5, pads=2)), 3, 2)
+    for index, out in ((6, 32), (8, 24), (10, 24)):
         x = plain.relu(t.conv(x, f"features.{index}", out, 3, pads=1))
     return plain.max_pool(x, 3, 2)
 
@@ -92,10 +96,10 @@ def squeezenet(t: Torch, x: Array, version: str) -> Array:
 
 
 def resnet(t: Torch, x: Array, blocks: tuple[int, ...], deep: bool) -> Array:
-    x = plain.relu(t.norm(t.conv(x, "conv1", 64, 7, bias=False, stride=2, pads=3), "bn1"))
+    x = plain.relu(t.norm(t.conv(x, "conv1", 8, 7, bias=False, stride=2, pads=3), "bn1"))
     x = plain.max_pool(np.pad(x, ((0, 0), (1, 1), (1, 1)), constant_values=-np.inf), 3, 2)
     for layer, count in enumerate(blocks, 1):
-        width = 64 * 2 ** (layer - 1)
+        width = 8 * 2 ** (layer - 1)
         for block in range(count):
             name, stride = f"layer{layer}.{block}", 2 if layer > 1 and block == 0 else 1
             plan = (
@@ -144,14 +148,22 @@ def mobilenet(t: Torch, x: Array) -> Array:
 
 
 FORWARD: dict[str, tuple[Callable[[Torch, Array], Array], int]] = {
+    "vgg11": (lambda t, x: vgg(t, x, (1, 1, 2, 2, 2)), 32),
+    "vgg13": (lambda t, x: vgg(t, x, (2, 2, 2, 2, 2)), 32),
     "vgg16": (lambda t, x: vgg(t, x, (2, 2, 3, 3, 3)), 33),
     "vgg19": (lambda t, x: vgg(t, x, (2, 2, 4, 4, 4)), 32),
+    "vgg11_bn": (lambda t, x: vgg(t, x, (1, 1, 2, 2, 2), True), 32),
+    "vgg13_bn": (lambda t, x: vgg(t, x, (2, 2, 2, 2, 2), True), 32),
+    "vgg16_bn": (lambda t, x: vgg(t, x, (2, 2, 3, 3, 3), True), 33),
+    "vgg19_bn": (lambda t, x: vgg(t, x, (2, 2, 4, 4, 4), True), 32),
     "alexnet": (alexnet, 70),
     "alexnet-groups": (alexnet_groups, 75),
     "squeezenet1.0": (lambda t, x: squeezenet(t, x, "1.0"), 40),
     "squeezenet1.1": (lambda t, x: squeezenet(t, x, "1.1"), 40),
     "resnet18": (lambda t, x: resnet(t, x, (2, 2, 2, 2), False), 40),
+    "resnet34": (lambda t, x: resnet(t, x, (3, 4, 6, 3), False), 33),
     "resnet50": (lambda t, x: resnet(t, x, (3, 4, 6, 3), True), 33),
+    "resnet101": (lambda t, x: resnet(t, x, (3, 4, 23, 3), True), 33),
     "mobilenet_v2": (mobilenet, 40),
 }
 
@@ -379,7 +391,7 @@ def test_a_dag_network(tmp_path: Path) -> None:
 
 def test_unknown_layers_are_refused(tmp_path: Path) -> None:
     savemat(tmp_path / "n.mat", {"net": {"layers": cell([{"type": "custom", "name": "mine"}])}})
-    with pytest.raises(InputError, match="layer 'mine' is of type 'custom'"):
+    with pytest.raises(InputError, match="layer 'mine': it is of type 'custom'"):
         import_matconvnet(tmp_path / "n.mat")
     savemat(tmp_path / "n.mat", {"a": np.zeros(3)})
     with pytest.raises(InputError, match="no field 'layers'"):

@@ -63,16 +63,16 @@ def import_(
     """Turn a network of another program into an .onnx file with a card and taps."""
     if out.suffix != ".onnx":
         raise InputError(f"--out {out}: the name must end in .onnx")
-    made = import_file(file, kind, sha256)
+    made = import_file(file, kind, sha256, taps or ())
     if fold:
         made = _folded(made)
-    if taps:
-        made = made.truncate(*taps)
     changes: dict[str, Any] = {"colors": colors, "name": name, "licence": licence, "origin": origin}
     changes |= {"mean": _three("--mean", mean), "scale": _three("--scale", scale)}
     made = made.with_card(replace(made.card, **{k: v for k, v in changes.items() if v is not None}))
     made.save(out)
     typer.echo(f"{out}: {made.card.name}, {len(made.layers)} layers, {made.parameters:,} parameters")
+    if made.card.note:
+        typer.echo(f"note: {made.card.note}")
 
 
 @network.command()

@@ -16,6 +16,7 @@ from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
 from slimtrack.errors import InputError, MissingError
+from slimtrack.integrations._model import Model
 from slimtrack.networks.find import find_network
 from slimtrack.tracker import Estimate, Tracker
 
@@ -34,6 +35,8 @@ class OnnxTracker(Tracker):
     judged = False
     files: ClassVar[tuple[str, ...]] = ()
     """The network files it needs, as `find_network` names them."""
+    any_size: ClassVar[bool] = False
+    """Whether its networks are given areas of several sizes, also where their files name one."""
 
     def __init__(self, *, threads: int = 1) -> None:
         """Loads the networks.
@@ -44,7 +47,7 @@ class OnnxTracker(Tracker):
         if threads < 1:
             raise InputError(f"option threads={threads} is not at least 1")
         self.require()
-        self._networks = [_session(name, threads) for name in self.files]
+        self._networks = [Model.read(name, threads, self.any_size) for name in self.files]
 
     @classmethod
     def require(cls) -> None:
@@ -72,6 +75,8 @@ class _Nano(OnnxTracker):
         rate: How fast the box's size follows, times score and penalty.
     """
 
+    any_size = True
+
     cells: ClassVar[int] = 16
     influence: ClassVar[float]
     penalty: ClassVar[float]
@@ -97,12 +102,12 @@ class _Nano(OnnxTracker):
         """The backbone's features of the square around the box, ``side`` network pixels wide."""
         extent = _with_context(box.w, box.h) * side / 127
         patch = _cut(image, Box.from_center(box.cx, box.cy, extent, extent), side, self._border)
-        return _run(self._networks[0], {"input": _planes(patch)})[0]
+        return self._networks[0].run({"input": _planes(patch)})[0]
 
     def _locate(self, image: Image) -> Estimate:
         last = self.box
         search = self._features(image, last, 255)
-        logits, sides = _run(self._networks[1], {"input1": self._template, "input2": search})
+        logits, sides = self._networks[1].run({"input1": self._template, "input2": search})
         logits, sides = logits.reshape(2, -1), sides.reshape(4, -1)
         scores = 1 / (1 + np.exp(logits[0] - logits[1]))
         scale = 127 / _with_context(last.w, last.h)
@@ -168,12 +173,12 @@ class FearXs(OnnxTracker, name="fear-xs"):
     def _start(self, image: Image, box: Box) -> None:
         self._border = tuple(cv2.mean(image)[:3])
         patch = _cut(image, _extended(box, 0.2), 128, self._border)
-        self._template = _run(self._networks[0], {"image": _planes(patch, rgb=True)})[0]
+        self._template = self._networks[0].run({"image": _planes(patch, rgb=True)})[0]
 
     def _locate(self, image: Image) -> Estimate:
         area = _extended(self.box, 2.0)
         patch = _planes(_cut(image, area, 256, self._border), rgb=True)
-        sides, logits = _run(self._networks[1], {"image": patch, "template_features": self._template})
+        sides, logits = self._networks[1].run({"image": patch, "template_features": self._template})
         row, column = divmod(int(np.argmax(logits)), 16)
         left, top, right, bottom = sides[0, :, row, column].tolist()
         at = (column - 8) * 16 + 128, (row - 8) * 16 + 128
@@ -229,7 +234,7 @@ class VitTrack(OnnxTracker, name="vittrack"):
     def _locate(self, image: Image) -> Estimate:
         area = self._area(self.box, 4)
         search = self._input(image, area, 256)
-        scores, sizes, offsets = _run(self._networks[0], {"template": self._template, "search": search})
+        scores, sizes, offsets = self._networks[0].run({"template": self._template, "search": search})
         windowed = scores[0, 0] * self._window
         row, column = divmod(int(np.argmax(windowed)), self.cells)
         score = float(scores[0, 0, row, column])
@@ -259,26 +264,6 @@ _COPIED = 2.0**24
 """Most pixels of an area that is copied and resized; a larger one is sampled in the frame, without a copy."""
 
 _IMAGENET = _normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-def _session(name: str, threads: int) -> Any:
-    """Loads a network; the file is read at once and not held open."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    path = find_network(name)
-    try:
-        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise InputError(f"network file {path} cannot be loaded ({type(error).__name__}: {error})") from error
-
-
-def _run(session: Any, inputs: dict[str, Features]) -> list[Features]:
-    outputs: list[Features] = session.run(None, inputs)
-    return outputs
 
 
 def _cut(image: Image, area: Box, side: int, border: Color) -> Image:

@@ -6,7 +6,7 @@ program alive: sizes that make them abort, crash or hang are refused before they
 
 import importlib.metadata
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsIndex
 
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Image
@@ -82,6 +82,19 @@ class OpenCvTracker(Tracker):
 
     def _learn(self, image: Image, box: Box) -> None:
         """Nothing: OpenCV's trackers learn inside their update."""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Copies and pickles like other objects, as long as OpenCV holds no target.
+
+        Raises:
+            InputError: It does.
+        """
+        if "_inner" in vars(self):
+            raise InputError(
+                f"{self.name} cannot be copied or pickled while it follows a target, because OpenCV does not "
+                f"hand out what it learned: make another one with create({self.name!r}) and call init"
+            )
+        return super().__reduce_ex__(protocol)
 
     def _made(self) -> Any:
         factory = _factory(self.kind)

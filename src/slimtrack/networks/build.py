@@ -84,8 +84,10 @@ class Builder:
         }
         return self._add("Conv", name, inputs, attributes, weight.shape[0])
 
-    def relu(self, name: str) -> str:
-        """Negative values to 0."""
+    def relu(self, name: str, leak: float = 0.0) -> str:
+        """Negative values to 0, or times ``leak``."""
+        if leak:
+            return self._add("LeakyRelu", name, [self.last], {"alpha": leak})
         return self._add("Relu", name, [self.last])
 
     def relu6(self, name: str) -> str:

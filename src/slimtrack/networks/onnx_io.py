@@ -11,13 +11,18 @@ from slimtrack.networks.graph import Graph, Node
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["parse", "read_graph", "to_model"]
+__all__ = ["onnx_package", "parse", "read_graph", "to_model"]
 
 _IR_VERSION = 8
 """Version of the file format written: old enough for every ONNX Runtime since 2021."""
 
 
-def _onnx() -> Any:
+def onnx_package() -> Any:
+    """The package ``onnx``.
+
+    Raises:
+        MissingError: It is not installed.
+    """
     try:
         import onnx
     except ImportError as error:
@@ -35,7 +40,7 @@ def parse(data: bytes, what: str) -> "ModelProto":
     Raises:
         InputError: It is damaged, no ONNX model, or keeps weights in other files.
     """
-    onnx = _onnx()
+    onnx = onnx_package()
     from google.protobuf.message import DecodeError
 
     model = onnx.ModelProto()
@@ -51,7 +56,7 @@ def parse(data: bytes, what: str) -> "ModelProto":
 
 def _refuse_external(model: "ModelProto", what: str) -> None:
     """External data could name any file of this computer; what is loaded must be one file with one hash."""
-    onnx = _onnx()
+    onnx = onnx_package()
     tensors = list(model.graph.initializer)
     tensors += [a.t for node in model.graph.node for a in node.attribute if a.HasField("t")]
     for tensor in tensors:
@@ -71,7 +76,7 @@ def read_graph(model: "ModelProto", what: str) -> Graph:
     Raises:
         InputError: It has several inputs, another input shape, subgraphs, or unreadable weights.
     """
-    onnx = _onnx()
+    onnx = onnx_package()
     weights = {}
     try:
         for tensor in model.graph.initializer:
@@ -99,7 +104,7 @@ def read_graph(model: "ModelProto", what: str) -> Graph:
 
 def _node(proto: Any, index: int, weights: dict[str, Any]) -> Node | None:
     """A node of a model; ``None`` for a constant, which is put into ``weights``."""
-    onnx = _onnx()
+    onnx = onnx_package()
     attributes = {each.name: onnx.helper.get_attribute_value(each) for each in proto.attribute}
     if any(isinstance(value, onnx.GraphProto) for value in attributes.values()):
         raise ValueError(f"node {proto.name or index} ({proto.op_type}) has a subgraph")
@@ -149,7 +154,7 @@ def to_model(graph: Graph, outputs: Sequence[str], metadata: Mapping[str, str] |
         outputs: Tensors, each of ``(N, C, h, w)`` float32.
         metadata: Texts to store in the model's ``metadata_props``.
     """
-    onnx = _onnx()
+    onnx = onnx_package()
     helper = onnx.helper
     kind = onnx.TensorProto.FLOAT
     model = helper.make_model(

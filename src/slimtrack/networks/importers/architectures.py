@@ -1,69 +1,19 @@
 """Networks by their published plans, filled with weights from whatever file names them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from slimtrack.arrays import AnyArray
-from slimtrack.errors import InputError
 from slimtrack.networks.build import Builder
+from slimtrack.networks.importers.store import Store
 
-__all__ = ["Store", "cf_vgg", "dcfnet", "resnet", "squeezenet", "vgg"]
-
-
-class Store:
-    """Weights of layers by name.
-
-    Args:
-        arrays: Array name -> array.
-        what: How messages name the file.
-        names: Layer name in the plan -> the array's name without its suffix; layers that it leaves out keep
-            their name.
-        suffixes: Ends of the names of weight and bias.
-    """
-
-    def __init__(
-        self,
-        arrays: Mapping[str, AnyArray],
-        what: str,
-        names: Mapping[str, str] | None = None,
-        suffixes: tuple[str, str] = ("_w", "_b"),
-    ) -> None:
-        self._arrays, self._what, self._names, self._suffixes = arrays, what, names or {}, suffixes
-
-    def __contains__(self, layer: str) -> bool:
-        return self._name(layer) + self._suffixes[0] in self._arrays
-
-    def _name(self, layer: str) -> str:
-        return self._names.get(layer, layer)
-
-    def array(self, name: str) -> AnyArray:
-        """An array by its full name.
-
-        Raises:
-            InputError: The file has none of that name.
-        """
-        if name not in self._arrays:
-            raise InputError(f"{self._what} has no array {name!r}: it is not a file of this network")
-        return self._arrays[name]
-
-    def conv(self, builder: Builder, layer: str, norm: str = "", **options: Any) -> str:
-        """Adds a convolution and, where the file has it, the batch normalisation ``norm`` after it."""
-        stem = self._name(layer)
-        bias = stem + self._suffixes[1]
-        weight = self.array(stem + self._suffixes[0])
-        builder.conv(layer, weight, self._arrays.get(bias), **options)
-        if norm and f"{self._name(norm)}.running_mean" in self._arrays:
-            parts = ("weight", "bias", "running_mean", "running_var")
-            scale, shift, mean, variance = (self.array(f"{self._name(norm)}.{part}") for part in parts)
-            builder.batch_norm(norm, scale, shift, mean, variance)
-        return builder.last
+__all__ = ["alexnet", "cf_vgg", "dcfnet", "mobilenet_v2", "resnet", "squeezenet", "vgg"]
 
 
 def cf_vgg(store: Store) -> Builder:
     """CF-VGG and VGG-M's convolutions as MatConvNet runs them (paper 002; Chatfield et al., BMVC 2014)."""
     builder = Builder()
-    for index, (stride, pad) in enumerate(((2, 0), (2, 1), (1, 1), (1, 1), (1, 1)), 1):
-        store.conv(builder, f"conv{index}", stride=stride, pads=pad)
+    plan = ((7, 2, 0), (5, 2, 1), (3, 1, 1), (3, 1, 1), (3, 1, 1))
+    for index, (kernel, stride, pad) in enumerate(plan, 1):
+        store.conv(builder, f"conv{index}", kernel=kernel, stride=stride, pads=pad)
         builder.relu(f"relu{index}")
         if index <= 2:
             builder.lrn(f"norm{index}", 5, 2.0, 1e-4, 0.75)
@@ -74,9 +24,9 @@ def cf_vgg(store: Store) -> Builder:
 def dcfnet(store: Store) -> Builder:
     """DCFNet's two layers (Wang et al., 2017); UDT's are the same."""
     builder = Builder()
-    store.conv(builder, "conv1", pads=1)
+    store.conv(builder, "conv1", kernel=3, pads=1)
     builder.relu("relu1")
-    store.conv(builder, "conv2", pads=1)
+    store.conv(builder, "conv2", kernel=3, pads=1)
     builder.lrn("norm1", 5, 1.0, 2e-5, 0.75)
     return builder
 
@@ -85,48 +35,49 @@ def vgg(store: Store, blocks: Sequence[int]) -> Builder:
     """VGG's convolutions (Simonyan and Zisserman, ICLR 2015), as deep as the weights go.
 
     Args:
-        store: Weights named ``conv1_1`` ..
+        store: Weights named ``conv1_1`` ..; normalisations ``bn1_1`` .. where the network has them.
         blocks: Convolutions in each block; a pool follows each.
     """
     builder = Builder()
     for block, count in enumerate(blocks, 1):
         for index in range(1, count + 1):
-            if f"conv{block}_{index}" not in store:
+            if store.ends_before(f"conv{block}_{index}"):
                 return builder
-            store.conv(builder, f"conv{block}_{index}", pads=1)
+            store.conv(builder, f"conv{block}_{index}", f"bn{block}_{index}", kernel=3, pads=1)
             builder.relu(f"relu{block}_{index}")
         if f"conv{block + 1}_1" in store or block == len(blocks):
             builder.pool(f"pool{block}", 2, 2)
     return builder
 
 
-def squeezenet(store: Store, pooled: Sequence[int]) -> Builder:
+def squeezenet(store: Store, kernel: int, pooled: Sequence[int]) -> Builder:
     """SqueezeNet's convolutions (Iandola et al., 2016).
 
     Args:
         store: Weights named ``conv1``, ``fire2_squeeze1x1`` ..
+        kernel: Side of the first convolution's kernel.
         pooled: Numbers of the modules (1: conv1) that a pool follows.
     """
     builder = Builder()
-    store.conv(builder, "conv1", stride=2)
+    store.conv(builder, "conv1", kernel=kernel, stride=2)
     builder.relu("relu1")
     for index in range(2, 10):
         if index - 1 in pooled:
             builder.pool(f"pool{index - 1}", 3, 2, ceil=True)
         _fire(builder, store, f"fire{index}")
-    if "conv10" in store:
-        store.conv(builder, "conv10")
+    if not store.ends_before("conv10"):
+        store.conv(builder, "conv10", kernel=1)
         builder.relu("relu10")
     return builder
 
 
 def _fire(builder: Builder, store: Store, name: str) -> None:
-    store.conv(builder, f"{name}_squeeze1x1")
+    store.conv(builder, f"{name}_squeeze1x1", kernel=1)
     squeezed = builder.relu(f"{name}_relu_squeeze1x1")
     parts = []
     for size in (1, 3):
         builder.last = squeezed
-        store.conv(builder, f"{name}_expand{size}x{size}", pads=size // 2)
+        store.conv(builder, f"{name}_expand{size}x{size}", kernel=size, pads=size // 2)
         parts.append(builder.relu(f"{name}_relu_expand{size}x{size}"))
     builder.concat(name, parts)
 
@@ -141,12 +92,12 @@ def resnet(store: Store, blocks: Sequence[int], *, bottleneck: bool = False) -> 
         bottleneck: Blocks of 1x1, 3x3, 1x1 instead of two of 3x3.
     """
     builder = Builder()
-    store.conv(builder, "conv1", "bn1", stride=2, pads=3)
+    store.conv(builder, "conv1", "bn1", kernel=7, stride=2, pads=3)
     builder.relu("relu1")
     builder.pool("pool1", 3, 2, 1)
     kernels = (1, 3, 1) if bottleneck else (3, 3)
     for layer, count in enumerate(blocks, 1):
-        if f"layer{layer}_0_conv1" not in store:
+        if store.ends_before(f"layer{layer}_0_conv1"):
             break
         for block in range(count):
             stride = 2 if layer > 1 and block == 0 else 1
@@ -160,13 +111,15 @@ def _residual(builder: Builder, store: Store, name: str, kernels: Sequence[int],
     for index, kernel in enumerate(kernels, 1):
         # torchvision strides in the first 3x3 convolution, also of a bottleneck.
         step = stride if index == kernels.index(3) + 1 else 1
-        store.conv(builder, f"{name}_conv{index}", f"{name}_bn{index}", stride=step, pads=kernel // 2)
+        layer, norm = f"{name}_conv{index}", f"{name}_bn{index}"
+        store.conv(builder, layer, norm, kernel=kernel, stride=step, pads=kernel // 2)
         if index < len(kernels):
             builder.relu(f"{name}_relu{index}")
     branch = builder.last
-    if f"{name}_downsample_0" in store:
+    if f"{name}_downsample_0" in store or stride > 1:
         builder.last = entry
-        entry = store.conv(builder, f"{name}_downsample_0", f"{name}_downsample_1", stride=stride)
+        layer, norm = f"{name}_downsample_0", f"{name}_downsample_1"
+        entry = store.conv(builder, layer, norm, kernel=1, stride=stride)
     builder.add(f"{name}_sum", branch, entry)
     builder.relu(name)
 
@@ -181,10 +134,10 @@ def alexnet(store: Store, groups: int = 1) -> Builder:
             response normalisation after the first two.
     """
     builder = Builder()
-    plan = ((4, 2 if groups == 1 else 0), (1, 2), (1, 1), (1, 1), (1, 1))
-    for index, (stride, pad) in enumerate(plan, 1):
+    plan = ((11, 4, 2 if groups == 1 else 0), (5, 1, 2), (3, 1, 1), (3, 1, 1), (3, 1, 1))
+    for index, (kernel, stride, pad) in enumerate(plan, 1):
         split = groups if index in (2, 4, 5) else 1
-        store.conv(builder, f"conv{index}", stride=stride, pads=pad, groups=split)
+        store.conv(builder, f"conv{index}", kernel=kernel, stride=stride, pads=pad, groups=split)
         builder.relu(f"relu{index}")
         if index in (1, 2) and groups > 1:
             builder.lrn(f"norm{index}", 5, 1.0, 1e-4 / 5, 0.75)
@@ -213,15 +166,15 @@ def mobilenet_v2(store: Store) -> Builder:
             normalisations ``bn0``, ``block1_depthwise_bn`` .. where they are not folded in.
     """
     builder = Builder()
-    store.conv(builder, "conv0", "bn0", stride=2, pads=1)
+    store.conv(builder, "conv0", "bn0", kernel=3, stride=2, pads=1)
     builder.relu6("relu0")
     strides = [stride if first == 0 else 1 for *_, n, stride in _INVERTED for first in range(n)]
     for index, stride in enumerate(strides, 1):
-        if f"block{index}_depthwise" not in store:
+        if store.ends_before(f"block{index}_depthwise"):
             return builder
         _inverted(builder, store, f"block{index}", stride)
-    if "conv18" in store:
-        store.conv(builder, "conv18", "bn18")
+    if not store.ends_before("conv18"):
+        store.conv(builder, "conv18", "bn18", kernel=1)
         builder.relu6("relu18")
     return builder
 
@@ -230,13 +183,12 @@ def _inverted(builder: Builder, store: Store, name: str, stride: int) -> None:
     """Expansion, a convolution of each channel for itself, projection, and a sum where shapes allow."""
     entry, before = builder.last, builder.channels
     if f"{name}_expand" in store:
-        store.conv(builder, f"{name}_expand", f"{name}_expand_bn")
+        store.conv(builder, f"{name}_expand", f"{name}_expand_bn", kernel=1)
         builder.relu6(f"{name}_relu_expand")
-    store.conv(
-        builder, f"{name}_depthwise", f"{name}_depthwise_bn", stride=stride, pads=1, groups=builder.channels
-    )
+    layer, norm, each = f"{name}_depthwise", f"{name}_depthwise_bn", builder.channels
+    store.conv(builder, layer, norm, kernel=3, stride=stride, pads=1, groups=each)
     builder.relu6(f"{name}_relu_depthwise")
-    store.conv(builder, f"{name}_project", f"{name}_project_bn")
+    store.conv(builder, f"{name}_project", f"{name}_project_bn", kernel=1)
     if stride == 1 and builder.channels == before:
         builder.add(f"{name}_sum", builder.last, entry)
     builder.taps[name] = builder.last

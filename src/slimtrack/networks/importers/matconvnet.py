@@ -1,7 +1,8 @@
 """Networks from MatConvNet's ``.mat`` files, SimpleNN and DagNN; nothing in them is executed."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,44 @@ from slimtrack.errors import InputError
 from slimtrack.networks.build import Builder
 from slimtrack.networks.card import Card
 from slimtrack.networks.importers import architectures as plans
+from slimtrack.networks.importers.store import Store
 from slimtrack.networks.network import Network
 from slimtrack.networks.sources import digest, read_bytes
 
 __all__ = ["import_matconvnet"]
 
-_IGNORED = ("softmax", "softmaxloss", "loss", "dropout", "dropoutlayer")
+_ENDS = ("softmax", "softmaxloss", "loss")
+"""Layers that turn the last result into scores or a loss: what comes before them is the network."""
+
+_PASSING = ("dropout", "dropoutlayer")
+"""Layers that hand on what they read, once a network has learned."""
+
+_FIELDS = {
+    "conv": ("weights", "filters", "biases", "pad", "stride", "dilate", "hasbias"),
+    "relu": ("leak",),
+    "pool": ("method", "pool", "poolsize", "pad", "stride", "dilate"),
+    "lrn": ("param",),
+    "bnorm": ("weights", "filters", "biases", "moments", "epsilon", "numchannels"),
+    "sum": ("numinputs",),
+    "concat": ("dim", "numinputs"),
+}
+"""Fields, in small letters, that a layer of each kind may have and that are taken in."""
+
+_HARMLESS = ("type", "name", "opts", "precious", "size", "dimensions", "aux", "useshortcircuit", "momentum")
+"""Fields of any layer that do not change what it computes."""
+
+_LEARNING = ("learningrate", "weightdecay", "momentum")
+"""Ends of the names of fields that are for learning alone."""
+
+_KINDS = {"pooling": "pool", "normalize": "lrn", "batchnorm": "bnorm"}
+"""Other names for kinds of layers."""
 
 
 def import_matconvnet(path: str | Path, card: Card | None = None, sha256: str | None = None) -> Network:
     """A network from a ``.mat`` file; every layer is a tap of its name.
 
-    Convolutions, ReLU, pooling with any padding, local response and batch normalisation, sums and
-    concatenations are read; losses and dropout at the end are left out. The mean is the file's.
+    Convolutions, ReLU (also leaky), pooling with any padding, local response and batch normalisation, sums
+    and concatenations are read; losses at the end and dropout are left out. The mean is the file's.
 
     Args:
         path: The file.
@@ -33,7 +59,7 @@ def import_matconvnet(path: str | Path, card: Card | None = None, sha256: str | 
         sha256: Its hash or the first digits, where known.
 
     Raises:
-        InputError: The file is damaged, has another hash, or holds layers that are not known.
+        InputError: The file is damaged, has another hash, or holds layers or fields that are not known.
     """
     data = read_bytes(path, sha256)
     content = _loaded(data, str(path))
@@ -76,7 +102,7 @@ def _plain(value: Any) -> Any:
 def _built(content: dict[str, Any], what: str) -> Builder:
     layers = content.get("layers")
     if layers is None and "conv1_w" in content:
-        return plans.dcfnet(plans.Store(_parameters(content), what))
+        return plans.dcfnet(Store(_parameters(content), what))
     if not layers:
         raise InputError(f"{what} holds no MatConvNet network: it has no field 'layers'")
     layers = layers if isinstance(layers, list) else [layers]
@@ -97,67 +123,131 @@ def _filters(array: AnyArray) -> AnyArray:
     return array.reshape(array.shape + (1,) * (4 - array.ndim)).transpose(3, 2, 0, 1)
 
 
-def _numbers(value: Any, default: Sequence[float]) -> list[float]:
-    numbers = [float(v) for v in np.ravel(value)] if value is not None and np.size(value) else list(default)
-    return numbers * (len(default) // len(numbers)) if len(numbers) == 1 else numbers
+def _numbers(layer: Mapping[str, Any], field: str, default: Sequence[float]) -> list[float]:
+    """A field's numbers, as many as the default has; one number stands for all."""
+    value = layer.get(field)
+    numbers = [float(v) for v in np.ravel(value)] if value is not None and np.size(value) else [*default]
+    if len(numbers) not in (1, len(default)):
+        raise InputError(f"field {field!r} has {len(numbers)} numbers, {len(default)} or 1 are needed")
+    return numbers * (len(default) // len(numbers))
 
 
 def _pads(layer: Mapping[str, Any]) -> list[int]:
     """MatConvNet's [top, bottom, left, right] as (top, left, bottom, right)."""
-    top, bottom, left, right = (int(v) for v in _numbers(layer.get("pad"), (0, 0, 0, 0)))
+    top, bottom, left, right = (int(v) for v in _numbers(layer, "pad", (0, 0, 0, 0)))
     return [top, left, bottom, right]
 
 
 def _stride(layer: Mapping[str, Any]) -> list[int]:
-    return [int(v) for v in _numbers(layer.get("stride"), (1, 1))]
+    return [int(v) for v in _numbers(layer, "stride", (1, 1))]
 
 
 def _simple(layers: Sequence[dict[str, Any]], what: str) -> Builder:
     builder = Builder()
+    ended = ""
     for index, layer in enumerate(layers):
-        kind = str(layer.get("type", "")).lower()
+        kind = _kind(layer.get("type", ""))
         name = str(layer.get("name") or f"{kind}{index + 1}")
-        if kind in _IGNORED:
-            continue
-        arrays = layer.get("weights") or [layer[key] for key in ("filters", "biases") if key in layer]
-        _step(builder, kind, name, layer, arrays, what)
+        with _about(what, name):
+            if ended:
+                raise InputError(f"it comes after {ended!r}, which ends a network")
+            if kind in _ENDS:
+                ended = name
+            elif kind not in _PASSING:
+                arrays = layer.get("weights") or [layer[key] for key in ("filters", "biases") if key in layer]
+                moments = [layer["moments"]] if len(arrays) == 2 and "moments" in layer else []
+                _step(builder, kind, name, layer, [*arrays, *moments])
     return builder
 
 
+def _kind(text: Any) -> str:
+    """A layer's kind in one word: ``"dagnn.BatchNorm"`` and ``"bnorm"`` are the same."""
+    kind = str(text).rpartition(".")[2].lower()
+    return _KINDS.get(kind, kind)
+
+
+@contextmanager
+def _about(what: str, name: str) -> Iterator[None]:
+    """Says which layer of which file cannot be read, whatever is wrong with its fields."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}: layer {name!r}: {error}") from error
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{what}: layer {name!r} has fields that cannot be read ({reason})") from error
+
+
 def _step(
-    builder: Builder, kind: str, name: str, layer: Mapping[str, Any], arrays: Sequence[AnyArray], what: str
+    builder: Builder, kind: str, name: str, layer: Mapping[str, Any], arrays: Sequence[AnyArray]
 ) -> None:
     """Adds one layer of either format."""
-    if kind == "conv":
-        weight = _filters(arrays[0])
-        bias = arrays[1].ravel() if len(arrays) > 1 and arrays[1].size else None
-        have = builder.channels
-        groups = have // weight.shape[1] if weight.shape[1] else 1
-        dilation = int(_numbers(layer.get("dilate"), (1,))[0])
-        builder.conv(
-            name,
-            weight,
-            bias,
-            stride=_stride(layer),
-            pads=_pads(layer),
-            groups=max(groups, 1),
-            dilation=dilation,
+    if kind not in _STEPS:
+        raise InputError(f"it is of type {kind!r}, which is not known")
+    _check_fields(kind, layer)
+    _STEPS[kind](builder, name, layer, arrays)
+
+
+def _check_fields(kind: str, layer: Mapping[str, Any]) -> None:
+    """Refuses fields that could change what a layer computes in a way that is not known here."""
+    for field, value in layer.items():
+        short = field.lower()
+        known = short in _FIELDS[kind] or short in _HARMLESS or short.endswith(_LEARNING)
+        if not known and np.size(value):
+            raise InputError(f"its field {field!r} is not known, and may change what it computes")
+
+
+def _conv(builder: Builder, name: str, layer: Mapping[str, Any], arrays: Sequence[AnyArray]) -> None:
+    if not 1 <= len(arrays) <= 2:
+        raise InputError(f"a convolution has filters and biases, here are {len(arrays)} arrays")
+    weight = _filters(arrays[0])
+    bias = arrays[1].ravel() if len(arrays) > 1 and arrays[1].size else None
+    down, across = (int(v) for v in _numbers(layer, "dilate", (1, 1)))
+    if down != across:
+        raise InputError(f"it is dilated {down} down and {across} across, which is not supported")
+    groups = builder.channels // weight.shape[1] if weight.shape[1] else 1
+    options = {"stride": _stride(layer), "pads": _pads(layer), "dilation": down}
+    builder.conv(name, weight, bias, groups=max(groups, 1), **options)  # type: ignore[arg-type]
+
+
+def _relu(builder: Builder, name: str, layer: Mapping[str, Any], _: Sequence[AnyArray]) -> None:
+    builder.relu(name, _numbers(layer, "leak", (0,))[0])
+
+
+def _pool(builder: Builder, name: str, layer: Mapping[str, Any], _: Sequence[AnyArray]) -> None:
+    method = str(layer.get("method", "max")).lower()
+    if method not in ("max", "avg"):
+        raise InputError(f"it pools by {method!r}, not by 'max' or 'avg'")
+    if _numbers(layer, "dilate", (1, 1)) != [1, 1]:
+        raise InputError("it pools dilated windows, which is not supported")
+    kernel = [int(v) for v in _numbers(layer, "poolSize" if "poolSize" in layer else "pool", (1, 1))]
+    builder.pool(name, kernel, _stride(layer), _pads(layer), average=method == "avg")
+
+
+def _lrn(builder: Builder, name: str, layer: Mapping[str, Any], _: Sequence[AnyArray]) -> None:
+    size, bias, alpha, beta = _numbers(layer, "param", (5, 1, 1, 0.5))
+    builder.lrn(name, int(size), bias, alpha, beta)
+
+
+def _batch_norm(builder: Builder, name: str, _: Mapping[str, Any], arrays: Sequence[AnyArray]) -> None:
+    if len(arrays) != 3:
+        raise InputError(
+            f"a batch normalisation needs scale, shift and moments, here are {len(arrays)} arrays: "
+            "save the network with the moments that it learned"
         )
-    elif kind == "relu":
-        builder.relu(name)
-    elif kind in ("pool", "pooling"):
-        kernel = [int(v) for v in _numbers(layer.get("pool", layer.get("poolSize")), (1, 1))]
-        average = str(layer.get("method", "max")) == "avg"
-        builder.pool(name, kernel, _stride(layer), _pads(layer), average=average)
-    elif kind in ("lrn", "normalize"):
-        size, bias_, alpha, beta = _numbers(layer["param"], (5, 1, 1, 0.5))
-        builder.lrn(name, int(size), bias_, alpha, beta)
-    elif kind in ("bnorm", "batchnorm"):
-        scale, shift, moments = arrays[0].ravel(), arrays[1].ravel(), arrays[2].reshape(-1, 2)
-        # The second moment is already the square root of variance plus epsilon.
-        builder.batch_norm(name, scale, shift, moments[:, 0], moments[:, 1] ** 2, 0.0)
-    else:
-        raise InputError(f"{what}: layer {name!r} is of type {kind!r}, which is not known")
+    scale, shift, moments = arrays[0].ravel(), arrays[1].ravel(), arrays[2].reshape(-1, 2)
+    # The second moment is already the square root of variance plus epsilon.
+    builder.batch_norm(name, scale, shift, moments[:, 0], moments[:, 1] ** 2, 0.0)
+
+
+_STEPS: Mapping[str, Callable[[Builder, str, Mapping[str, Any], Sequence[AnyArray]], None]] = {
+    "conv": _conv,
+    "relu": _relu,
+    "pool": _pool,
+    "lrn": _lrn,
+    "bnorm": _batch_norm,
+}
+"""Layers that read one tensor."""
 
 
 def _dag(content: dict[str, Any], layers: Sequence[dict[str, Any]], what: str) -> Builder:
@@ -166,23 +256,66 @@ def _dag(content: dict[str, Any], layers: Sequence[dict[str, Any]], what: str) -
     values = {str(each["name"]): each["value"] for each in params}
     builder = Builder()
     tensors: dict[str, str] = {}
-    for layer in layers:
-        kind = str(layer["type"]).rpartition(".")[2].lower()
-        reads, writes = _names(layer["inputs"]), _names(layer["outputs"])
-        sources = [tensors.get(name, builder.input) for name in reads]
-        if kind in _IGNORED:
-            tensors[writes[0]] = sources[0]
-            continue
-        builder.last = sources[0]
-        name, arrays = str(layer["name"]), [values[each] for each in _names(layer.get("params"))]
-        if kind == "concat":
-            builder.concat(name, sources)
-        elif kind == "sum":
-            builder.add(name, *sources)
-        else:
-            _step(builder, kind, name, layer["block"], arrays, what)
-        tensors[writes[0]] = builder.last
+    for layer in _in_order(layers, tensors, builder.input, what):
+        kind, name = _kind(layer["type"]), str(layer["name"])
+        sources = [tensors[each] for each in _names(layer["inputs"])]
+        with _about(what, name):
+            builder.last = sources[0]
+            if kind not in _PASSING:
+                arrays = [values[each] for each in _names(layer.get("params"))]
+                _joined(builder, kind, name, layer["block"], arrays, sources)
+        tensors[_names(layer["outputs"])[0]] = builder.last
     return builder
+
+
+def _in_order(
+    layers: Sequence[dict[str, Any]], tensors: dict[str, str], image: str, what: str
+) -> Iterator[dict[str, Any]]:
+    """The layers in an order in which they can run, whatever order they are listed in; losses are left out.
+
+    Args:
+        layers: As listed.
+        tensors: What is there so far; whoever takes a layer adds what it writes. The image is added here.
+        image: The tensor of the image.
+        what: How messages name the file.
+    """
+    waiting = [layer for layer in layers if _kind(layer["type"]) not in _ENDS]
+    written = {name for layer in layers for name in _names(layer["outputs"])}
+    entries = sorted({name for layer in waiting for name in _names(layer["inputs"])} - written)
+    if len(entries) != 1:
+        names = ", ".join(entries) or "none"
+        raise InputError(f"{what} has {len(entries)} inputs ({names}): a feature network has one, an image")
+    tensors[entries[0]] = image
+    while waiting:
+        ready = [at for at, each in enumerate(waiting) if all(n in tensors for n in _names(each["inputs"]))]
+        if not ready:
+            names = ", ".join(str(layer["name"]) for layer in waiting[:3])
+            raise InputError(f"{what}: layers {names} wait for each other, or for the result of a loss")
+        yield waiting.pop(ready[0])
+
+
+def _joined(
+    builder: Builder,
+    kind: str,
+    name: str,
+    block: Mapping[str, Any],
+    arrays: Sequence[AnyArray],
+    sources: Sequence[str],
+) -> None:
+    """Adds one layer, which may read several tensors."""
+    if kind == "concat":
+        _check_fields(kind, block)
+        if _numbers(block, "dim", (3,))[0] != 3:
+            raise InputError("it does not join channels (its dim is not 3)")
+        builder.concat(name, sources)
+    elif kind == "sum":
+        _check_fields(kind, block)
+        for index, source in enumerate(sources[1:], 2):
+            builder.add(name if index == len(sources) else f"{name}:{index}", builder.last, source)
+    elif len(sources) > 1:
+        raise InputError(f"it reads {len(sources)} tensors, one is expected")
+    else:
+        _step(builder, kind, name, block, arrays)
 
 
 def _names(value: Any) -> list[str]:

@@ -12,6 +12,7 @@ from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.build import Builder
 from slimtrack.networks.card import Card
 from slimtrack.networks.importers import architectures as plans
+from slimtrack.networks.importers.store import Store
 from slimtrack.networks.network import Network
 from slimtrack.networks.sources import digest, read_bytes
 
@@ -23,15 +24,23 @@ _CAFFE_BGR = (104.0, 117.0, 123.0)
 
 @dataclass(frozen=True, slots=True)
 class _Recipe:
-    """How a file becomes a network."""
+    """How a file becomes a network.
 
-    build: Callable[[plans.Store], Builder]
+    Attributes:
+        build: Builds it.
+        first: Its first layer.
+        card: What is known about it.
+    """
+
+    build: Callable[[Store], Builder]
+    first: str
     card: Card
 
 
 NETWORKS: Mapping[str, _Recipe] = {
     "cf_vggm": _Recipe(
         plans.cf_vgg,
+        "conv1",
         Card(
             "cf_vggm",
             origin="CF-VGG of paper 002 (VGG-M with 1/8 of the filters, distilled), its authors' weights",
@@ -40,22 +49,27 @@ NETWORKS: Mapping[str, _Recipe] = {
     ),
     "dcfnet": _Recipe(
         plans.dcfnet,
+        "conv1",
         Card("dcfnet", origin="DCFNet, its authors' weights", mean=(123.0, 117.0, 104.0)),
     ),
     "vgg19": _Recipe(
         lambda store: plans.vgg(store, (2, 2, 4, 4, 4)),
+        "conv1_1",
         Card("vgg19", "CC-BY-4.0", "VGG-19, ImageNet", colors="bgr", mean=_IMAGENET_BGR),
     ),
     "vgg16": _Recipe(
         lambda store: plans.vgg(store, (2, 2, 3, 3, 3)),
+        "conv1_1",
         Card("vgg16", "CC-BY-4.0", "VGG-16, ImageNet", colors="bgr", mean=_IMAGENET_BGR),
     ),
     "squeezenet1.1": _Recipe(
-        lambda store: plans.squeezenet(store, (1, 3, 5)),
+        lambda store: plans.squeezenet(store, 3, (1, 3, 5)),
+        "conv1",
         Card("squeezenet1.1", "BSD-2-Clause", "SqueezeNet 1.1, ImageNet", colors="bgr", mean=_CAFFE_BGR),
     ),
     "squeezenet1.0_dc": _Recipe(
-        lambda store: plans.squeezenet(store, (1, 4, 8)),
+        lambda store: plans.squeezenet(store, 7, (1, 4, 8)),
+        "conv1",
         Card(
             "squeezenet1.0_dc",
             "BSD-2-Clause",
@@ -66,6 +80,7 @@ NETWORKS: Mapping[str, _Recipe] = {
     ),
     "resnet18": _Recipe(
         lambda store: plans.resnet(store, (2, 2, 2, 2)),
+        "conv1",
         Card(
             "resnet18",
             "BSD-3-Clause",
@@ -95,10 +110,12 @@ def import_npz(path: str | Path, name: str, sha256: str | None = None) -> Networ
     data = read_bytes(path, sha256)
     arrays = read_npz(data, str(path))
     recipe = NETWORKS[name]
-    builder = recipe.build(plans.Store(arrays, str(path)))
-    card = replace(recipe.card, sha256=digest(data))
-    if "mean_rgb" in arrays:
-        red, green, blue = (float(value) for value in arrays["mean_rgb"])
+    mean = arrays.pop("mean_rgb", None)
+    store = Store(arrays, str(path), first=recipe.first)
+    builder = recipe.build(store)
+    card = replace(recipe.card, sha256=digest(data), note=store.note(name))
+    if mean is not None:
+        red, green, blue = (float(value) for value in mean)
         card = replace(card, colors="rgb", mean=(red, green, blue))
     return Network(builder.graph(), builder.taps, card, aliases=vgg_aliases(builder.taps))
 

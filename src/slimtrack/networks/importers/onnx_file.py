@@ -10,6 +10,7 @@ from slimtrack.networks.graph import Graph, Node
 from slimtrack.networks.grids import grids
 from slimtrack.networks.lrn import rewritten
 from slimtrack.networks.network import Network
+from slimtrack.networks.onnx_forms import channels_first, freed, widened
 from slimtrack.networks.onnx_io import parse, read_graph
 from slimtrack.networks.sources import digest, read_bytes
 
@@ -28,7 +29,8 @@ def import_onnx(path: str | Path, card: Card | None = None, sha256: str | None =
 
     Taps are the results of all convolutions, activations, sums, concatenations, pools and normalisations
     whose place on the image is known, named after their nodes (a long path keeps its last parts). ``LRN``
-    operators are rewritten in faster ones. A file that `Network.save` wrote keeps its own taps and card.
+    operators are rewritten in faster ones. Other float types become float32, channels last become channels
+    first, and fixed sizes become free. A file that `Network.save` wrote keeps its own taps and card.
 
     Args:
         path: The file.
@@ -36,13 +38,14 @@ def import_onnx(path: str | Path, card: Card | None = None, sha256: str | None =
         sha256: Its hash or the first digits, where known.
 
     Raises:
-        InputError: The file is damaged, has another hash, external data, several inputs, or no such tensor.
+        InputError: The file is damaged, has another hash, external data, several inputs, channels last that
+            it computes with, or no such tensor.
     """
     data = read_bytes(path, sha256)
     model = parse(data, str(path))
     if any(entry.key == "slimtrack.card" for entry in model.metadata_props):
         return Network.load(path, sha256)
-    graph = read_graph(model, str(path))
+    graph = read_graph(freed(channels_first(widened(model), str(path))), str(path))
     graph = rewritten(graph, Channels(graph).count())
     card = replace(card or Card(Path(path).stem), sha256=digest(data))
     taps = _taps(graph)

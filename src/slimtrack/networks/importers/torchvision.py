@@ -8,8 +8,10 @@ import io
 import json
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from slimtrack.networks.build import Builder
 from slimtrack.networks.card import Card
 from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.importers.npz import read_npz, vgg_aliases
+from slimtrack.networks.importers.store import Store
 from slimtrack.networks.network import Network
 from slimtrack.networks.sources import digest, read_bytes
 
@@ -35,12 +38,16 @@ class Architecture:
     """A network that torchvision publishes.
 
     Attributes:
-        build: Builds it from a state dict, given how messages name the file.
+        plan: Builds it.
+        first: Its first layer.
         file: Name of the published file; the end of its stem is the start of its sha256.
+        names: Layer name in the plan -> the array's name without its suffix.
     """
 
-    build: Callable[[Mapping[str, AnyArray], str], Builder]
+    plan: Callable[[Store], Builder]
+    first: str
     file: str
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -51,6 +58,21 @@ class Architecture:
     def sha256(self) -> str:
         """First digits of the published file's sha256."""
         return Path(self.file).stem.rpartition("-")[2]
+
+    def built(self, state: Mapping[str, AnyArray], what: str, name: str) -> tuple[Builder, str]:
+        """The network of a state dict, and what a user should know of it.
+
+        Args:
+            state: The arrays.
+            what: How messages name the file.
+            name: How they name the network.
+
+        Raises:
+            InputError: Arrays are missing, left over, or of other shapes.
+        """
+        store = Store(state, what, self.names, (".weight", ".bias"), self.first)
+        builder = self.plan(store)
+        return builder, store.note(name)
 
 
 def import_torchvision(path: str | Path, name: str, sha256: str | None = None) -> Network:
@@ -69,7 +91,7 @@ def import_torchvision(path: str | Path, name: str, sha256: str | None = None) -
     if name not in ARCHITECTURES:
         raise UnknownNameError.of("torchvision network", name, ARCHITECTURES)
     data = read_bytes(path, sha256)
-    builder = ARCHITECTURES[name].build(read_state(data, Path(path)), str(path))
+    builder, note = _built(read_state(data, Path(path)), str(path), name)
     red, green, blue = (255 * value for value in _MEAN)
     card = Card(
         name,
@@ -78,6 +100,7 @@ def import_torchvision(path: str | Path, name: str, sha256: str | None = None) -
         digest(data),
         mean=(red, green, blue),
         scale=(1 / (255 * _STD[0]), 1 / (255 * _STD[1]), 1 / (255 * _STD[2])),
+        note=note,
     )
     network = Network(builder.graph(), builder.taps, card, aliases=vgg_aliases(builder.taps))
     if name == "alexnet-groups":  # as first published: trained on Caffe's colours
@@ -87,6 +110,24 @@ def import_torchvision(path: str | Path, name: str, sha256: str | None = None) -
             )
         )
     return network
+
+
+def _built(state: Mapping[str, AnyArray], what: str, name: str) -> tuple[Builder, str]:
+    """The network of that name; a file of another one is refused with the name that it fits."""
+    try:
+        return ARCHITECTURES[name].built(state, what, name)
+    except InputError as error:
+        fitting = [other for other in ARCHITECTURES if other != name and _fits(state, what, other)]
+        if not fitting:
+            raise
+        raise InputError(f"{error}; it fits {' or '.join(fitting)}") from error
+
+
+def _fits(state: Mapping[str, AnyArray], what: str, name: str) -> bool:
+    with suppress(InputError):
+        ARCHITECTURES[name].built(state, what, name)
+        return True
+    return False
 
 
 def read_state(data: bytes, path: Path) -> dict[str, AnyArray]:
@@ -111,7 +152,10 @@ _KINDS = {
     "F16": np.float16,
     "I64": np.int64,
     "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
     "U8": np.uint8,
+    "BOOL": np.bool_,
 }
 
 
@@ -127,14 +171,21 @@ def _safetensors(data: bytes, what: str) -> dict[str, AnyArray]:
                 continue
             begin, end = entry["data_offsets"]
             raw = body[begin:end]
-            if entry["dtype"] == "BF16":
-                numbers: AnyArray = (np.frombuffer(raw, np.uint16).astype(np.uint32) << 16).view(np.float32)
-            else:
-                numbers = np.frombuffer(raw, _KINDS[entry["dtype"]])
-            arrays[name] = numbers.reshape(entry["shape"])
+            arrays[name] = _typed(raw, entry["dtype"], f"{what}: array {name!r}").reshape(entry["shape"])
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise InputError(f"{what} is not a .safetensors file or is damaged: take it again") from error
     return arrays
+
+
+def _typed(raw: memoryview, kind: str, what: str) -> AnyArray:
+    """Numbers of a kind of ``.safetensors``, in one dimension."""
+    if kind == "BF16":
+        return (np.frombuffer(raw, np.uint16).astype(np.uint32) << 16).view(np.float32)
+    if kind not in _KINDS:
+        raise InputError(f"{what} is of kind {kind}, which is not read: save it as F32 or F16")
+    return np.frombuffer(raw, _KINDS[kind])
 
 
 def _torch(data: bytes, what: str) -> dict[str, AnyArray]:
@@ -146,11 +197,25 @@ def _torch(data: bytes, what: str) -> dict[str, AnyArray]:
         ) from error
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        return {name: value.numpy() for name, value in state.items() if torch.is_tensor(value)}
+        return {name: _array(value) for name, value in _flat(state) if torch.is_tensor(value)}
     except Exception as error:  # torch raises many kinds for damaged and for unsafe files
         raise InputError(
             f"{what} is not a torch file of plain tensors or is damaged: take it again"
         ) from error
+
+
+def _flat(state: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """What checkpoints nest (``{"state_dict": {..}, "epoch": 3}``), with the way there in the name."""
+    for name, value in state.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _array(tensor: Any) -> AnyArray:
+    """A tensor as an array; numpy has no bfloat16."""
+    return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).numpy())
 
 
 def _numbered(layers: Sequence[str | None], prefix: str = "features") -> dict[str, str]:
@@ -158,66 +223,45 @@ def _numbered(layers: Sequence[str | None], prefix: str = "features") -> dict[st
     return {layer: f"{prefix}.{index}" for index, layer in enumerate(layers) if layer}
 
 
-def _store(state: Mapping[str, AnyArray], what: str, names: Mapping[str, str]) -> plans.Store:
-    return plans.Store(state, what, names, (".weight", ".bias"))
+def _vgg(blocks: Sequence[int], file: str, *, norm: bool = False) -> Architecture:
+    layers: list[str | None] = []
+    for block, count in enumerate(blocks, 1):
+        for index in range(1, count + 1):
+            layers += [f"conv{block}_{index}", *([f"bn{block}_{index}"] if norm else []), None]
+        layers.append(None)
+    return Architecture(lambda store: plans.vgg(store, blocks), "conv1_1", file, _numbered(layers))
 
 
-def _vgg(blocks: Sequence[int]) -> Callable[[Mapping[str, AnyArray], str], Builder]:
-    def build(state: Mapping[str, AnyArray], what: str) -> Builder:
-        layers: list[str | None] = []
-        for block, count in enumerate(blocks, 1):
-            for index in range(1, count + 1):
-                layers += [f"conv{block}_{index}", None]
-            layers.append(None)
-        return plans.vgg(_store(state, what, _numbered(layers)), blocks)
-
-    return build
+def _alexnet() -> Architecture:
+    steps = ("conv1", None, None, "conv2", None, None, "conv3", None, "conv4", None, "conv5")
+    return Architecture(plans.alexnet, "conv1", "alexnet-owt-7be5be79.pth", _numbered(steps))
 
 
-def _alexnet(groups: int) -> Callable[[Mapping[str, AnyArray], str], Builder]:
-    """AlexNet as torchvision has it; with two groups, the first published one (layers ``conv1`` ..)."""
-
-    def build(state: Mapping[str, AnyArray], what: str) -> Builder:
-        steps = ("conv1", None, None, "conv2", None, None, "conv3", None, "conv4", None, "conv5")
-        named = "conv1.weight" in state
-        store = _store(state, what, {} if named else _numbered(steps))
-        return plans.alexnet(store, groups)
-
-    return build
-
-
-def _squeezenet(pooled: Sequence[int]) -> Callable[[Mapping[str, AnyArray], str], Builder]:
-    def build(state: Mapping[str, AnyArray], what: str) -> Builder:
-        steps: list[str] = ["conv1", ""]  # empty: a step without weights
-        for index in range(1, 10):
-            steps += [f"fire{index}"] if index > 1 else []
-            steps += [""] if index in pooled else []
-        numbers = _numbered(steps)
-        names = {"conv1": numbers.pop("conv1"), "conv10": "classifier.1"}
-        for fire, place in numbers.items():
-            names[f"{fire}_squeeze1x1"] = f"{place}.squeeze"
-            names |= {f"{fire}_expand{k}x{k}": f"{place}.expand{k}x{k}" for k in (1, 3)}
-        return plans.squeezenet(_store(state, what, names), pooled)
-
-    return build
+def _squeezenet(kernel: int, pooled: Sequence[int], file: str) -> Architecture:
+    steps: list[str] = ["conv1", ""]  # empty: a step without weights
+    for index in range(1, 10):
+        steps += [f"fire{index}"] if index > 1 else []
+        steps += [""] if index in pooled else []
+    numbers = _numbered(steps)
+    names = {"conv1": numbers.pop("conv1"), "conv10": "classifier.1"}
+    for fire, place in numbers.items():
+        names[f"{fire}_squeeze1x1"] = f"{place}.squeeze"
+        names |= {f"{fire}_expand{k}x{k}": f"{place}.expand{k}x{k}" for k in (1, 3)}
+    return Architecture(lambda store: plans.squeezenet(store, kernel, pooled), "conv1", file, names)
 
 
-def _resnet(
-    blocks: Sequence[int], *, bottleneck: bool = False
-) -> Callable[[Mapping[str, AnyArray], str], Builder]:
-    def names() -> Iterator[tuple[str, str]]:
-        for layer, count in enumerate(blocks, 1):
-            for block in range(count):
-                for part in ("conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "downsample_0", "downsample_1"):
-                    yield f"layer{layer}_{block}_{part}", f"layer{layer}.{block}.{part.replace('_', '.')}"
-
-    def build(state: Mapping[str, AnyArray], what: str) -> Builder:
-        return plans.resnet(_store(state, what, dict(names())), blocks, bottleneck=bottleneck)
-
-    return build
+def _resnet(blocks: Sequence[int], file: str, *, bottleneck: bool = False) -> Architecture:
+    names = {}
+    for layer, count in enumerate(blocks, 1):
+        for block in range(count):
+            for part in ("conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "downsample_0", "downsample_1"):
+                names[f"layer{layer}_{block}_{part}"] = f"layer{layer}.{block}.{part.replace('_', '.')}"
+    return Architecture(
+        lambda store: plans.resnet(store, blocks, bottleneck=bottleneck), "conv1", file, names
+    )
 
 
-def _mobilenet(state: Mapping[str, AnyArray], what: str) -> Builder:
+def _mobilenet() -> Architecture:
     names: dict[str, str] = {}
     for block in range(19):
         if block in (0, 18):
@@ -229,18 +273,29 @@ def _mobilenet(state: Mapping[str, AnyArray], what: str) -> Builder:
             names[f"block{block}_{part}"] = place if part == "project" else f"{place}.0"
             norm = f"features.{block}.conv.{index + 1}" if part == "project" else f"{place}.1"
             names[f"block{block}_{part}_bn"] = norm
-    return plans.mobilenet_v2(_store(state, what, names))
+    return Architecture(plans.mobilenet_v2, "conv0", "mobilenet_v2-b0353104.pth", names)
 
+
+_VGG11, _VGG13, _VGG16, _VGG19 = (1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
+"""Convolutions in each block."""
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "vgg16": Architecture(_vgg((2, 2, 3, 3, 3)), "vgg16-397923af.pth"),
-    "vgg19": Architecture(_vgg((2, 2, 4, 4, 4)), "vgg19-dcbb9e9d.pth"),
-    "alexnet": Architecture(_alexnet(1), "alexnet-owt-7be5be79.pth"),
-    "alexnet-groups": Architecture(_alexnet(2), ""),
-    "squeezenet1.0": Architecture(_squeezenet((1, 4, 8)), "squeezenet1_0-b66bff10.pth"),
-    "squeezenet1.1": Architecture(_squeezenet((1, 3, 5)), "squeezenet1_1-b8a52dc0.pth"),
-    "resnet18": Architecture(_resnet((2, 2, 2, 2)), "resnet18-f37072fd.pth"),
-    "resnet50": Architecture(_resnet((3, 4, 6, 3), bottleneck=True), "resnet50-0676ba61.pth"),
-    "mobilenet_v2": Architecture(_mobilenet, "mobilenet_v2-b0353104.pth"),
+    "vgg11": _vgg(_VGG11, "vgg11-8a719046.pth"),
+    "vgg13": _vgg(_VGG13, "vgg13-19584684.pth"),
+    "vgg16": _vgg(_VGG16, "vgg16-397923af.pth"),
+    "vgg19": _vgg(_VGG19, "vgg19-dcbb9e9d.pth"),
+    "vgg11_bn": _vgg(_VGG11, "vgg11_bn-6002323d.pth", norm=True),
+    "vgg13_bn": _vgg(_VGG13, "vgg13_bn-abd245e5.pth", norm=True),
+    "vgg16_bn": _vgg(_VGG16, "vgg16_bn-6c64b313.pth", norm=True),
+    "vgg19_bn": _vgg(_VGG19, "vgg19_bn-c79401a0.pth", norm=True),
+    "alexnet": _alexnet(),
+    "alexnet-groups": Architecture(lambda store: plans.alexnet(store, 2), "conv1", ""),
+    "squeezenet1.0": _squeezenet(7, (1, 4, 8), "squeezenet1_0-b66bff10.pth"),
+    "squeezenet1.1": _squeezenet(3, (1, 3, 5), "squeezenet1_1-b8a52dc0.pth"),
+    "resnet18": _resnet((2, 2, 2, 2), "resnet18-f37072fd.pth"),
+    "resnet34": _resnet((3, 4, 6, 3), "resnet34-b627a593.pth"),
+    "resnet50": _resnet((3, 4, 6, 3), "resnet50-0676ba61.pth", bottleneck=True),
+    "resnet101": _resnet((3, 4, 23, 3), "resnet101-63fe2227.pth", bottleneck=True),
+    "mobilenet_v2": _mobilenet(),
 }
 """Networks by name."""

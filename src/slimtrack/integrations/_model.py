@@ -1,0 +1,70 @@
+"""A network file that a tracker of others runs as it is published, in ONNX Runtime."""
+
+from typing import Any
+
+from slimtrack.arrays import Features
+from slimtrack.errors import InputError, SlimtrackError
+from slimtrack.networks.find import find_network
+from slimtrack.networks.onnx_forms import freed
+from slimtrack.networks.onnx_io import parse
+
+__all__ = ["Model"]
+
+
+class Model:
+    """A network file in ONNX Runtime; it cannot be changed, so that copies of a tracker share it.
+
+    Args:
+        data: The file's content; the file is not held open.
+        threads: Threads of ONNX Runtime.
+    """
+
+    def __init__(self, data: bytes, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._data, self._threads = data, threads
+        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+    @classmethod
+    def read(cls, name: str, threads: int, any_size: bool) -> "Model":
+        """Reads a network file; where ``any_size`` is asked for, one made for a single size is opened to all.
+
+        Raises:
+            MissingError: It was not found, or is of one size and the package ``onnx`` is not installed.
+            InputError: It cannot be loaded.
+        """
+        path = find_network(name)
+        try:
+            model = cls(path.read_bytes(), threads)
+            return model.freed(str(path)) if any_size and model.sized else model
+        except SlimtrackError:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise InputError(f"network file {path} cannot be loaded ({reason})") from error
+
+    @property
+    def sized(self) -> bool:
+        """Whether its first input is an image of one fixed size, and no map of features."""
+        shape = self._session.get_inputs()[0].shape
+        return len(shape) == 4 and shape[1] == 3 and any(isinstance(side, int) for side in shape[2:])
+
+    def freed(self, what: str) -> "Model":
+        """The same for images of any size."""
+        return Model(freed(parse(self._data, what)).SerializeToString(), self._threads)
+
+    def run(self, inputs: dict[str, Features]) -> list[Features]:
+        """All results."""
+        outputs: list[Features] = self._session.run(None, inputs)
+        return outputs
+
+    def __deepcopy__(self, _: object) -> "Model":
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Other processes make sessions of their own."""
+        return Model, (self._data, self._threads)
