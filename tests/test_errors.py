@@ -36,9 +36,18 @@ def test_they_are_also_what_a_caller_expects() -> None:
     ("name", "known", "expected"),
     [
         ("kfc", ["kcf", "mosse", "samf"], "there is no tracker 'kfc': did you mean kcf?"),
+        ("KFC", ["Kcf", "mosse"], "there is no tracker 'KFC': did you mean Kcf?"),
+        ("mil", ["opencv:mil", "kcf"], "there is no tracker 'mil': did you mean opencv:mil?"),
+        ("eco", ["feco", "eco-hc", "x"], "there is no tracker 'eco': did you mean feco or eco-hc?"),
         ("zzz", ["kcf", "mosse"], "there is no tracker 'zzz': there are: kcf, mosse."),
         ("zzz", [], "there is no tracker 'zzz': there are: none."),
     ],
 )
 def test_an_unknown_name_lists_the_nearest(name: str, known: list[str], expected: str) -> None:
     assert str(UnknownNameError.of("tracker", name, known)) == expected
+
+
+def test_many_names_are_counted_and_not_listed() -> None:
+    for name, hint in (("kfc", "did you mean kcf? "), ("zzz", "")):
+        text = str(UnknownNameError.of("tracker", name, ["kcf", "mosse"], "`trackers`"))
+        assert text == f"there is no tracker {name!r}: {hint}`trackers` lists all 2"

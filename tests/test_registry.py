@@ -10,7 +10,7 @@ import pytest
 import slimtrack
 from slimtrack import Tracker, create, list_trackers, registry
 from slimtrack.errors import InputError, MissingError, UnknownNameError
-from slimtrack.registry import Option, options_of, parse_spec, tracker_class, why_missing
+from slimtrack.registry import Option, options_of, parse_spec, spelt, tracker_class, why_missing
 from slimtrack.tracker import REGISTERED, Estimate
 
 SOURCE = '''
@@ -73,6 +73,48 @@ def test_our_trackers_are_listed_first_without_importing_them() -> None:
 def test_an_unknown_tracker_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="no tracker 'kfc': did you mean kcf"):
         create("kfc")
+
+
+@pytest.mark.parametrize(
+    ("written", "listed"),
+    [
+        ("KCF", "kcf"),
+        ("Eco-HC", "eco-hc"),
+        ("OpenCV:MOSSE", "opencv:mosse"),
+        ("Kcf[kernel=linear]", "kcf[kernel=linear]"),
+        ("CF2-v-34", "cf2-v-34"),
+        ("DeepCD-V-11", "deepcd-v-11"),
+        ("kcf", "kcf"),
+        ("NoSuch", "NoSuch"),
+        ("My.py:Own[a=B]", "My.py:Own[a=B]"),
+    ],
+)
+def test_a_name_in_any_case(written: str, listed: str) -> None:
+    assert spelt(written) == listed
+    if "kcf" in listed:
+        assert create(written).name == "kcf"
+
+
+def test_the_case_of_a_name_in_a_file_does_not_matter_either(file: Path) -> None:
+    assert create(f"{file}:STILL[steps=4]").options[2] == 4  # type: ignore[attr-defined]
+
+
+def test_names_that_differ_in_case_only_are_two(tmp_path: Path) -> None:
+    for name in ("Pair", "pair"):
+        path = tmp_path / f"{name}_file.py"
+        path.write_text(SOURCE.format(name=name))
+        create(f"{path}:{name}")
+    assert create("Pair").name == "Pair" and create("pair").name == "pair"
+
+
+def test_an_unknown_tracker_gets_a_suggestion_instead_of_all_names() -> None:
+    for wrong in ("kfc", "KFC", "no such thing at all"):
+        with pytest.raises(UnknownNameError) as caught:
+            create(wrong)
+        text, count = str(caught.value), len(list_trackers(missing=True))
+        assert text.endswith(f"`slimtrack trackers` lists all {count}")
+        assert text.count("opencv:") == 0
+        assert ("did you mean kcf" in text) is (wrong.lower() == "kfc")
 
 
 def test_a_tracker_in_a_file(file: Path) -> None:

@@ -39,18 +39,34 @@ class UnknownNameError(SlimtrackError, LookupError):
     """A name is not known; the message lists the nearest ones."""
 
     @classmethod
-    def of(cls, kind: str, name: str, known: Iterable[str]) -> "UnknownNameError":
+    def of(cls, kind: str, name: str, known: Iterable[str], listed: str = "") -> "UnknownNameError":
         """Builds the sentence: what was asked for and what it may have meant.
 
         Args:
             kind: What the name stands for, such as ``"tracker"``.
             name: The unknown name.
             known: All names there are.
+            listed: Where all of them are listed, for names that are too many for one sentence.
         """
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(names) or 'none'}."
-        return cls(f"there is no {kind} {name!r}: {hint}")
+        near = _nearest(name, names)
+        hints = (
+            [f"did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?"] if near else []
+        )
+        if listed:
+            hints.append(f"{listed} lists all {len(names)}")
+        elif not near:
+            hints.append(f"there are: {', '.join(names) or 'none'}.")
+        return cls(f"there is no {kind} {name!r}: {' '.join(hints)}")
+
+
+def _nearest(name: str, names: list[str]) -> list[str]:
+    """At most three names that may have been meant, in any case: those that hold it, then those like it."""
+    wanted = name.casefold()
+    folded = {each.casefold(): each for each in names}
+    holding = [each for each in folded if len(wanted) > 2 and wanted in each]
+    alike = difflib.get_close_matches(wanted, folded, n=3, cutoff=0.5)
+    return [folded[each] for each in dict.fromkeys(sorted(holding, key=len) + alike)][:3]
 
 
 class NotStartedError(SlimtrackError, RuntimeError):

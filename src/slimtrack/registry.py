@@ -9,7 +9,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNa
 from slimtrack.tracker import REGISTERED, Tracker
 
 __all__ = [
-    "Option", "create", "list_trackers", "options_of", "parse_spec", "settings", "tracker_class",
+    "Option", "create", "list_trackers", "options_of", "parse_spec", "settings", "spelt", "tracker_class",
     "why_missing", "with_threads",
 ]  # fmt: skip
 
@@ -95,8 +95,8 @@ def create(name: str, **options: Any) -> Tracker:
     """Makes a tracker.
 
     Args:
-        name: Its name, such as ``"kcf"``; also with options, ``"kcf[kernel=linear]"``, and ``"file.py:name"``
-            for a tracker defined in a file of yours.
+        name: Its name in any case, ``"kcf"`` or ``"KCF"``; also with options, ``"kcf[kernel=linear]"``, and
+            ``"file.py:name"`` for a tracker defined in a file of yours.
         **options: Its options; the constructor's keyword-only parameters.
 
     Raises:
@@ -181,19 +181,40 @@ def why_missing(name: str) -> str | None:
 
 
 def tracker_class(name: str) -> type[Tracker]:
-    """The class behind a name.
+    """The class behind a name, in any case.
 
     Raises:
         UnknownNameError: There is none.
         SlimtrackError: Its module cannot be imported.
     """
+    name = spelt(name)
     if name not in REGISTERED:
         _import_for(name)
     if name.rpartition(":")[0].endswith(".py"):
-        name = name.rpartition(":")[2]
+        name = _in_case(name.rpartition(":")[2], REGISTERED)  # known by now
     if name not in REGISTERED:
-        raise UnknownNameError.of("tracker", name, list_trackers(missing=True))
+        raise UnknownNameError.of("tracker", name, list_trackers(missing=True), "`slimtrack trackers`")
     return REGISTERED[name]
+
+
+def spelt(spec: str) -> str:
+    """A tracker's name, with its options where it has any, as it is listed: ``"kcf"`` for ``"KCF"``.
+
+    A name that is not known, and one in a file, stay as they are.
+    """
+    name, bracket, options = spec.strip().partition("[")
+    if name in REGISTERED or name in _MODULES or name.rpartition(":")[0].endswith(".py"):
+        return spec.strip()
+    if name.casefold().startswith(tuple(_FAMILIES)):
+        return name.casefold() + bracket + options
+    known = [*REGISTERED, *_MODULES, *(entry.name for entry in _entry_points())]
+    return _in_case(name, known) + bracket + options
+
+
+def _in_case(name: str, known: Collection[str]) -> str:
+    """The known name that differs in case only; the name itself where it, or none, is known."""
+    folded = {each.casefold(): each for each in known}
+    return name if name in known else folded.get(name.casefold(), name)
 
 
 def options_of(cls: type[Tracker]) -> list[Option]:

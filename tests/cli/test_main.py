@@ -1,8 +1,10 @@
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,27 @@ def test_the_help_names_the_commands() -> None:
     assert result.exit_code == 0
     assert all(command in result.output for command in COMMANDS)
     assert "completion" not in result.output
+
+
+def test_brackets_in_help_are_text() -> None:
+    """``name[option=value]`` is markup to the library that draws help: all of it has to arrive."""
+    whole = typer.main.get_command(app)
+    asked = 0
+    for words, command in commands(whole):
+        shown = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "400", "TERM": "dumb"}).output
+        for part in (command, *command.params):
+            written = (getattr(part, "help", None) or "").replace("\\[", "[")
+            for word in re.findall(r"\S*\[\S+", written):
+                assert word in shown, (words, word)
+                asked += 1
+    assert asked >= 2
+
+
+def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """A command and those inside of it, with the words that lead there."""
+    yield words, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, (*words, name))
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

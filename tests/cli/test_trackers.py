@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 from slimtrack import Box, Tracker, list_trackers
 from slimtrack.arrays import Image
+from slimtrack.calibrations import CALIBRATIONS
 from slimtrack.cli import app
 from slimtrack.cli.trackers import _type_name, causes
 from slimtrack.errors import InputError, UnknownNameError
@@ -93,6 +95,44 @@ def test_one_in_detail(example: str) -> None:
         ("kernel", "round", "linear | round", "Which kernel."),
     ):
         assert any(all(word in line for word in words) for line in text.splitlines())
+
+
+def test_help_with_brackets_is_shown_as_it_is() -> None:
+    class Bracketed(Tracker, name="bracketed-of-cli"):
+        """Reads [bold]brackets[/bold].
+
+        Args:
+            mode: One of [red]these[/red], such as name[option=value].
+        """
+
+        def __init__(self, *, mode: str = "[blue]") -> None: ...
+
+        def _start(self, image: Image, box: Box) -> None: ...
+
+        def _locate(self, image: Image) -> Estimate:
+            return Estimate(self.box, score=1.0)
+
+        def _learn(self, image: Image, box: Box) -> None: ...
+
+    for words in ((), ("--options",), ("bracketed-of-cli",)):
+        text = output(*words)
+        assert "Reads [bold]brackets[/bold]." in text
+        assert not words or "One of [red]these[/red], such as name[option=value]." in text
+        assert not words or "[blue]" in text
+
+
+def test_it_says_which_are_not_calibrated() -> None:
+    rows = {cells[1].strip(): cells[3].strip() for line in output().splitlines()
+            if len(cells := re.split("[│|]", line)) == 6}  # fmt: skip
+    assert rows["kcf"] == "yes" and rows["opencv:mosse"] == "no"
+    entries = {entry["name"]: entry["calibrated"] for entry in json.loads(output("--json"))}
+    assert entries == {name: name in CALIBRATIONS for name in list_trackers(missing=True)}
+    assert "Not calibrated: the order of its scores can be trusted" in output("opencv:mosse")
+    assert "calibrated" not in output("kcf")
+
+
+def test_a_name_in_any_case_and_with_options() -> None:
+    assert output("KCF[rate=0.1]").startswith("kcf: Kernelized")
 
 
 def test_a_tracker_without_options_says_so() -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperGroup
 
 import slimtrack
@@ -31,7 +32,12 @@ _INTERRUPTED = 130
 
 
 class _Group(TyperGroup):
-    """The commands; Ctrl-C ends them with a word instead of silence."""
+    """The commands: their help is plain text, and Ctrl-C ends them with a word instead of silence."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        for command in self.commands.values():
+            _as_text(command)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -39,6 +45,15 @@ class _Group(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("stopped", err=True)
             raise typer.Exit(_INTERRUPTED) from None
+
+
+def _as_text(command: Any) -> None:
+    """Keeps what stands in brackets in a command's help: ``name[option=value]`` is markup to typer's help."""
+    for part in (command, *command.params):
+        if getattr(part, "help", None):
+            part.help = escape(part.help)
+    for inner in getattr(command, "commands", {}).values():
+        _as_text(inner)
 
 
 app = typer.Typer(

@@ -42,7 +42,7 @@ def bench(
         Path, typer.Argument(metavar="DIR", help="Sequences: NAME/img/*.jpg and NAME/groundtruth_rect.txt.")
     ],
     trackers: Annotated[
-        str, typer.Option(help="Names with commas between; options in brackets: kcf\\[kernel=linear].")
+        str, typer.Option(help="Names with commas between; options in brackets: kcf[kernel=linear].")
     ] = "kcf",
     threads: Annotated[int, typer.Option(min=1, help="Threads that may work.")] = 1,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,

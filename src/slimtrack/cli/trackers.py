@@ -14,11 +14,24 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from slimtrack.calibrations import CALIBRATIONS
 from slimtrack.errors import MissingError
 from slimtrack.networks.find import add_folder
-from slimtrack.registry import Option, list_trackers, options_of, tracker_class, why_missing
+from slimtrack.registry import (
+    Option,
+    list_trackers,
+    options_of,
+    parse_spec,
+    spelt,
+    tracker_class,
+    why_missing,
+)
 
 __all__ = ["causes", "trackers"]
+
+_YES_NO = {True: "yes", False: "no"}
+
+_UNCALIBRATED = "the order of its scores can be trusted, their values are no probabilities"
 
 
 def trackers(
@@ -34,7 +47,8 @@ def trackers(
     """List the trackers, their options, and what is missing for the others."""
     if networks is not None:
         add_folder(networks)
-    entries = [_entry(each) for each in ([name] if name else list_trackers(missing=True))]
+    names = [parse_spec(spelt(name))[0]] if name else list_trackers(missing=True)
+    entries = [_entry(each) for each in names]
     console = Console()
     if json:
         typer.echo(json_format.dumps([_as_data(entry) for entry in entries], indent=2))
@@ -56,6 +70,11 @@ class _Entry:
     @property
     def title(self) -> str:
         return self.text.partition("\n")[0]
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether its score was fitted to be a probability."""
+        return self.name in CALIBRATIONS
 
 
 def causes(reasons: Mapping[str, str]) -> list[tuple[list[str], str]]:
@@ -88,6 +107,7 @@ def _as_data(entry: _Entry) -> dict[str, Any]:
     return {
         "name": entry.name,
         "description": entry.title,
+        "calibrated": entry.calibrated,
         "available": entry.missing is None,
         "missing": entry.missing,
         "options": [
@@ -114,21 +134,21 @@ def _type_name(kind: Any) -> str:
 
 
 def _print_all(console: Console, entries: list[_Entry], options: bool) -> None:
-    table = Table("tracker", "what it is", "options", title="Trackers", title_justify="left")
+    table = Table("tracker", "what it is", "calibrated", "options", title="Trackers", title_justify="left")
     absent = {entry.name: entry.missing for entry in entries if entry.missing is not None}
     for entry in entries:
         if entry.missing is None:
             summary = "\n".join(_line(o) for o in entry.options) if options else _names(entry)
-            table.add_row(escape(entry.name), escape(entry.title), escape(summary))
+            table.add_row(escape(entry.name), escape(entry.title), _YES_NO[entry.calibrated], escape(summary))
     console.print(table)
     if absent:
         table = Table("tracker", "what is missing", title="Not here", title_justify="left")
         for names, cause in causes(absent):
             table.add_row(escape("\n".join(names)), escape(cause))
         console.print(table)
-    console.print(
-        "`slimtrack trackers NAME` shows one with its options; use: --tracker NAME --set option=value"
-    )
+    console.print(f"Where calibrated is no: {_UNCALIBRATED}.")
+    console.print("`slimtrack trackers NAME` shows one with its options, which are set like this:")
+    console.print("slimtrack track VIDEO --box X,Y,W,H --tracker NAME --set OPTION=VALUE", soft_wrap=True)
 
 
 def _names(entry: _Entry) -> str:
@@ -141,6 +161,8 @@ def _line(option: Option) -> str:
 
 def _print_one(console: Console, entry: _Entry) -> None:
     console.print(f"[bold]{escape(entry.name)}[/bold]: {escape(entry.text or 'no description')}")
+    if not entry.calibrated:
+        console.print(f"Not calibrated: {_UNCALIBRATED}.")
     if entry.missing:
         console.print(f"Not here: {escape(entry.missing)}")
     if not entry.options:
@@ -148,7 +170,6 @@ def _print_one(console: Console, entry: _Entry) -> None:
         return
     table = Table("option", "default", "type", "meaning")
     for option in entry.options:
-        table.add_row(
-            *(escape(str(v)) for v in (option.name, option.default, _type_name(option.type))), option.help
-        )
+        cells = (option.name, option.default, _type_name(option.type), option.help)
+        table.add_row(*(escape(str(cell)) for cell in cells))
     console.print(table)
