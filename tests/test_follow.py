@@ -181,7 +181,7 @@ def test_a_clip_too_short_has_no_speed() -> None:
 
 
 def test_a_run_without_end_keeps_its_memory_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module("slimtrack.follow"), "_MOST_ROWS", 100)
+    monkeypatch.setattr(importlib.import_module("slimtrack.video.summary"), "_MOST_ROWS", 100)
     summary = Summary("x")
     for number in range(1000):
         state = State.LOST if number % 4 == 3 else State.TRACKED
@@ -243,3 +243,32 @@ def test_a_full_disk_ends_the_run_and_the_other_files_stay(tmp_path: Path) -> No
             outputs={tmp_path / "a.csv": "csv", "/dev/full": "mp4"},
         )
     assert (tmp_path / "a.csv").read_text().startswith("frame,")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.mp4"])
+def test_earlier_results_outlive_a_run_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    outputs = [tmp_path / "a.csv", tmp_path / "a.mp4"]
+    track_video(CLIP.images(), START, tracker=Drifter(), outputs=outputs)
+    before = {path: path.read_bytes() for path in outputs}
+    images = [*list(CLIP.images())[:6], np.zeros((50, 50, 3), np.uint8)]
+    with pytest.raises(SourceError, match="frame 6") as caught:
+        track_video(images, START.moved(1, 0), tracker=Drifter(), outputs=outputs)
+    assert {path: path.read_bytes() for path in outputs} == before
+    (kept,) = caught.value.__notes__
+    assert kept.startswith("6 frames are kept in ")
+    part = next(Path(word) for word in kept.split(" kept in ")[1].split(", ") if word.endswith(name[1:]))
+    if part.suffix == ".csv":
+        assert len(read_boxes(part)) == 6
+    else:
+        with open_frames(part) as frames:
+            assert len(list(frames)) == 6
+
+
+def test_a_run_that_fails_before_its_first_frame_leaves_nothing(tmp_path: Path) -> None:
+    outputs = [tmp_path / "a.csv", tmp_path / "deep" / "a.mp4", tmp_path / "file" / "a.json"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="is a file"):
+        track_video(CLIP.images(), START, tracker=Drifter(), outputs=outputs)
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "deep"}

@@ -4,14 +4,17 @@ import contextlib
 import errno
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import IO, Any, Literal, overload
 
 from slimtrack.errors import OutputError
 
-__all__ = ["atomic_write", "make_folder", "writing"]
+__all__ = ["Place", "atomic_write", "make_folder", "undivided", "writing"]
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quota's number
 
@@ -92,3 +95,68 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         reason = (error.strerror or str(error)).lower()
         remedy = "free some space or choose another place" if error.errno in _FULL else "choose another place"
         raise OutputError(f"cannot write {path}: {reason}; {remedy}") from error
+
+
+class Place:
+    """Where a file is written that grows for a while: an earlier one of that name stays until `settle`.
+
+    Where there is none, the file grows under its own name, so that a crash loses nothing of it. Where there
+    is one, it grows beside it: ``track.csv`` as ``track.part-1f2e.csv``.
+
+    Attributes:
+        path: The name it shall have.
+        now: The name it has.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.now = path
+        if path.is_file() or path.is_symlink():  # a device or a pipe has nothing to lose
+            stem, dot, suffixes = path.name.partition(".")
+            self.now = path.with_name(f"{stem}.part-{secrets.token_hex(2)}{dot}{suffixes}")
+
+    def settle(self) -> None:
+        """Replaces the earlier file.
+
+        Raises:
+            OutputError: It cannot be replaced; both files stay.
+        """
+        with writing(self.path):
+            if self.now != self.path:
+                self.now.replace(self.path)
+        self.now = self.path
+
+    def discard(self) -> None:
+        """Removes what was written; the earlier file stays."""
+        if self.now.is_file():
+            with writing(self.now):
+                self.now.unlink()
+        self.now = self.path
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """Lets a block end before Ctrl-C is heard, so that files which belong together end on the same frame.
+
+    A second Ctrl-C is heard at once: a disk that does not answer must not hold the user.
+    """
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread alone
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before):  # ignored, or not Python's to handle
+        yield
+        return
+    pending: list[tuple[int, FrameType | None]] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        pending.append((number, frame))
+
+    signal.signal(signal.SIGINT, wait)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pending:
+        before(*pending[0])

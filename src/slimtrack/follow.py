@@ -1,11 +1,8 @@
 """From a source through a tracker to results: `follow` for programs, `track_video` for files."""
 
-import math
 import os
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,21 +12,22 @@ import slimtrack
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.confidence import State
-from slimtrack.errors import InputError, OutputError
+from slimtrack.errors import InputError, OutputError, SlimtrackError
+from slimtrack.files import undivided
 from slimtrack.registry import create, settings
-from slimtrack.timing import WARM_UP, Stopwatch, Timing, summarise, warm_up
+from slimtrack.timing import Stopwatch, warm_up
 from slimtrack.tracker import Track, Tracker, checked_box
 from slimtrack.video.draw import require_matplotlib, timeline
 from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frame, Frames, Source, open_frames
-from slimtrack.video.results import Row, Writer, open_writer
+from slimtrack.video.guard import guard_files
+from slimtrack.video.results import Row
+from slimtrack.video.summary import Summary
+from slimtrack.video.together import Together
 
 __all__ = ["DEFAULT_TRACKER", "Step", "Steps", "Summary", "follow", "track_video"]
 
 DEFAULT_TRACKER = "staple"
-
-_MOST_ROWS = 50_000
-"""Rows that a summary keeps, about 16 MiB: half an hour of a camera. A longer run's are thinned out."""
 
 OnFrame: TypeAlias = Callable[[Image, Row], object]
 """Called with each frame and what was found in it; returning ``False`` ends the run."""
@@ -88,76 +86,6 @@ class Steps(Iterator[Step]):
     def close(self) -> None:
         """Ends it early and gives the source back; so does the end of the loop or of the program."""
         self._steps.close()
-
-
-@dataclass(slots=True)
-class Summary:
-    """What came of tracking a source.
-
-    Attributes:
-        tracker: Name of the tracker.
-        frames: Frames tracked, the first one included.
-        rows: Frame number, track and milliseconds of the frames; of a long run every second, fourth, .. one,
-            so that a camera may run for ever.
-        every: Which of the frames are in `rows`: 1 is all of them.
-        counts: Frames in each state.
-        skipped: Broken frames left out.
-        init_ms: Milliseconds of `Tracker.init`.
-        outputs: Files written.
-        notes: What the user should know.
-        interrupted: Whether it was ended before the source was.
-    """
-
-    tracker: str
-    frames: int = 0
-    rows: list[Row] = field(default_factory=list)
-    every: int = 1
-    counts: Counter[State] = field(default_factory=Counter)
-    skipped: int = 0
-    init_ms: float = 0.0
-    outputs: list[Path] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    interrupted: bool = False
-
-    def add(self, row: Row) -> None:
-        """Takes note of the next frame."""
-        if self.frames % self.every == 0:
-            self.rows.append(row)
-            if len(self.rows) > _MOST_ROWS:
-                self.rows = self.rows[::2]
-                self.every *= 2
-        self.frames += 1
-        self.counts[row.track.state] += 1
-
-    @property
-    def speed(self) -> Timing:
-        """The times of `Tracker.update` alone, behind the warm-up; ``nan`` where there are none."""
-        later = (row for number, row in enumerate(self.rows) if number * self.every > WARM_UP)
-        return summarise([row.ms for row in later if row.ms is not None])
-
-    @property
-    def p50_ms(self) -> float | None:
-        """Median milliseconds of an update; ``None`` where nothing was measured, as below."""
-        return _measured(self.speed.p50_ms)
-
-    @property
-    def p95_ms(self) -> float | None:
-        """Milliseconds that 95 % of the updates keep."""
-        return _measured(self.speed.p95_ms)
-
-    @property
-    def fps(self) -> float | None:
-        """Updates a second: 1000 / p50."""
-        return _measured(self.speed.fps)
-
-    @property
-    def shares(self) -> dict[State, float]:
-        """Share of the frames in each state."""
-        return {state: self.counts[state] / max(self.frames, 1) for state in State}
-
-
-def _measured(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def follow(
@@ -266,8 +194,10 @@ def track_video(
 
     The tracker is warmed up on the first frame before it is started, so that compiling is in no time stated.
 
-    Ctrl-C ends the run early: files are finished and the summary says so. Should source, tracker or disk fail
-    half-way, everything up to there is in the files when the error is raised.
+    Ctrl-C ends the run early: all files are finished on the same frame, and the summary says so. Should
+    source, tracker or disk fail half-way, everything up to there is in the files when the error is raised,
+    and its notes name them. Files of an earlier run are replaced when the new ones are whole; until then,
+    and for good where the run fails, both are there.
 
     Args:
         source: Anything that `open_frames` takes.
@@ -298,22 +228,24 @@ def track_video(
     frames = open_frames(source, start=start, end=end)
     summary = Summary(made.name)
     forms = outputs if isinstance(outputs, Mapping) else dict.fromkeys(outputs)
+    files = Together({})
     try:
+        guard_files(frames.origin, [*forms, *([] if plot is None else [plot])])
         box = checked_box(box, frames.first)
         warm_up(made, [frames.first] * 3, box)
         head = _head(frames, made, box) | known | dict(about or {})
-        with ExitStack() as stack:
-            writers = [
-                stack.enter_context(open_writer(path, form, fps=frames.fps, about=head))
-                for path, form in forms.items()
-            ]
-            summary.outputs = [writer.path for writer in writers]
-            _run(_followed(frames, box, made, summary), writers, summary, on_progress)
+        with Together(forms, fps=frames.fps, about=head) as files:
+            _run(_followed(frames, box, made, summary), files, summary, on_progress)
+    except SlimtrackError as error:
+        if files.rows and files.paths:
+            error.add_note(f"{files.rows} frames are kept in {', '.join(map(str, files.paths))}")
+        raise
     finally:
         summary.skipped, summary.notes = frames.skipped, frames.notes
         _close(frames, source)
-        if plot is not None and summary.rows:
-            _plot(plot, summary, frames.fps, frames.name)
+    summary.outputs = files.paths
+    if plot is not None and summary.rows:
+        _plot(plot, summary, frames.fps, frames.name)
     return summary
 
 
@@ -332,16 +264,16 @@ def _head(frames: Frames, tracker: Tracker, box: Box) -> dict[str, object]:
 
 def _run(
     steps: Iterator[Step],
-    writers: list[Writer],
+    files: Together,
     summary: Summary,
     on_progress: OnFrame | None,
 ) -> None:
     try:
         for step in steps:
             row = Row(step.number, step.track, step.ms, step.time)
-            summary.add(row)
-            for writer in writers:
-                writer.add(row, step.image)
+            with undivided():
+                files.add(row, step.image)
+                summary.add(row)
             if on_progress is not None and on_progress(step.image, row) is False:
                 summary.interrupted = True
                 break

@@ -14,8 +14,8 @@ pytest.importorskip("matplotlib")
 from slimtrack._cv2 import cv2
 from slimtrack.box import Box
 from slimtrack.cli import app
+from slimtrack.cli.boxes import parse_box
 from slimtrack.cli.compress import _compared, _distiller
-from slimtrack.cli.track import parse_box
 from slimtrack.compression.distilled import only
 from slimtrack.compression.view import View
 from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameError
@@ -155,7 +155,8 @@ def test_channels_are_those_that_the_tracker_chooses(files: tuple[Path, Path, st
         )
         for at in (0, 1):
             image = cv2.imread(str(frames / f"{at:03d}.png"))
-            _ = tracker.update(image) if at else tracker.init(image, parse_box(box))
+            at_first = parse_box(box, (image.shape[1], image.shape[0]))
+            _ = tracker.update(image) if at else tracker.init(image, at_first)
         wanted = {tap: channels.tolist() for tap, channels in tracker.channels.items()}
         assert {"relu1": [], "relu3": [], **chosen[level]} == wanted
     assert chosen[0] != chosen[1]

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 import slimtrack
 from slimtrack import Box, State, Track, Tracker
 from slimtrack.arrays import Image
-from slimtrack.cli.track import Meter, parse_box, parse_options, track
+from slimtrack.cli.screen import Meter
+from slimtrack.cli.track import parse_options, track
 from slimtrack.errors import (
     InputError,
     MissingError,
@@ -82,14 +83,9 @@ def test_a_folder_is_tracked_into_files(shots: Path, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     code, text, _ = call(shots, "--box", "20,20,30,30", "--tracker", "test-still", "--set", "score=0.7")
     assert code == 0, text
-    out = tmp_path / "out" / "my_shots"
-    assert {path.name for path in out.iterdir()} >= {
-        "annotated.mp4",
-        "track.csv",
-        "boxes.txt",
-        "timeline.png",
-    }
-    assert read_boxes(out / "boxes.txt") == [Box(20, 20, 30, 30)] * 9
+    out = tmp_path / "out" / "my_shots-test-still"
+    assert {path.name for path in out.iterdir()} == {"annotated.mp4", "track.csv", "timeline.png"}
+    assert read_boxes(out / "track.csv") == [Box(20, 20, 30, 30)] * 9
     assert "9 frames" in text and "frames a second" in text and "tracked 100%" in text
     assert ",0.7000,tracked," in (out / "track.csv").read_text()
 
@@ -109,17 +105,8 @@ def test_two_sequences_of_a_data_set_have_two_folders(
         shutil.copytree(shots, tmp_path / "data" / name / "img")
         words = ["--box", "20,20,30,30", "-t", "test-still", "--no-video", "--no-plot"]
         assert call(tmp_path / "data" / name / "img", *words)[0] == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["David", "Deer"]
-
-
-def test_results_of_an_earlier_run_do_not_stay(shots: Path, tmp_path: Path) -> None:
-    words = [shots, "-t", "test-still", "--out", tmp_path / "o"]
-    assert call(*words, "--box", "20,20,30,30")[0] == 0
-    (tmp_path / "o" / "mine.txt").write_text("not a result")
-    assert call(*words, "--box", "900,900,30,30")[0] != 0
-    assert (tmp_path / "o" / "annotated.mp4").exists()  # a run that is refused removes nothing
-    assert call(*words, "--box", "20,20,30,30", "--no-video", "--no-plot", "-f", "json")[0] == 0
-    assert {path.name for path in (tmp_path / "o").iterdir()} == {"track.json", "mine.txt"}
+    folders = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert folders == ["David-test-still", "Deer-test-still"]
 
 
 def test_json_says_how_it_was_made(shots: Path, tmp_path: Path) -> None:
@@ -199,7 +186,10 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "remedy"),
-    [([], "give --box x,y,w,h"), (["--box", "20,20,30,30", "--show"], "leave it out")],
+    [
+        ([], "give --box x,y,w,h (--first-frame FILE shows coordinates)"),
+        (["--box", "20,20,30,30", "--show"], "leave it out"),
+    ],
 )
 def test_windows_without_a_screen(
     shots: Path, words: list[str], remedy: str, monkeypatch: pytest.MonkeyPatch
@@ -231,7 +221,7 @@ def test_ctrl_c_is_told_and_keeps_the_files(
     monkeypatch.setattr(Meter, "__call__", stopping)
     code, text, _ = call(shots, "--box", "20,20,30,30", "-t", "test-still", "--out", tmp_path / "o")
     assert code == 130 and "Stopped after 5 frames" in text
-    assert len(read_boxes(tmp_path / "o" / "boxes.txt")) == 5
+    assert len(read_boxes(tmp_path / "o" / "track.csv")) == 5
 
 
 def test_progress_begins_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,11 +229,10 @@ def test_progress_begins_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> N
     with Meter(10) as meter:
         assert meter(Clip(length=1).mask(0), row)
         assert meter._progress is None
-        monkeypatch.setattr(importlib.import_module("slimtrack.cli.track"), "_PATIENCE", -1.0)
+        monkeypatch.setattr(importlib.import_module("slimtrack.cli.screen"), "_PATIENCE", -1.0)
         assert meter(Clip(length=1).mask(0), row)
         assert meter._progress is not None
 
 
 def test_parsing() -> None:
-    assert parse_box("1.5, 2,3 ,4") == Box(1.5, 2, 3, 4)
     assert parse_options("test-still[kind=b]", ["score=0.25"]) == {"score": 0.25}

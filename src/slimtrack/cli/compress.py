@@ -17,7 +17,7 @@ from rich.table import Table
 
 from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.cli.track import parse_box
+from slimtrack.cli.boxes import parse_box
 from slimtrack.compression.channels import Amount, Indices, Reading
 from slimtrack.compression.cpt import Method, Settings, compress
 from slimtrack.compression.cpt import Progress as Tell
@@ -124,7 +124,7 @@ def cpt(
     tap = whole.tap(tap or list(whole.taps)[-1]).name
     with single_thread(), open_frames(video) as source:
         image = source.first
-        first = checked_box(parse_box(box), image)
+        first = checked_box(parse_box(box, source.size), image)
         before = NetworkFeature(whole, tap)
         view = View.around(first, before, side=side)
         make_folder(folder)
@@ -184,7 +184,7 @@ def cd(
         keep=keep, by=by, reading=reading, loss=loss, side=side, level=level, cell=cell
     )
     with single_thread(), open_frames(video) as source:
-        first = checked_box(parse_box(box), source.first)
+        first = checked_box(parse_box(box, source.size), source.first)
         before = NetworkStack(whole, list(whole.taps), cell=cell)
         make_folder(folder)
         places = _followed(follower, source, first, frames)

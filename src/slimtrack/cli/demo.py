@@ -8,7 +8,10 @@ import typer
 from rich.console import Console
 
 from slimtrack.box import Box, overlap
-from slimtrack.cli.track import PICTURE, VIDEO, Meter, clear, parse_options, summary_table
+from slimtrack.cli.options import OverwriteOption, SetOption, TrackerOption
+from slimtrack.cli.outputs import Results, checked, new_folder
+from slimtrack.cli.screen import Meter, summary_table
+from slimtrack.cli.track import parse_options
 from slimtrack.errors import InputError, MissingError, UnknownNameError
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.registry import create, with_threads
@@ -23,18 +26,20 @@ _FPS = 30.0
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the results.")] = Path(
-        "out/demo"
-    ),
-    tracker: Annotated[
-        str, typer.Option("--tracker", "-t", help="Name, see `slimtrack trackers`; also name[option=value].")
-    ] = DEFAULT_TRACKER,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Option of the tracker; repeatable."),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder for the results; if left out: out/demo, with a number where that is taken.",
+        ),
     ] = None,
+    tracker: TrackerOption = DEFAULT_TRACKER,
+    settings: SetOption = None,
     clip: Annotated[str, typer.Option(help=f"One of: {', '.join(CLIPS)}.")] = "demo",
     seed: Annotated[int | None, typer.Option(help="Another landscape and path.")] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Track a synthetic clip: annotated video, result file, picture of score and speed, a table."""
     if clip not in CLIPS:
@@ -46,21 +51,21 @@ def demo(
         raise InputError(
             f"clip {clip!r} with seed {seed} has no target in its first frame: choose another seed"
         )
-    note = _no_picture(out)
-    picture = None if note else out / PICTURE
-    outputs = [out / VIDEO, out / "track.csv", out / "boxes.txt"]
+    folder = new_folder(Path("out"), "demo") if out is None else out
+    note = _no_picture(folder)
+    results = Results.chosen(folder, None, plot=not note)
+    results, notes = checked(results, None, overwrite=overwrite)
     frames = open_frames(chosen.images(), name=clip, fps=_FPS, count=chosen.length)
-    clear(out)
     with frames, single_thread(), Meter(chosen.length) as meter:
         summary = track_video(
             frames,
             first.clipped(*frames.size),
             tracker=made,
-            outputs=outputs,
-            plot=picture,
+            outputs=results.files,
+            plot=results.picture,
             on_progress=meter,
         )
-    summary.notes += note
+    summary.notes += note + notes
     Console().print(summary_table(summary, _accuracy(summary, chosen.truth)))
     if summary.interrupted:
         raise typer.Exit(130)
@@ -69,7 +74,7 @@ def demo(
 def _no_picture(out: Path) -> list[str]:
     """Why there will be no picture: as a note, for the demo shall run without matplotlib too."""
     try:
-        require_matplotlib(out / PICTURE)
+        require_matplotlib(out)
     except MissingError as error:
         return [str(error)]
     return []

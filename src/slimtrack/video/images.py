@@ -14,6 +14,7 @@ from slimtrack.errors import MissingError, SourceError
 from slimtrack.video.feed import Broken, Feed, Frame
 
 __all__ = [
+    "FOLDERS_INSIDE",
     "IMAGE_SUFFIXES",
     "Converter",
     "ImageReader",
@@ -31,7 +32,7 @@ IMAGE_SUFFIXES = frozenset(
 )  # fmt: skip
 """What counts as an image in a folder: the formats that any OpenCV reads."""
 
-_FOLDERS_INSIDE = ("img", "color", "imgs", "images", "frames")
+FOLDERS_INSIDE = ("img", "color", "imgs", "images", "frames")
 """Where data sets keep the images of a sequence: OTB's ``img``, VOT's ``color``, and their imitators."""
 
 
@@ -42,7 +43,7 @@ def folder(path: Path, first: int) -> Feed:
         SourceError: It cannot be read or holds no images.
     """
     found = image_files(path)
-    for name in _FOLDERS_INSIDE:
+    for name in FOLDERS_INSIDE:
         inside = path / name
         if inside.is_dir() and (deeper := image_files(inside)):
             found = deeper  # a picture beside the folder of frames is a preview, not a frame
@@ -57,7 +58,7 @@ def folder(path: Path, first: int) -> Feed:
 def _name_of(folder: Path) -> str:
     """A folder's name; its parent's for ``Deer/img``, or every sequence of a data set had the same name."""
     folder = folder.resolve()
-    inside = folder.name.lower() in _FOLDERS_INSIDE
+    inside = folder.name.lower() in FOLDERS_INSIDE
     return (folder.parent.name if inside else "") or folder.name
 
 

@@ -20,11 +20,11 @@ import numpy as np
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.errors import OutputError, SourceError, UnknownNameError
-from slimtrack.files import make_folder, writing
+from slimtrack.files import Place, make_folder, writing
 from slimtrack.tracker import Track
 from slimtrack.video.draw import annotated
 
-__all__ = ["FORMATS", "Row", "Writer", "open_writer", "read_boxes"]
+__all__ = ["FORMATS", "Row", "Writer", "open_writer", "read_boxes", "row_fields"]
 
 FORMATS = {"otb": ".txt", "csv": ".csv", "json": ".json", "mot": ".mot.txt", "mp4": ".mp4"}
 """Format -> suffix of its files."""
@@ -53,12 +53,30 @@ class Row:
 class Writer(ABC):
     """Writes one kind of result; every row is on disk when `add` returns.
 
-    Attributes:
-        path: The file.
+    An earlier file of its name is replaced by `settle`, which leaving ``with`` calls when all went well:
+    until then the new one lies beside it.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._place = Place(path)
+
+    @property
+    def path(self) -> Path:
+        """The file as it is called now."""
+        return self._place.now
+
+    def settle(self) -> None:
+        """Replaces an earlier file of this name; to be called after `close`.
+
+        Raises:
+            OutputError: It cannot be replaced; both files stay.
+        """
+        self._place.settle()
+
+    def discard(self) -> None:
+        """Closes and removes the file; an earlier one stays."""
+        self.close()
+        self._place.discard()
 
     @abstractmethod
     def add(self, row: Row, image: Image) -> None:
@@ -83,6 +101,8 @@ class Writer(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if error is None:
+            self.settle()
 
 
 def open_writer(
@@ -92,7 +112,7 @@ def open_writer(
     fps: float | None = None,
     about: Mapping[str, object] | None = None,
 ) -> Writer:
-    """Starts a result file; missing folders are made, an older file of that name is replaced.
+    """Starts a result file; missing folders are made, an older file of that name is replaced at the end.
 
     Args:
         path: Where to; the suffix says the format (`.txt` is OTB, `.mot.txt` MOT).
@@ -178,7 +198,7 @@ class _TextWriter(Writer):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._file = _Appended(path, self.head)
+        self._file = _Appended(self.path, self.head)
 
     def add(self, row: Row, image: Image) -> None:
         self._file.put(self.line(row))
@@ -228,6 +248,17 @@ def _one_based(box: Box) -> list[str]:
     return [f"{value:.4f}" for value in (box.x + 1, box.y + 1, box.w, box.h)]
 
 
+def row_fields(row: Row) -> dict[str, Any]:
+    """A frame's results as JSON has them: coordinates in pixels, 0-based."""
+    return {
+        "frame": row.frame,
+        "box": [round(value, 4) for value in row.track.box],
+        "score": round(row.track.score, 4),
+        "state": row.track.state.value,
+        "ms": None if row.ms is None else round(row.ms, 4),
+    }
+
+
 class _JsonWriter(Writer):
     """``{..., "frames": [{"frame", "box", "score", "state", "ms"}, ..]}``, whole after every frame.
 
@@ -242,18 +273,11 @@ class _JsonWriter(Writer):
         head = "".join(
             f"{json.dumps(key)}: {json.dumps(value, default=str)},\n" for key, value in about.items()
         )
-        self._file = _Appended(path, "{" + head + '"frames": [', self._TAIL)
+        self._file = _Appended(self.path, "{" + head + '"frames": [', self._TAIL)
         self._first = True
 
     def add(self, row: Row, image: Image) -> None:
-        fields = {
-            "frame": row.frame,
-            "box": [round(value, 4) for value in row.track.box],
-            "score": round(row.track.score, 4),
-            "state": row.track.state.value,
-            "ms": None if row.ms is None else round(row.ms, 4),
-        }
-        self._file.put(("\n" if self._first else ",\n") + json.dumps(fields), self._TAIL)
+        self._file.put(("\n" if self._first else ",\n") + json.dumps(row_fields(row)), self._TAIL)
         self._first = False
 
     def close(self) -> None:
@@ -281,10 +305,10 @@ class _VideoWriter(Writer):
         fps = fps if fps is not None and math.isfinite(fps) and 0.1 <= fps <= 480 else _DEFAULT_FPS
         self._rate = Fraction(fps).limit_denominator(1001)
         self._stream: Any = None
-        with _encoding(path):
+        with _encoding(self.path):
             import av
 
-            self._container: Any = av.open(str(path), "w", format="mp4", options=self._FRAGMENTS)
+            self._container: Any = av.open(str(self.path), "w", format="mp4", options=self._FRAGMENTS)
 
     def add(self, row: Row, image: Image) -> None:
         import av
@@ -316,7 +340,7 @@ class _VideoWriter(Writer):
             with _encoding(self.path):
                 container.close()
         if self._stream is None:
-            self.path.unlink(missing_ok=True)  # no frame came: an empty file would only puzzle a player
+            self._place.discard()  # no frame came: an empty file would only puzzle a player
         else:
             _index_in_front(self.path)
 

@@ -1,0 +1,197 @@
+"""Where the results of a run go: no file is replaced that the user has not named for it."""
+
+import importlib.util
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from slimtrack.errors import InputError, OutputError, UnknownNameError
+from slimtrack.files import writing
+from slimtrack.video.frames import image_files
+from slimtrack.video.guard import guard_folder
+from slimtrack.video.results import FORMATS
+
+__all__ = ["Results", "checked", "chosen_formats", "has_matplotlib", "new_folder", "numbered"]
+
+NAMES = {"csv": "track.csv", "otb": "boxes.txt", "json": "track.json", "mot": "track.mot.txt"}
+"""Format -> name of its file in a folder of results."""
+
+VIDEO, PICTURE = "annotated.mp4", "timeline.png"
+"""The names of the annotated video and of the picture of score and speed in such a folder."""
+
+_OTHER_FILES = frozenset(
+    [".avi", ".mkv", ".mov", ".m4v", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".gif", ".ts", ".png", ".jpg",
+     ".jpeg", ".bmp", ".tif", ".tiff", ".webp"]
+)  # fmt: skip
+"""What is the name of a file and not of a folder, but none that we write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The files that a run shall write.
+
+    Attributes:
+        files: File -> its format.
+        picture: The picture of score and speed.
+        folder: The folder that holds them, where they have one of their own.
+    """
+
+    files: Mapping[Path, str] = field(default_factory=dict)
+    picture: Path | None = None
+    folder: Path | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """All of them."""
+        return [*self.files, *([] if self.picture is None else [self.picture])]
+
+    @classmethod
+    def chosen(
+        cls, out: Path, formats: list[str] | None, video: bool | None = None, plot: bool | None = None
+    ) -> "Results":
+        """What to write for ``--out``, ``--format``, ``--video`` and ``--plot``; ``None`` is not given.
+
+        Args:
+            out: A folder; or a file, told by its suffix: a video (``result.mp4``), its table is then
+                ``result.csv``; or a table alone.
+            formats: Formats of the tables; a CSV when not given.
+            video: Whether to write the annotated video: in a folder, if not given.
+            plot: Whether to draw the picture: in a folder and with matplotlib, if not given.
+
+        Raises:
+            OutputError: ``out`` is a file of a kind that is not written.
+            InputError: A video named by ``out`` and unwanted by ``video``.
+        """
+        form = None if out.is_dir() else _format_of(out)
+        if form is not None:
+            return cls._beside(out, form, formats, video, plot)
+        files = {out / NAMES[name]: name for name in (["csv"] if formats is None else formats)}
+        if video is not False:
+            files[out / VIDEO] = "mp4"
+        drawn = has_matplotlib() if plot is None else plot
+        return cls(files, out / PICTURE if drawn else None, out)
+
+    @classmethod
+    def _beside(
+        cls, out: Path, form: str, formats: list[str] | None, video: bool | None, plot: bool | None
+    ) -> "Results":
+        """Files of one stem: the one that is named, and what belongs to it."""
+        stem = out.with_name(out.name[: -len(FORMATS[form])])
+        if form == "mp4" and video is False:
+            raise InputError(f"--out {out} is a video, and --no-video wants none: leave out one of the two")
+        tables = formats if formats is not None else ["csv"] if form == "mp4" else []
+        wanted = [*tables, *(["mp4"] if video else [])]
+        files = {stem.with_name(stem.name + FORMATS[name]): name for name in wanted}
+        return cls(files | {out: form}, stem.with_name(f"{stem.name}.png") if plot else None)
+
+
+def _format_of(path: Path) -> str | None:
+    """The format that a file's suffix stands for; ``None`` for what can only be a folder."""
+    name = path.name.lower()
+    for form, suffix in sorted(FORMATS.items(), key=lambda item: -len(item[1])):  # .mot.txt before .txt
+        if name.endswith(suffix) and name != suffix:
+            return form
+    if path.suffix.lower() in _OTHER_FILES:
+        raise OutputError(
+            f"cannot write {path}: results are written as {', '.join(FORMATS.values())}; give such a file, "
+            "or a folder"
+        )
+    return None
+
+
+def has_matplotlib() -> bool:
+    """Whether pictures can be drawn."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def chosen_formats(formats: str) -> list[str]:
+    """The formats that ``"csv,otb"`` lists; ``none`` is none.
+
+    Raises:
+        UnknownNameError: No such format.
+    """
+    names = [name.strip().lower() for name in formats.split(",") if name.strip().lower() not in ("", "none")]
+    for name in names:
+        if name not in NAMES:
+            raise UnknownNameError.of("result format", name, NAMES)
+    return list(dict.fromkeys(names))
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """Makes a folder that was not there: ``name``, or ``name-2``, ``name-3``, .. where that is taken.
+
+    Args:
+        parent: Where; made with its parents if missing.
+        name: Any text; what cannot be in a file's name on every system becomes ``_``.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    for folder in numbered(parent, name):
+        try:
+            with writing(folder):
+                folder.mkdir(parents=True)
+        except OutputError as error:
+            if not isinstance(error.__cause__, FileExistsError):
+                raise
+        else:
+            return folder
+    raise AssertionError("there is always a next number")
+
+
+def numbered(parent: Path, name: str) -> Iterator[Path]:
+    """The folders ``name``, ``name-2``, ``name-3``, .. without end."""
+    plain = re.sub(r"[^\w.-]+", "_", name).strip("._")[:100] or "video"
+    yield parent / plain
+    for number in itertools.count(2):
+        yield parent / f"{plain}-{number}"
+
+
+def checked(
+    results: Results, origin: str | None, *, overwrite: bool = False, plot: bool | None = None
+) -> tuple[Results, list[str]]:
+    """Results that replace nothing and disturb nothing.
+
+    Args:
+        results: What is to be written.
+        origin: Where the frames come from.
+        overwrite: Whether earlier files of the same names may be replaced.
+        plot: Whether the picture was asked for; ``None`` is not given.
+
+    Returns:
+        The same, without a picture that would become a frame of a folder of images; and what the user should
+        know about it, and about earlier results that stay.
+
+    Raises:
+        OutputError: The folder holds the input, or earlier results are there, or ``plot`` asks for a picture
+            among images.
+    """
+    if results.folder is not None:
+        guard_folder(origin, results.folder)
+    earlier = [path for path in results.paths if path.exists()]
+    others = [path for path in _known(results.folder) if path.exists() and path not in earlier]
+    if not overwrite and (earlier or others):
+        what = ", ".join(path.name for path in earlier + others)
+        where = results.folder or earlier[0].parent
+        raise OutputError(
+            f"{where} holds earlier results ({what}): give another place, or --overwrite to replace them"
+        )
+    notes = [f"{path} is of an earlier run" for path in others]
+    if results.picture is not None and _among_images(results.picture):
+        sentence = f"{results.picture} is not drawn: it would be taken for one of the images there"
+        if plot:
+            raise OutputError(f"{sentence}; give another place, or --no-plot")
+        results, notes = replace(results, picture=None), [*notes, sentence]
+    return results, notes
+
+
+def _known(folder: Path | None) -> list[Path]:
+    """All files that may be results in a folder of results."""
+    return [] if folder is None else [folder / name for name in (*NAMES.values(), VIDEO, PICTURE)]
+
+
+def _among_images(picture: Path) -> bool:
+    folder = picture.parent
+    return folder.is_dir() and any(file.name != picture.name for file in image_files(folder))

@@ -1,0 +1,147 @@
+"""What is seen while tracking: windows, progress, and the table at the end."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from slimtrack._cv2 import cv2
+from slimtrack.arrays import Image
+from slimtrack.box import Box
+from slimtrack.confidence import State
+from slimtrack.errors import InputError, MissingError
+from slimtrack.follow import Summary
+from slimtrack.timing import WARM_UP
+from slimtrack.video.draw import annotated
+from slimtrack.video.results import Row
+
+__all__ = ["Meter", "drawn_box", "require_screen", "summary_table"]
+
+_PATIENCE = 2.0
+"""Seconds after which progress is shown: shorter runs need none."""
+
+_WINDOW = "slimtrack (q: stop)"
+
+
+def require_screen(what: str, remedy: str) -> None:
+    """Refuses where no window can be opened.
+
+    Args:
+        what: What needs it, the beginning of the sentence.
+        remedy: How to do without.
+
+    Raises:
+        MissingError: No screen, or an OpenCV without windows.
+    """
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
+        raise MissingError(f"{what} needs a screen, and there is none here: {remedy}")
+    if re.search(r"^\s*GUI:\s*NONE\s*$", cv2.getBuildInformation(), re.MULTILINE):
+        raise MissingError(
+            f"{what} needs an OpenCV with windows, and this one has none: {remedy}, or "
+            "run `pip uninstall opencv-python-headless; pip install opencv-python`"
+        )
+
+
+def drawn_box(image: Image) -> Box:
+    """The box that the user draws with the mouse."""
+    title = "draw a box around the target, then press Enter"
+    x, y, w, h = cv2.selectROI(title, image, showCrosshair=False)
+    cv2.destroyWindow(title)
+    if w < 1 or h < 1:
+        raise InputError("no box was drawn: run it again, or give --box x,y,w,h")
+    return Box(x, y, w, h)
+
+
+class Meter:
+    """Progress on the terminal once a run is longer than two seconds, and the live window.
+
+    Attributes:
+        frames: Frames seen.
+    """
+
+    def __init__(self, count: int | None, show: bool = False, quiet: bool = False) -> None:
+        self.frames = 0
+        self._count, self._show, self._quiet = count, show, quiet
+        self._start = time.monotonic()
+        self._progress: Progress | None = None
+        self._task: Any = None
+
+    def __call__(self, image: Image, row: Row) -> bool:
+        """Takes note of one frame; whether to go on."""
+        self.frames += 1
+        if self._progress is None and not self._quiet and time.monotonic() - self._start > _PATIENCE:
+            self._begin()
+        if self._progress is not None:
+            state = f"{row.track.state.value} {row.track.score:.2f}"
+            self._progress.update(self._task, completed=self.frames, state=state)
+        return not self._show or _shown(image, row)
+
+    def _begin(self) -> None:
+        columns = (
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._progress.add_task("tracking", total=self._count, state="")
+        self._progress.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+        if self._show:
+            cv2.destroyAllWindows()
+
+
+def _shown(image: Image, row: Row) -> bool:
+    """Plays one frame; false when the user has pressed q or Escape, or closed the window."""
+    cv2.imshow(_WINDOW, annotated(image, row.track, row.frame))
+    pressed = cv2.waitKey(1) & 0xFF
+    return pressed not in (ord("q"), 27) and cv2.getWindowProperty(_WINDOW, cv2.WND_PROP_VISIBLE) >= 1
+
+
+def summary_table(summary: Summary, extra: Mapping[str, str] | None = None) -> Table:
+    """The table at the end of a run.
+
+    Args:
+        summary: The run.
+        extra: Further lines, such as accuracy where the truth is known.
+    """
+    table = Table(
+        title=f"{summary.tracker}: {summary.frames} frames", show_header=False, title_justify="left"
+    )
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    speed = summary.speed
+    if speed.frames:
+        parts = f"p50 {speed.p50_ms:.2f} ms, p95 {speed.p95_ms:.2f} ms, update alone"
+        table.add_row("speed", f"{speed.fps:,.0f} frames a second ({parts})")
+    else:
+        table.add_row("speed", f"not stated: only frames after the first {WARM_UP + 1} are timed")
+    table.add_row("init", f"{summary.init_ms:.1f} ms")
+    colors = {State.TRACKED: "green", State.UNCERTAIN: "yellow", State.LOST: "red"}
+    shares = (f"[{colors[state]}]{state.value} {share:.0%}[/]" for state, share in summary.shares.items())
+    table.add_row("states", ", ".join(shares))
+    for key, value in (extra or {}).items():
+        table.add_row(key, value)
+    if summary.outputs:
+        table.add_row("written", escape("\n".join(map(str, summary.outputs))))
+    for note in summary.notes:
+        table.add_row("note", escape(note))
+    return table
