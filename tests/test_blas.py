@@ -50,7 +50,7 @@ class Spy(Tracker):
             raise ZeroDivisionError
         return Estimate(self.box, score=1.0)
 
-    def _learn(self, image, box):
+    def _learn(self, image, box, track):
         self.seen.append(threads())
 
 

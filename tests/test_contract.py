@@ -226,9 +226,9 @@ def test_lost_keeps_its_box_and_does_not_learn(name: str, monkeypatch: pytest.Mo
     learned = []
     learn = tracker._learn
 
-    def noting(image: Image, box: Box) -> None:
+    def noting(image: Image, box: Box, track: Track) -> None:
         learned.append(box)
-        learn(image, box)
+        learn(image, box, track)
 
     monkeypatch.setattr(tracker, "_learn", noting)
     run(tracker, small())

@@ -41,7 +41,7 @@ class Drifter(Tracker, name="test-drifter"):
     def _locate(self, image: Image) -> Estimate:
         return Estimate(self.box.moved(1, 0), score=self._said)
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         pass
 
 

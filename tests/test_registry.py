@@ -50,7 +50,7 @@ class Still(Tracker, name="{name}"):
     def _locate(self, image):
         return Estimate(self.box, score=self.options[0])
 
-    def _learn(self, image, box):
+    def _learn(self, image, box, track):
         pass
 '''
 
@@ -230,7 +230,7 @@ def test_a_duplicate_name_raises(tmp_path: Path) -> None:
 
         def _start(self, image: object, box: object) -> None: ...
         def _locate(self, image: object) -> Estimate: ...  # type: ignore[empty-body]
-        def _learn(self, image: object, box: object) -> None: ...
+        def _learn(self, image: object, box: object, track: object) -> None: ...
 
     path = tmp_path / "again.py"
     path.write_text(SOURCE.format(name="twice"))
@@ -284,7 +284,7 @@ def test_a_missing_requirement_is_said() -> None:
 
         def _start(self, image: object, box: object) -> None: ...
         def _locate(self, image: object) -> Estimate: ...  # type: ignore[empty-body]
-        def _learn(self, image: object, box: object) -> None: ...
+        def _learn(self, image: object, box: object, track: object) -> None: ...
 
     assert "needy" not in list_trackers()
     assert "needy" in list_trackers(missing=True)

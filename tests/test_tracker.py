@@ -38,7 +38,7 @@ class Scripted(Tracker):
             raise answer
         return answer
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         self.calls.append(("learn", box))
         if self.fail == "learn":
             raise KeyError("learn broke")

@@ -69,7 +69,7 @@ class Tracker(ABC):
             def __init__(self, *, rate: float = 0.02) -> None: ...
             def _start(self, image: Image, box: Box) -> None: ...
             def _locate(self, image: Image) -> Estimate: ...
-            def _learn(self, image: Image, box: Box) -> None: ...
+            def _learn(self, image: Image, box: Box, track: Track) -> None: ...
 
     Options are keyword-only constructor parameters with defaults, types and a line each in the docstring.
     """
@@ -154,7 +154,7 @@ class Tracker(ABC):
             state = session.hysteresis.decide(None if nothing else score, self._height(session.evidence))
             if box is not None and state is not State.LOST:
                 session.box = box
-                self._learn(image, box)
+                self._learn(image, box, Track(box, 1.0, state))
         return Track(session.box, score, state)
 
     @property
@@ -164,6 +164,11 @@ class Tracker(ABC):
         Raises:
             NotStartedError: `init` has not been called.
         """
+        return self._started().box
+
+    @property
+    def _place(self) -> Box:
+        """Where the target is looked for in the next frame."""
         return self._started().box
 
     @property
@@ -177,11 +182,14 @@ class Tracker(ABC):
 
     @abstractmethod
     def _locate(self, image: Image) -> Estimate:
-        """Finds the target near `box`; changes nothing that cannot be taken back."""
+        """Finds the target near `_place`; changes nothing that cannot be taken back."""
 
     @abstractmethod
-    def _learn(self, image: Image, box: Box) -> None:
-        """Adapts to the target at ``box``; not called while LOST."""
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
+        """Adapts to the target at ``box``; not called while LOST.
+
+        ``track.score`` is the share of the usual learning rate that the frame is worth.
+        """
 
     def _height(self, evidence: Mapping[str, float]) -> float | None:
         """What falls when the target is gone, to be compared with what is usual; ``None`` for no response."""

@@ -37,7 +37,7 @@ class Still(Tracker):
     def _locate(self, image):
         return Estimate(self.box, score=self.given)
 
-    def _learn(self, image, box):
+    def _learn(self, image, box, track):
         pass
 
 
@@ -96,7 +96,7 @@ class Threaded(Tracker, name="NAME"):
     def __init__(self, *, threads: int = 1): self.threads = threads
     def _start(self, image, box): pass
     def _locate(self, image): return Estimate(self.box, score=self.threads / 10)
-    def _learn(self, image, box): pass
+    def _learn(self, image, box, track): pass
 '''
 
 

@@ -47,7 +47,7 @@ class Still(Tracker, name="test-still"):
     def _locate(self, image: Image) -> Estimate:
         return Estimate(self.box, score=self._said)
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         pass
 
 

@@ -13,7 +13,7 @@ from slimtrack.cli import app
 from slimtrack.cli.trackers import _type_name, causes
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.find import VARIABLE
-from slimtrack.tracker import Estimate
+from slimtrack.tracker import Estimate, Track
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def example() -> str:
         def _locate(self, image: Image) -> Estimate:
             return Estimate(self.box, score=1.0)
 
-        def _learn(self, image: Image, box: Box) -> None: ...
+        def _learn(self, image: Image, box: Box, track: Track) -> None: ...
 
     return "example-of-cli"
 
@@ -112,7 +112,7 @@ def test_help_with_brackets_is_shown_as_it_is() -> None:
         def _locate(self, image: Image) -> Estimate:
             return Estimate(self.box, score=1.0)
 
-        def _learn(self, image: Image, box: Box) -> None: ...
+        def _learn(self, image: Image, box: Box, track: Track) -> None: ...
 
     for words in ((), ("--options",), ("bracketed-of-cli",)):
         text = output(*words)

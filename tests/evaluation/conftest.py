@@ -12,7 +12,7 @@ from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError
 from slimtrack.evaluation import runner
-from slimtrack.tracker import REGISTERED, Estimate, Tracker
+from slimtrack.tracker import REGISTERED, Estimate, Track, Tracker
 
 Rows = npt.NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class Still(Tracker):
         self.updates += 1
         return Estimate(self.box, evidence={"sharp": 2.0}, score=self.given)
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         pass
 
 

@@ -29,7 +29,7 @@ class Holder(Tracker, name="holder"):
         if self.updates == 2 and self.then == "die": os._exit(3)
         if self.updates == 2 and self.then == "refuse": raise InputError("no")
         return Estimate(self.box, score=0.5)
-    def _learn(self, image, box): pass
+    def _learn(self, image, box, track): pass
 '''
 
 

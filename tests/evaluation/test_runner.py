@@ -23,7 +23,7 @@ class FromFile(Tracker, name="from-file"):
     judged = False
     def _start(self, image, box): pass
     def _locate(self, image): return Estimate(self.box, score=0.5)
-    def _learn(self, image, box): pass
+    def _learn(self, image, box, track): pass
 '''
 
 

@@ -87,9 +87,9 @@ def test_what_is_learned_has_the_target_in_its_centre() -> None:
     alike = []
     learn = tracker._filter.learn
 
-    def noting(sample: Spectrum) -> None:
+    def noting(sample: Spectrum, weight: float) -> None:
         learned.append(sample.copy())
-        learn(sample)
+        learn(sample, weight)
 
     tracker._filter.learn = noting  # type: ignore[method-assign]
     for image, _ in frames[1:]:

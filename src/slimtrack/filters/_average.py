@@ -20,12 +20,12 @@ class Average:
         self._rate = np.float32(rate)
         self._value: Any = None
 
-    def add(self, newest: Any) -> None:
-        """Mixes one more array in; it is not kept."""
+    def add(self, newest: Any, weight: float = 1.0) -> None:
+        """Mixes one more array in, at ``weight`` times the rate; it is not kept."""
         if self._value is None:
             self._value = newest.copy()
         else:
-            self._value += self._rate * (newest - self._value)
+            self._value += self._rate * np.float32(weight) * (newest - self._value)
 
     @property
     def value(self) -> Any:

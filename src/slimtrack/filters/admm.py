@@ -27,13 +27,14 @@ class RegularisedFilter(ABC):
         self._filter: Spectrum | None = None
 
     @abstractmethod
-    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
         """Trains on one frame.
 
         Args:
             x: Spectra of the windowed features ``(C, h, w // 2 + 1)``.
             shift: Rows and columns that the target lies beside the middle, in cells: where the response is
                 wished to peak, so that a sample need not be cut out anew for a target that moved a little.
+            weight: Share of the usual learning rate, 0 to 1.
         """
 
     def spectrum(self, z: Spectrum) -> Spectrum:

@@ -27,13 +27,16 @@ class BacfFilter(RegularisedFilter):
         self._rate = np.float32(rate)
         self._model: Spectrum | None = None
 
-    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Mixes the spectra of windowed features, moved to the middle, into the model and trains on it."""
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Mixes the spectra of windowed features, moved to the middle, into the model and trains on it.
+
+        See `RegularisedFilter.learn`.
+        """
         if shift != (0.0, 0.0):
             x = shifted(x, self._shape, (-shift[0], -shift[1]))
         if self._model is None:
             self._model, self._filter = x.copy(), np.zeros_like(x)
         else:
-            self._model += self._rate * (x - self._model)
+            self._model += self._rate * np.float32(weight) * (x - self._model)
         assert self._filter is not None
         self._solver.solve(self._model, self._label, self._filter)

@@ -31,8 +31,11 @@ class ContextFilter:
         self._ridge, self._weight = ridge, np.float32(weight)
         self._filter = Average(rate)
 
-    def learn(self, x: Features, context: Features | None = None) -> None:
-        """Mixes windowed features ``(C, h, w)``, with those of context ``(n, C, h, w)``, into the model."""
+    def learn(self, x: Features, context: Features | None = None, weight: float = 1.0) -> None:
+        """Mixes windowed features ``(C, h, w)``, with those of context ``(n, C, h, w)``, into the model.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
         rows = rfft2(x)[None]
         if context is not None:
             rows = np.concatenate([rows, np.sqrt(self._weight) * rfft2(context)])
@@ -41,7 +44,7 @@ class ContextFilter:
         wish = np.zeros((*gram.shape[:-1], 1), gram.dtype)
         wish[..., 0, 0] = self._label
         dual = np.linalg.solve(gram, wish).conj().astype(np.complex64)
-        self._filter.add((systems * dual).sum(axis=-2).transpose(2, 0, 1))
+        self._filter.add((systems * dual).sum(axis=-2).transpose(2, 0, 1), weight)
 
     def respond(self, z: Features) -> Floats:
         """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""

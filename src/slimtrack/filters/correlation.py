@@ -70,12 +70,15 @@ class KernelFilter:
         self._ridge = np.float32(ridge)
         self._model, self._alpha = Average(rate), Average(rate)
 
-    def learn(self, x: Features) -> None:
-        """Trains on the windowed features ``(C, h, w)`` of the target and mixes the result into the model."""
+    def learn(self, x: Features, weight: float = 1.0) -> None:
+        """Trains on the windowed features ``(C, h, w)`` of the target and mixes the result into the model.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
         spectrum = rfft2(x)
         kernel = self._correlate(spectrum, spectrum)
-        self._model.add(spectrum)
-        self._alpha.add(self._label / (kernel + self._ridge))
+        self._model.add(spectrum, weight)
+        self._alpha.add(self._label / (kernel + self._ridge), weight)
 
     def respond(self, z: Features) -> Floats:
         """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
@@ -104,12 +107,15 @@ class LinearFilter:
         self._ridge = np.float32(ridge)
         self._numerator, self._denominator = Average(rate), Average(rate)
 
-    def learn(self, x: Features) -> None:
-        """Trains on windowed features ``(C, h, w)`` and mixes the result into the model."""
+    def learn(self, x: Features, weight: float = 1.0) -> None:
+        """Trains on windowed features ``(C, h, w)`` and mixes the result into the model.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
         scale = np.float32(1 / x.size)
         spectrum = rfft2(x)
-        self._numerator.add(np.conj(self._label) * spectrum * scale)
-        self._denominator.add(power(spectrum).sum(axis=0) * scale)
+        self._numerator.add(np.conj(self._label) * spectrum * scale, weight)
+        self._denominator.add(power(spectrum).sum(axis=0) * scale, weight)
 
     def respond(self, z: Features) -> Floats:
         """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""

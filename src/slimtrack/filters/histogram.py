@@ -31,10 +31,17 @@ class ColorModel:
         self._share = np.zeros(_LEVELS**3, np.float32)
 
     def learn(
-        self, bins: npt.NDArray[np.intp], inside: npt.NDArray[np.bool_], outside: npt.NDArray[np.bool_]
+        self,
+        bins: npt.NDArray[np.intp],
+        inside: npt.NDArray[np.bool_],
+        outside: npt.NDArray[np.bool_],
+        weight: float = 1.0,
     ) -> None:
-        """Adds a patch of colour indices ``(h, w)`` with masks of sure target and sure surroundings."""
-        self._histograms.add(np.stack([_frequencies(bins[mask]) for mask in (inside, outside)]))
+        """Adds a patch of colour indices ``(h, w)`` with masks of sure target and sure surroundings.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
+        self._histograms.add(np.stack([_frequencies(bins[mask]) for mask in (inside, outside)]), weight)
         target, rest = self._histograms.value
         both = target + rest
         self._share = np.divide(target, both, out=np.zeros_like(both), where=both > 0)

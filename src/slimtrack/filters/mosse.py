@@ -31,11 +31,14 @@ class MosseFilter:
         self._ridge = np.float32(ridge * label.size)
         self._numerator, self._denominator = Average(rate), Average(rate)
 
-    def learn(self, x: Floats) -> None:
-        """Trains on windowed patches, ``(h, w)`` one or ``(n, h, w)`` several of one moment."""
+    def learn(self, x: Floats, weight: float = 1.0) -> None:
+        """Trains on windowed patches, ``(h, w)`` one or ``(n, h, w)`` several of one moment.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
         spectrum = rfft2(x.reshape(-1, *self._shape))
-        self._numerator.add((self._label * spectrum.conj()).mean(axis=0))
-        self._denominator.add(power(spectrum).mean(axis=0))
+        self._numerator.add((self._label * spectrum.conj()).mean(axis=0), weight)
+        self._denominator.add(power(spectrum).mean(axis=0), weight)
 
     def respond(self, z: Floats) -> Floats:
         """Response ``(h, w)`` on a windowed patch ``(h, w)``."""

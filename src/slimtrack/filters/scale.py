@@ -70,11 +70,14 @@ class ScaleFilter(_Pyramid):
         self._step, self._ridge = step, np.float32(ridge)
         self._numerator, self._denominator = Average(rate), Average(rate)
 
-    def learn(self, samples: Floats) -> None:
-        """Trains on samples ``(d, count)`` of `factors`, the middle one at scale 1."""
+    def learn(self, samples: Floats, weight: float = 1.0) -> None:
+        """Trains on samples ``(d, count)`` of `factors`, the middle one at scale 1.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
         spectrum = fft(samples * self._window)
-        self._numerator.add(np.asarray(np.conj(self._label) * spectrum, np.complex64))
-        self._denominator.add(power(spectrum).sum(axis=0))
+        self._numerator.add(np.asarray(np.conj(self._label) * spectrum, np.complex64), weight)
+        self._denominator.add(power(spectrum).sum(axis=0), weight)
 
     def respond(self, samples: Floats) -> Floats:
         """How well samples ``(d, count)`` fit at each scale, ``(count,)``; the middle one is scale 1."""
@@ -111,13 +114,16 @@ class FastScaleFilter(_Pyramid):
         self._fine, self._step, self._ridge = fine, step, np.float32(ridge)
         self._model, self._denominator = Average(rate), Average(rate)
 
-    def learn(self, samples: Floats) -> None:
-        """Trains on samples ``(d, count)`` of `factors`, the middle one at scale 1."""
-        self._model.add(samples)
+    def learn(self, samples: Floats, weight: float = 1.0) -> None:
+        """Trains on samples ``(d, count)`` of `factors`, the middle one at scale 1.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
+        self._model.add(samples, weight)
         self._basis = _principal(self._model.value)
         self._numerator = np.conj(self._label) * fft((self._basis.T @ self._model.value) * self._window)
         newest = fft((_principal(samples).T @ samples) * self._window)
-        self._denominator.add(power(newest).sum(axis=0))
+        self._denominator.add(power(newest).sum(axis=0), weight)
 
     def respond(self, samples: Floats) -> Floats:
         """How well samples ``(d, count)`` fit at each fine scale, ``(fine,)``.

@@ -28,17 +28,18 @@ class SpectralLinearFilter:
         self._ridge = np.float32(ridge)
         self._numerator, self._denominator = Average(rate), Average(rate)
 
-    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
         """Mixes one patch into the model.
 
         Args:
             x: Spectrum of windowed features, ``(C, h, w // 2 + 1)``.
             shift: Rows and columns that the target lies beside the middle: the response is wished for there.
+            weight: Share of the usual learning rate, 0 to 1.
         """
         scale = np.float32(1 / (len(x) * self._shape[0] * self._shape[1]))
         wish = self._label if shift == (0.0, 0.0) else shifted(self._label, self._shape, shift)
-        self._numerator.add(np.conj(wish) * x * scale)
-        self._denominator.add(power(x).sum(axis=0) * scale)
+        self._numerator.add(np.conj(wish) * x * scale, weight)
+        self._denominator.add(power(x).sum(axis=0) * scale, weight)
 
     def respond(self, z: Spectrum) -> Floats:
         """Responses ``(..., h, w)`` to spectra ``(..., C, h, w // 2 + 1)`` (paper 001, equation 8)."""

@@ -7,6 +7,9 @@ from slimtrack.filters.admm import Admm, RegularisedFilter
 
 __all__ = ["StrcfFilter"]
 
+_LEAST = 0.01
+"""Least weight of a frame: below it the filter practically stays."""
+
 
 class StrcfFilter(RegularisedFilter):
     """Spatial-temporal regularised filter (Li et al., CVPR 2018, equation 6): trained on one frame at a time.
@@ -24,10 +27,13 @@ class StrcfFilter(RegularisedFilter):
         super().__init__(label, Admm(weight, iterations=iterations))
         self._temporal = temporal
 
-    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Trains on the spectra of windowed features; see `RegularisedFilter.learn`."""
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Trains on the spectra of windowed features; see `RegularisedFilter.learn`.
+
+        There is no rate to scale: at a lower weight the filter is held closer to the last frame's.
+        """
         if self._filter is None:
             self._filter = np.zeros_like(x)
             self._solver.solve(x, self._wish(shift), self._filter)
         else:
-            self._solver.solve(x, self._wish(shift), self._filter, self._temporal)
+            self._solver.solve(x, self._wish(shift), self._filter, self._temporal / max(weight, _LEAST))

@@ -18,7 +18,7 @@ from slimtrack.confidence import Thresholds
 from slimtrack.errors import InputError, MissingError
 from slimtrack.integrations._model import Model
 from slimtrack.networks.find import find_network
-from slimtrack.tracker import Estimate, Tracker
+from slimtrack.tracker import Estimate, Track, Tracker
 
 __all__ = ["FearXs", "NanoTrackV1", "NanoTrackV2", "NanoTrackV3", "OnnxTracker", "VitTrack"]
 
@@ -61,7 +61,7 @@ class OnnxTracker(Tracker):
         for file in cls.files:
             find_network(file)
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         """Nothing: the template of the first frame is kept."""
 
 
@@ -105,7 +105,7 @@ class _Nano(OnnxTracker):
         return self._networks[0].run({"input": _planes(patch)})[0]
 
     def _locate(self, image: Image) -> Estimate:
-        last = self.box
+        last = self._place
         search = self._features(image, last, 255)
         logits, sides = self._networks[1].run({"input1": self._template, "input2": search})
         logits, sides = logits.reshape(2, -1), sides.reshape(4, -1)
@@ -176,7 +176,7 @@ class FearXs(OnnxTracker, name="fear-xs"):
         self._template = self._networks[0].run({"image": _planes(patch, rgb=True)})[0]
 
     def _locate(self, image: Image) -> Estimate:
-        area = _extended(self.box, 2.0)
+        area = _extended(self._place, 2.0)
         patch = _planes(_cut(image, area, 256, self._border), rgb=True)
         sides, logits = self._networks[1].run({"image": patch, "template_features": self._template})
         row, column = divmod(int(np.argmax(logits)), 16)
@@ -232,14 +232,14 @@ class VitTrack(OnnxTracker, name="vittrack"):
         return planes
 
     def _locate(self, image: Image) -> Estimate:
-        area = self._area(self.box, 4)
+        area = self._area(self._place, 4)
         search = self._input(image, area, 256)
         scores, sizes, offsets = self._networks[0].run({"template": self._template, "search": search})
         windowed = scores[0, 0] * self._window
         row, column = divmod(int(np.argmax(windowed)), self.cells)
         score = float(scores[0, 0, row, column])
         if windowed[row, column] < self.least:
-            return Estimate(self.box, score=score)
+            return Estimate(self._place, score=score)
         dx, dy = offsets[0, :, row, column].tolist()
         w, h = (sizes[0, :, row, column] * area.w).tolist()
         cell = area.w / self.cells

@@ -14,7 +14,7 @@ from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
 from slimtrack.errors import InputError, InternalError, MissingError
 from slimtrack.networks.find import find_network
-from slimtrack.tracker import Estimate, Tracker
+from slimtrack.tracker import Estimate, Track, Tracker
 
 __all__ = ["OpenCvTracker", "flavour"]
 
@@ -80,7 +80,7 @@ class OpenCvTracker(Tracker):
         score = float(self._inner.getTrackingScore()) if self.scored else 1.0
         return Estimate(Box(float(x), float(y), float(w), float(h)), score=score)
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         """Nothing: OpenCV's trackers learn inside their update."""
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:

@@ -15,7 +15,7 @@ from slimtrack.filters._fft import irfft2, rfft2
 from slimtrack.filters.response import evidence, gaussian_label, newton_peak
 from slimtrack.filters.spectra import resized
 from slimtrack.search import SearchWindow, cosine_window
-from slimtrack.tracker import Estimate, Tracker
+from slimtrack.tracker import Estimate, State, Track, Tracker
 from slimtrack.trackers._correlation import SCALE_RANGE, within
 
 __all__ = ["BlockTracker", "Blocks", "SpectralFilter", "checked_search", "scale_factors"]
@@ -98,8 +98,11 @@ def checked_search(*, side: float, label: float, iterations: int) -> None:
 class SpectralFilter(Protocol):
     """A filter on spectra of windowed features, whose responses add up over blocks."""
 
-    def learn(self, x: Spectrum, shift: tuple[float, float]) -> None:
-        """Trains on ``(C, h, w // 2 + 1)``, the target ``shift`` rows and columns of cells off the middle."""
+    def learn(self, x: Spectrum, shift: tuple[float, float], weight: float = 1.0) -> None:
+        """Trains on ``(C, h, w // 2 + 1)``, the target ``shift`` rows and columns of cells off the middle.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
         ...
 
     def spectrum(self, z: Spectrum) -> Spectrum:
@@ -161,7 +164,7 @@ class BlockTracker(Tracker):
         w, h = self._window.target
         self._mean_side = math.sqrt(w * h)
         self._filters = [self._begun(block) for block in range(len(self._features))]
-        self._learn(image, box)
+        self._learn(image, box, Track(box, 1.0, State.TRACKED))
 
     def _wish(self, block: int) -> Floats:
         """The response wished for in a block, ``(h, w)``."""
@@ -175,32 +178,32 @@ class BlockTracker(Tracker):
 
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)
-        samples = self._blocks.sample(image, self.box.cx, self.box.cy, scales, self._one_scale)
+        samples = self._blocks.sample(image, self._place.cx, self._place.cy, scales, self._one_scale)
         spectra: list[Spectrum] = [rfft2(sample) for sample in samples]
         summed = self._summed(spectra)
         responses = np.asarray(irfft2(summed, self._blocks.sizes[self._fine]))
         best = int(responses.max(axis=(1, 2)).argmax())
         stride = self._blocks.strides[self._fine]
         dy, dx = (shift * stride for shift in newton_peak(responses[best], summed[best]))
-        box = self._window.moved(self.box, dx, dy, scale=scales[best])
+        box = self._window.moved(self._place, dx, dy, scale=scales[best])
         box = self._resized(box, scales[best])
         near = math.hypot(dy, dx) <= self._still * self._mean_side
         found = [x[best if len(x) > 1 else 0] for x in spectra]
         self._seen = _Seen(box, (dy, dx), found) if near else None
         return Estimate(box, evidence(responses[best]))
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         seen = self._seen
         if seen is None or seen.box != box:
             samples = self._blocks.sample(image, box.cx, box.cy, [box.w / self._first.w])
             seen = _Seen(box, (0.0, 0.0), [rfft2(sample[0]) for sample in samples])
         for filter_, x, stride in zip(self._filters, seen.spectra, self._blocks.strides, strict=True):
-            filter_.learn(x, (seen.shift[0] / stride, seen.shift[1] / stride))
+            filter_.learn(x, (seen.shift[0] / stride, seen.shift[1] / stride), track.score)
 
     @property
     def scale(self) -> float:
-        """The last believed size over the first."""
-        return self.box.w / self._first.w
+        """Size over the first where the target is looked for."""
+        return self._place.w / self._first.w
 
     def _summed(self, spectra: Sequence[Spectrum]) -> Spectrum:
         """Mean over the blocks of the responses' spectra at every scale, on the finest grid."""

@@ -5,6 +5,7 @@ import numpy as np
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.filters.context import ContextFilter
+from slimtrack.tracker import Track
 from slimtrack.trackers._correlation import CorrelationTracker
 
 __all__ = ["ContextTracker"]
@@ -21,8 +22,8 @@ class ContextTracker(CorrelationTracker):
     def _make_filter(self, label: Floats) -> ContextFilter:
         return ContextFilter(label, ridge=self._ridge, weight=self._context, rate=self._rate)
 
-    def _learn(self, image: Image, box: Box) -> None:
-        self._filter.learn(self._features_at(image, box), self._context_at(image, box))
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
+        self._filter.learn(self._features_at(image, box), self._context_at(image, box), track.score)
 
     def _context_at(self, image: Image, box: Box) -> Features:
         """Windowed features ``(4, C, h, w)`` in the four directions, of windows that just miss the target."""

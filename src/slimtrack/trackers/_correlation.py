@@ -13,7 +13,7 @@ from slimtrack.errors import InputError
 from slimtrack.features.stack import Feature
 from slimtrack.filters.response import evidence, gaussian_label, peak
 from slimtrack.search import SearchWindow, cosine_window
-from slimtrack.tracker import Estimate, Tracker
+from slimtrack.tracker import Estimate, State, Track, Tracker
 
 __all__ = ["CorrelationTracker", "Filter", "checked", "positive", "within"]
 
@@ -24,8 +24,8 @@ SCALE_RANGE = (0.2, 5.0)
 class Filter(Protocol):
     """A filter that learns windowed features and responds to others."""
 
-    def learn(self, x: Features) -> None:
-        """Mixes ``(C, h, w)`` into the model."""
+    def learn(self, x: Features, *, weight: float) -> None:
+        """Mixes ``(C, h, w)`` into the model, at ``weight`` (0 to 1) times the usual rate."""
         ...
 
     def respond(self, z: Features) -> Floats:
@@ -101,7 +101,7 @@ class CorrelationTracker(Tracker):
         sigma = self._label * math.sqrt(math.prod(self._window.target)) / self._feature.stride
         self._filter = self._make_filter(gaussian_label(h, w, sigma))
         self._prepare()
-        self._learn(image, box)
+        self._learn(image, box, Track(box, 1.0, State.TRACKED))
 
     def _prepare(self) -> None:
         """Sets up what a subclass needs besides; the window is known, nothing is learned yet."""
@@ -111,21 +111,21 @@ class CorrelationTracker(Tracker):
         responses = self._responses(image, scales)
         best = int(responses.max(axis=(1, 2)).argmax())
         dy, dx = (shift * self._feature.stride for shift in peak(responses[best]))
-        box = self._window.moved(self.box, dx, dy, scale=scales[best])
+        box = self._window.moved(self._place, dx, dy, scale=scales[best])
         return Estimate(self._resized(box, scales[best]), evidence(responses[best]))
 
     def _responses(self, image: Image, scales: Floats) -> Floats:
         """Responses ``(S, h, w)`` around the last box, at each of the scales."""
-        patches = self._window.pyramid(image, self.box.cx, self.box.cy, scales)
+        patches = self._window.pyramid(image, self._place.cx, self._place.cy, scales)
         return self._filter.respond(self._described(patches))
 
-    def _learn(self, image: Image, box: Box) -> None:
-        self._filter.learn(self._features_at(image, box))
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
+        self._filter.learn(self._features_at(image, box), weight=track.score)
 
     @property
     def scale(self) -> float:
-        """The last believed size over the first."""
-        return self.box.w / self._first.w
+        """Size over the first where the target is looked for."""
+        return self._place.w / self._first.w
 
     def _features_at(self, image: Image, box: Box) -> Features:
         return self._described(self._window.extract(image, box.cx, box.cy, box.w / self._first.w))

@@ -66,7 +66,7 @@ class NetworkCorrelationTracker(NetworkTracker, CorrelationTracker):
         self._gain: np.float32 | None = None
 
     def _responses(self, image: Image, scales: Floats) -> Floats:
-        patches = self._window.pyramid(image, self.box.cx, self.box.cy, scales, self._feature.margin)
+        patches = self._window.pyramid(image, self._place.cx, self._place.cy, scales, self._feature.margin)
         return self._filter.respond(self._described(patches))
 
     def _features_at(self, image: Image, box: Box) -> Features:

@@ -25,8 +25,11 @@ class ScaleFilterLike(Protocol):
     @property
     def factors(self) -> Floats: ...
 
-    def learn(self, samples: Floats) -> None:
-        """Mixes samples ``(d, count)``, the middle one the target's size, into the model."""
+    def learn(self, samples: Floats, weight: float) -> None:
+        """Mixes samples ``(d, count)``, the middle one the target's size, into the model.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
         ...
 
     def best(self, samples: Floats) -> float:
@@ -62,12 +65,12 @@ class ScaleSearch:
         self._seen = self._samples(image, box), box
         return self._filter.best(self._seen[0])
 
-    def learn(self, image: Image, box: Box) -> None:
-        """Learns the target at ``box``."""
+    def learn(self, image: Image, box: Box, weight: float = 1.0) -> None:
+        """Learns the target at ``box``, at ``weight`` (0 to 1) times the usual rate."""
         samples, seen = self._seen
         if abs(seen.cx - box.cx) + abs(seen.cy - box.cy) > 1e-3:  # it was looked for elsewhere
             self._seen = samples, seen = self._samples(image, box), box
-        self._filter.learn(self._filter.resized(samples, box.w / seen.w))
+        self._filter.learn(self._filter.resized(samples, box.w / seen.w), weight)
 
     def _samples(self, image: Image, box: Box) -> Floats:
         patches = self._zoom(image, box)

@@ -22,7 +22,7 @@ from slimtrack.features.network import NetworkFeature, NetworkFeatures
 from slimtrack.filters._fft import rfft2
 from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.eco.continuous import samples
-from slimtrack.tracker import Tracker
+from slimtrack.tracker import Track, Tracker
 from slimtrack.trackers._correlation import within
 from slimtrack.trackers.cacf import Cacf
 from slimtrack.trackers.eco import Eco, Feco
@@ -93,9 +93,9 @@ class CacfCd(Cacf, name="cacf-cd"):
         levelled = self._level(features, self._cosine)
         return levelled if self._chosen is None else levelled[..., self._chosen, :, :]
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         x, context = self._features_at(image, box), self._context_at(image, box)
-        self._filter.learn(x, context)
+        self._filter.learn(x, context, track.score)
         if self._chosen is None:
             self._examples.append((x, context))
             if len(self._examples) == _FRAMES:
@@ -160,8 +160,8 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
         self._network = self._whole
         super()._start(image, box)
 
-    def _learn(self, image: Image, box: Box) -> None:
-        super()._learn(image, box)
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
+        super()._learn(image, box, track)
         if self._chosen is None and len(self._filter.samples) >= _FRAMES:
             self._chosen = [self._good(block) for block in range(len(self._filter.layout.blocks))]
             self._filter.keep(self._chosen)
@@ -202,8 +202,8 @@ class FdeepStrcfCd(_Keeping, FdeepStrcf, name="fdeepstrcf-cd"):
         self._examples: list[Features] = []
         super()._start(image, box)
 
-    def _learn(self, image: Image, box: Box) -> None:
-        super()._learn(image, box)
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
+        super()._learn(image, box, track)
         if self._chosen is None:
             sample = self._blocks.sample(image, box.cx, box.cy, [box.w / self._first.w])
             self._examples.append(sample[_LAYER][0])

@@ -10,6 +10,7 @@ from slimtrack.compression.distilled import only
 from slimtrack.features.taps import NetworkStack
 from slimtrack.filters._fft import rfft2
 from slimtrack.filters.spectral import SpectralLinearFilter
+from slimtrack.tracker import Track
 from slimtrack.trackers._correlation import within
 from slimtrack.trackers._network import network_of
 from slimtrack.trackers.hcf import LayeredTracker, named
@@ -97,13 +98,13 @@ class DeepCd(LayeredTracker):
             self._level = Level(features, self._feature.slices, share=self._share)
         return self._level(features, self._cosine)
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         if self._chosen:
-            super()._learn(image, box)
+            super()._learn(image, box, track)
             return
         patch = self._window.extract(image, box.cx, box.cy, box.w / self._first.w, self._feature.margin)
         self._examples.append(patch)
-        self._filter.learn(rfft2(self._described(patch)))
+        self._filter.learn(rfft2(self._described(patch)), weight=track.score)
         if len(self._examples) == _FRAMES:
             self._distil()
 

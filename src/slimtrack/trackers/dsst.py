@@ -10,7 +10,7 @@ from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
-from slimtrack.tracker import Estimate
+from slimtrack.tracker import Estimate, Track
 from slimtrack.trackers._correlation import CorrelationTracker, checked, within
 from slimtrack.trackers._scale import ScaleFilterLike, ScaleSearch
 
@@ -34,9 +34,9 @@ class ScaledTracker(CorrelationTracker):
         factor = self._scaling.factor(image, found.box)
         return Estimate(self._resized(found.box, self.scale * factor), found.evidence)
 
-    def _learn(self, image: Image, box: Box) -> None:
-        super()._learn(image, box)
-        self._scaling.learn(image, box)
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
+        super()._learn(image, box, track)
+        self._scaling.learn(image, box, track.score)
 
 
 class Dsst(ScaledTracker, name="dsst"):

@@ -18,7 +18,7 @@ from slimtrack.filters.eco.filter import EcoFilter
 from slimtrack.filters.response import evidence, newton_peak
 from slimtrack.filters.scale import FastScaleFilter
 from slimtrack.search import SearchWindow
-from slimtrack.tracker import Estimate, Tracker
+from slimtrack.tracker import Estimate, Track, Tracker
 from slimtrack.trackers._blocks import Blocks, scale_factors
 from slimtrack.trackers._correlation import SCALE_RANGE, within
 from slimtrack.trackers._network import NetworkTracker, network_of
@@ -154,36 +154,36 @@ class ContinuousTracker(Tracker):
 
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)
-        coefficients = self._filter.transform(self._sampled(image, self.box, scales))
+        coefficients = self._filter.transform(self._sampled(image, self._place, scales))
         spectra = self._filter.respond(coefficients)
         responses = samples(spectra)
         best = int(responses.max(axis=(1, 2)).argmax())
         step = self._window.pixel * scales[best]
         # What was seen is learned from later: no second look at the frame.
-        self._seen = coefficients[best], self.box, step
+        self._seen = coefficients[best], self._place, step
         cells = newton_peak(responses[best], spectra[best])
         dy, dx = (
             shift / count * side * step
             for shift, count, side in zip(cells, responses.shape[1:], self._window.patch[::-1], strict=True)
         )
-        box = self._resized(self.box.moved(dx, dy), scales[best])
+        box = self._resized(self._place.moved(dx, dy), scales[best])
         if self._scaling is not None:
             box = self._resized(box, scales[best] * self._scaling.factor(image, box))
         return Estimate(box, evidence(responses[best]))
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         sample, centre, step = self._seen
         w, h = (side * step for side in self._window.patch)
         self._filter.learn(
-            self._filter.layout.shift(sample, (centre.cy - box.cy) / h, (centre.cx - box.cx) / w)
+            self._filter.layout.shift(sample, (centre.cy - box.cy) / h, (centre.cx - box.cx) / w), track.score
         )
         if self._scaling is not None:
-            self._scaling.learn(image, box)
+            self._scaling.learn(image, box, track.score)
 
     @property
     def scale(self) -> float:
-        """The last believed size over the first."""
-        return self.box.w / self._first.w
+        """Size over the first where the target is looked for."""
+        return self._place.w / self._first.w
 
     def _sampled(self, image: Image, box: Box, scales: Sequence[float] | Floats) -> list[Features]:
         return [_of_unit_power(x) for x in self._sampler.sample(image, box.cx, box.cy, scales)]

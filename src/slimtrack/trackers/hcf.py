@@ -15,7 +15,7 @@ from slimtrack.features.taps import NetworkStack
 from slimtrack.filters._fft import rfft2
 from slimtrack.filters.spectral import SpectralLinearFilter
 from slimtrack.search import SearchWindow
-from slimtrack.tracker import Estimate
+from slimtrack.tracker import Estimate, Track
 from slimtrack.trackers._correlation import checked, within
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
 
@@ -49,10 +49,13 @@ class LayerFilters:
         self._weights = [np.float32(weight / sum(weights)) for weight in weights]
         self._filters = [SpectralLinearFilter(label, ridge=ridge, rate=rate) for _ in slices]
 
-    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Mixes ``(C, h, w // 2 + 1)`` into the models, its target ``shift`` cells off the middle."""
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Mixes ``(C, h, w // 2 + 1)`` into the models, its target ``shift`` cells off the middle.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
         for filter_, part in zip(self._filters, self._slices, strict=True):
-            filter_.learn(x[part], shift)
+            filter_.learn(x[part], shift, weight)
 
     def respond(self, z: Spectrum) -> Floats:
         """Responses ``(S, h, w)`` to spectra ``(S, C, h, w // 2 + 1)``."""
@@ -64,7 +67,7 @@ class LayerFilters:
 
 
 class _Filter(Protocol):
-    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0)) -> None: ...
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None: ...
 
     def respond(self, z: Spectrum) -> Floats: ...
 
@@ -134,21 +137,21 @@ class LayeredTracker(NetworkCorrelationTracker):
         self._seen = None
         if estimate.box is not None:
             step = self._window.pixel * self.scale * self._feature.stride
-            shift = (estimate.box.cy - self.box.cy) / step, (estimate.box.cx - self.box.cx) / step
-            if math.hypot(*shift) * step <= self._still * math.sqrt(self.box.area):
+            shift = (estimate.box.cy - self._place.cy) / step, (estimate.box.cx - self._place.cx) / step
+            if math.hypot(*shift) * step <= self._still * math.sqrt(self._place.area):
                 self._seen = _Seen(estimate.box, shift, self._spectra[0])
         return estimate
 
     def _responses(self, image: Image, scales: Floats) -> Floats:
-        patches = self._window.pyramid(image, self.box.cx, self.box.cy, scales, self._feature.margin)
+        patches = self._window.pyramid(image, self._place.cx, self._place.cy, scales, self._feature.margin)
         self._spectra = rfft2(self._described(patches))
         return self._filter.respond(self._spectra)
 
-    def _learn(self, image: Image, box: Box) -> None:
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
         if self._seen is not None and self._seen.box == box:
-            self._filter.learn(self._seen.spectrum, self._seen.shift)
+            self._filter.learn(self._seen.spectrum, self._seen.shift, track.score)
         else:
-            self._filter.learn(rfft2(self._features_at(image, box)))
+            self._filter.learn(rfft2(self._features_at(image, box)), weight=track.score)
 
 
 class Hcf(LayeredTracker):

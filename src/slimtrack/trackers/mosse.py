@@ -8,7 +8,7 @@ from slimtrack.box import Box
 from slimtrack.filters.mosse import MosseFilter, normalised
 from slimtrack.filters.response import evidence, gaussian_label, peak
 from slimtrack.search import SearchWindow, cosine_window
-from slimtrack.tracker import Estimate, Tracker
+from slimtrack.tracker import Estimate, Track, Tracker
 from slimtrack.trackers._correlation import within
 
 __all__ = ["Mosse"]
@@ -52,12 +52,12 @@ class Mosse(Tracker, name="mosse"):
         self._filter.learn(np.stack([normalised(copy) * self._cosine for copy in copies]))
 
     def _locate(self, image: Image) -> Estimate:
-        response = self._filter.respond(self._seen(image, self.box))
+        response = self._filter.respond(self._seen(image, self._place))
         dy, dx = peak(response)
-        return Estimate(self._window.moved(self.box, dx, dy), evidence(response))
+        return Estimate(self._window.moved(self._place, dx, dy), evidence(response))
 
-    def _learn(self, image: Image, box: Box) -> None:
-        self._filter.learn(self._seen(image, box))
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
+        self._filter.learn(self._seen(image, box), track.score)
 
     def _seen(self, image: Image, box: Box) -> Floats:
         patch = self._window.extract(image, box.cx, box.cy)

@@ -16,6 +16,7 @@ from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.histogram import ColorModel, color_bins
 from slimtrack.filters.scale import ScaleFilter
 from slimtrack.search import SearchWindow, extract
+from slimtrack.tracker import Track
 from slimtrack.trackers._correlation import checked, within
 from slimtrack.trackers.dsst import ScaledTracker
 
@@ -79,10 +80,10 @@ class Staple(ScaledTracker, name="staple"):
         template = super()._responses(image, scales)
         return (1 - self._color) * template + self._color * self._color_response(image)
 
-    def _learn(self, image: Image, box: Box) -> None:
-        super()._learn(image, box)
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
+        super()._learn(image, box, track)
         patch = self._window.extract(image, box.cx, box.cy, box.w / self._first.w)
-        self._colors.learn(color_bins(patch), self._inside, self._outside)
+        self._colors.learn(color_bins(patch), self._inside, self._outside, track.score)
 
     def _color_response(self, image: Image) -> Floats:
         """Mean likelihood of the target's colours in its box at every shift of the filter's grid, wrapped."""
@@ -91,7 +92,7 @@ class Staple(ScaledTracker, name="staple"):
         wide, high = w + 2 * (tw // 2 + 1), h + 2 * (th // 2 + 1)
         step = self._window.pixel * self.scale
         # The middle of an even number of pixels lies between two; the blur is read at the later one's centre.
-        cx, cy = self.box.cx - 0.5 * step, self.box.cy - 0.5 * step
+        cx, cy = self._place.cx - 0.5 * step, self._place.cy - 0.5 * step
         patch = extract(image, cx, cy, wide * step, high * step, (wide, high))
         likelihood = self._colors.likelihood(color_bins(patch))
         mean = cv2.blur(likelihood, (tw | 1, th | 1), borderType=cv2.BORDER_CONSTANT)

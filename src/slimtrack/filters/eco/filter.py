@@ -154,10 +154,13 @@ class EcoFilter:
         self._space.restore(samples, weights)
         self._train(ConjugateGradient(self.layout.twice), iterations)
 
-    def learn(self, sample: Spectrum) -> None:
-        """Takes in a sample ``(length,)`` with the target in its centre; trains when it is time."""
-        self._space.add(sample)
-        self._energy += np.float32(self._rate) * (power(sample) - self._energy)
+    def learn(self, sample: Spectrum, weight: float = 1.0) -> None:
+        """Takes in a sample ``(length,)`` with the target in its centre; trains when it is time.
+
+        ``weight`` is the share of the usual learning rate, 0 to 1.
+        """
+        self._space.add(sample, weight)
+        self._energy += np.float32(self._rate * weight) * (power(sample) - self._energy)
         self._since += 1
         if self._since >= self._interval:
             self._since = 0

@@ -47,12 +47,12 @@ class SampleSpace:
         rows = samples.view(np.float32)
         self._products[: self._count, : self._count] = (rows * self._twice) @ rows.T
 
-    def add(self, sample: Spectrum) -> None:
-        """Takes in a sample ``(length,)``."""
+    def add(self, sample: Spectrum, share: float = 1.0) -> None:
+        """Takes in a sample ``(length,)`` at ``share`` times the usual weight."""
         weighted = sample.view(np.float32) * self._twice
         products = (self.samples.view(np.float32) @ weighted).astype(float)
         own = float(sample.view(np.float32) @ weighted)
-        weight = self._rate if self._count else 1.0
+        weight = self._rate * share if self._count else 1.0
         self._weights *= 1 - weight
         if self._count < self._capacity:
             self._count += 1
