@@ -272,3 +272,54 @@ def test_a_run_that_fails_before_its_first_frame_leaves_nothing(tmp_path: Path) 
     with pytest.raises(OutputError, match="is a file"):
         track_video(CLIP.images(), START, tracker=Drifter(), outputs=outputs)
     assert {path.name for path in tmp_path.iterdir()} == {"file", "deep"}
+
+
+def test_a_correction_begins_anew() -> None:
+    rows: list[Row] = []
+    at = {4: Box(50, 60, 30, 30), 9: Box(70, 20, 20, 20)}
+    summary = track_video(
+        CLIP.images(), START, tracker=Drifter(), on_progress=lambda _, row: rows.append(row), corrections=at
+    )
+    boxes = [row.track.box for row in rows]
+    assert boxes[3:6] == [START.moved(3, 0), Box(50, 60, 30, 30), Box(51, 60, 30, 30)]
+    assert boxes[8:11] == [Box(54, 60, 30, 30), Box(70, 20, 20, 20), Box(71, 20, 20, 20)]
+    assert [row.frame for row in rows if row.ms is None] == [0, 4, 9]
+    assert rows[4].track.score == 1.0 and summary.frames == 14 and not summary.notes
+
+
+def test_a_correction_at_a_time_or_a_broken_frame(tmp_path: Path) -> None:
+    for number, image in enumerate(CLIP.images()):
+        cv2.imwrite(str(tmp_path / f"{number:03d}.png"), image)
+    (tmp_path / "004.png").write_bytes(b"broken")
+    rows: list[Row] = []
+    for at, first in (({4: Box(50, 60, 30, 30)}, 5), ({0.75: Box(50, 60, 30, 30)}, 8)):
+        rows.clear()
+        with open_frames(tmp_path, fps=10.0) as frames:
+            track_video(
+                frames, START, tracker=Drifter(), corrections=at, on_progress=lambda _, row: rows.append(row)
+            )
+        assert [row.frame for row in rows if row.ms is None] == [0, first]
+
+
+@pytest.mark.parametrize(
+    ("place", "box", "sentence"),
+    [
+        (20, START, None),
+        (5, Box(500, 0, 9, 9), "correction at frame 5: box 500,0,9,9 has 0% of its area inside"),
+        (2, START, "correction at frame 2 lies before the first frame, which is frame 3"),
+        (4.0, START, "correction at 4 seconds: the source has no times, give the frame"),
+    ],
+)
+def test_corrections_that_cannot_be(tmp_path: Path, place: float, box: Box, sentence: str | None) -> None:
+    def run() -> Summary:
+        outputs = [tmp_path / "a.csv"]
+        return track_video(
+            CLIP.images(), START, tracker=Drifter(), start=3, corrections={place: box}, outputs=outputs
+        )
+
+    if sentence is None:
+        assert run().notes == [f"the correction at frame {place} was not reached"]
+        return
+    with pytest.raises(InputError, match=sentence):
+        run()
+    assert not list(tmp_path.iterdir())

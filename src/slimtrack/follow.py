@@ -17,6 +17,7 @@ from slimtrack.files import undivided
 from slimtrack.registry import create, settings
 from slimtrack.timing import Stopwatch, warm_up
 from slimtrack.tracker import Track, Tracker, checked_box
+from slimtrack.video.corrections import Corrections
 from slimtrack.video.draw import require_matplotlib, timeline
 from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frame, Frames, Source, open_frames
@@ -136,7 +137,7 @@ def follow(
 
 def _steps(frames: Frames, source: Source, box: Box, tracker: Tracker) -> Generator[Step, None, None]:
     try:
-        yield from _followed(frames, box, tracker, Summary(tracker.name))
+        yield from _followed(frames, box, tracker, Summary(tracker.name), Corrections({}))
     finally:
         _close(frames, source)
 
@@ -157,20 +158,28 @@ def _made(tracker: str | Tracker, options: Mapping[str, Any]) -> Tracker:
     return tracker
 
 
-def _followed(frames: Frames, box: Box, tracker: Tracker, summary: Summary) -> Iterator[Step]:
+def _followed(
+    frames: Frames, box: Box, tracker: Tracker, summary: Summary, corrections: Corrections
+) -> Iterator[Step]:
     """Each frame with what was found in it; only the tracker's own work is timed."""
-    numbered = frames.numbered()
-    frame = next(numbered)
-    with Stopwatch() as watch:
-        tracker.init(frame.image, box)
-    summary.init_ms = watch.ms[-1]
-    skipped = frames.skipped
-    yield _step(frame, Track(box, 1.0, State.TRACKED), skipped)
-    for frame in numbered:
+    given: Box | None = box
+    skipped = 0
+    for frame in frames.numbered():
+        if given is not None:
+            corrections.check(frame)
+        given = corrections.due(frame.number, frame.time) or given
         with Stopwatch() as watch:  # a new one each time: a camera's would grow for ever
-            track = tracker.update(frame.image)
-        yield _step(frame, track, frames.skipped - skipped, watch.ms[-1])
-        skipped = frames.skipped
+            track = tracker.update(frame.image) if given is None else _begun(tracker, frame.image, given)
+        if given is not None:
+            summary.init_ms = summary.init_ms or watch.ms[-1]
+        yield _step(frame, track, frames.skipped - skipped, None if given is not None else watch.ms[-1])
+        given, skipped = None, frames.skipped
+
+
+def _begun(tracker: Tracker, image: Image, box: Box) -> Track:
+    """What is known of a frame in which the target was given."""
+    tracker.init(image, box)
+    return Track(box, 1.0, State.TRACKED)
 
 
 def _step(frame: Frame, track: Track, skipped: int, ms: float | None = None) -> Step:
@@ -189,6 +198,7 @@ def track_video(
     about: Mapping[str, object] | None = None,
     start: Mark = 0,
     end: Mark | None = None,
+    corrections: Mapping[Mark, Box] | None = None,
 ) -> Summary:
     """Follows a target through a source and writes files as it goes.
 
@@ -211,6 +221,8 @@ def track_video(
         about: What else a JSON file shall say at its head, such as ``options`` of a tracker made already.
         start: Where to begin: a whole number is a frame's (0-based), a float is seconds.
         end: Where to end: the frame of that number, or the first at that time, is not given any more.
+        corrections: Place -> box: from that frame, or the first at that time, the target is tracked anew with
+            this box. Its row is like that of the first frame: score 1, no milliseconds.
 
     Returns:
         What was tracked, how fast, and where it was written.
@@ -218,7 +230,7 @@ def track_video(
     Raises:
         SourceError: The source cannot be read, ends before ``start``, or changes its size half-way.
         OutputError: A file cannot be written.
-        InputError: The box, an option, ``start`` or ``end`` cannot be used.
+        InputError: The box, an option, a correction, ``start`` or ``end`` cannot be used.
         MissingError: ``plot`` without matplotlib.
     """
     if plot is not None:
@@ -229,13 +241,14 @@ def track_video(
     summary = Summary(made.name)
     forms = outputs if isinstance(outputs, Mapping) else dict.fromkeys(outputs)
     files = Together({})
+    by_hand = Corrections(corrections or {})
     try:
         guard_files(frames.origin, [*forms, *([] if plot is None else [plot])])
         box = checked_box(box, frames.first)
         warm_up(made, [frames.first] * 3, box)
         head = _head(frames, made, box) | known | dict(about or {})
         with Together(forms, fps=frames.fps, about=head) as files:
-            _run(_followed(frames, box, made, summary), files, summary, on_progress)
+            _run(_followed(frames, box, made, summary, by_hand), files, summary, on_progress)
     except SlimtrackError as error:
         if files.rows and files.paths:
             error.add_note(f"{files.rows} frames are kept in {', '.join(map(str, files.paths))}")
@@ -244,6 +257,7 @@ def track_video(
         summary.skipped, summary.notes = frames.skipped, frames.notes
         _close(frames, source)
     summary.outputs = files.paths
+    summary.notes += [] if summary.interrupted else by_hand.notes
     if plot is not None and summary.rows:
         _plot(plot, summary, frames.fps, frames.name)
     return summary

@@ -208,6 +208,40 @@ def test_corners_that_are_no_width_and_height_are_told(place: Path) -> None:
     assert read_boxes("b/track.csv")[0] == Box(90, 60, 60, 50)
 
 
+def test_a_part_of_the_video(place: Path) -> None:
+    assert run("film.mp4", *BOX, "-o", "a", "--start", "3", "--end", "0.28s", "--no-plot")[0] == 0
+    lines = Path("a/track.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["frame", "3", "4", "5", "6"]  # 25 frames a second
+    assert [line.split(",")[-1] for line in lines] == ["time", "0.1200", "0.1600", "0.2000", "0.2400"]
+    with open_frames("a/annotated.mp4") as frames:
+        assert len(list(frames)) == 4
+    assert run("film.mp4", *BOX, "-o", "b", "--start", "0:00.12", "--end", "7", "--no-plot")[0] == 0
+    assert Path("b/track.csv").read_text().splitlines()[1][:40] == lines[1][:40]
+    for words, sentence in (
+        (("--start", "soon"), "--start 'soon' is neither a frame's number (150) nor a time"),
+        (("--start", "900"), "ends before frame 900"),
+        (("--start", "5", "--end", "5"), "no frame is between them"),
+    ):
+        code, text = run("film.mp4", *BOX, "-o", "c", *words)
+        assert code != 0 and sentence in text and not (place / "c").exists()
+
+
+def test_the_frame_at_start_with_coordinates(place: Path) -> None:
+    for start in ("0", "8"):
+        assert run("film.mp4", "--first-frame", f"{start}.png", "--start", start)[0] == 0
+    assert Path("0.png").read_bytes() != Path("8.png").read_bytes()
+
+
+def test_corrections_from_the_command_line(place: Path) -> None:
+    words = ["--correct", "3:60,60,30,30", "--correct", "0.24s:100,20,120,45", "--box-format", "xyxy"]
+    code, text = run("film.mp4", "--box", "20,20,50,50", *words, "-o", "a")
+    assert code != 0 and "--correct 3: '60,60,30,30': its right lower corner" in text
+    words[1] = "3:60,60,90,90"
+    assert run("film.mp4", "--box", "20,20,50,50", *words, "-o", "a", "--no-plot")[0] == 0
+    boxes = read_boxes("a/track.csv")
+    assert (boxes[0], boxes[3], boxes[6]) == (Box(20, 20, 30, 30), Box(60, 60, 30, 30), Box(100, 20, 20, 25))
+
+
 _SLOW = """
 import os, signal, sys
 import slimtrack.cli

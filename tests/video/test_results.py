@@ -17,8 +17,8 @@ from slimtrack.files import atomic_write
 from slimtrack.video.results import FORMATS, Row, open_writer, read_boxes
 
 ROWS = [
-    Row(0, Track(Box(0, 0, 10, 20), 1.0, State.TRACKED)),
-    Row(1, Track(Box(1.25, -2.5, 10.1234, 20), 0.875, State.UNCERTAIN), 1.5),
+    Row(0, Track(Box(0, 0, 10, 20), 1.0, State.TRACKED), None, 0.0),
+    Row(1, Track(Box(1.25, -2.5, 10.1234, 20), 0.875, State.UNCERTAIN), 1.5, 0.04),
     Row(4, Track(Box(3, 4, 11, 21), 0.1, State.LOST), 2.0),
 ]
 BOXES = [ROWS[0].track.box, ROWS[1].track.box, None, None, ROWS[2].track.box]
@@ -45,8 +45,17 @@ def test_otb_and_mot_count_from_one(tmp_path: Path) -> None:
 
 def test_csv_says_all_about_a_frame(tmp_path: Path) -> None:
     lines = write(tmp_path / "a.csv").read_text().splitlines()
-    assert lines[0] == "frame,x,y,w,h,score,state,ms"
-    assert lines[1].endswith("1.0000,tracked,") and lines[2].endswith("0.8750,uncertain,1.5000")
+    assert lines[0] == "frame,x,y,w,h,score,state,ms,time"
+    assert lines[1].endswith("1.0000,tracked,,0.0000") and lines[2].endswith("0.8750,uncertain,1.5000,0.0400")
+    assert lines[3].endswith(",0.1000,lost,2.0000,")  # a time that nobody knows
+
+
+def test_csv_keeps_all_digits_of_a_box_that_was_given(tmp_path: Path) -> None:
+    box = Box(100 / 3, 20, 640 * 0.07, 1e-5 + 9)
+    rows = [Row(0, Track(box, 1.0, State.TRACKED)), Row(1, Track(box, 0.5, State.TRACKED), 1.0)]
+    lines = write(tmp_path / "a.csv", rows).read_text().splitlines()
+    assert Box(*map(float, lines[1].split(",")[1:5])) == box
+    assert lines[2].startswith("1,33.3333,20.0000,44.8000,9.0000,")
 
 
 def test_json_parses_after_every_frame(tmp_path: Path) -> None:
@@ -57,8 +66,9 @@ def test_json_parses_after_every_frame(tmp_path: Path) -> None:
         writer.add(row, gradient(90))
         assert len(json.loads(path.read_text())["frames"]) == number
     writer.close()
-    last = json.loads(path.read_text())["frames"][-1]
-    assert last == {"frame": 4, "box": [3, 4, 11, 21], "score": 0.1, "state": "lost", "ms": 2.0}
+    _, second, last = json.loads(path.read_text())["frames"]
+    assert last == {"frame": 4, "time": None, "box": [3, 4, 11, 21], "score": 0.1, "state": "lost", "ms": 2.0}
+    assert second["time"] == 0.04
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.mot.txt"])

@@ -8,7 +8,7 @@ import typer
 from slimtrack.cli.boxes import BoxFormat
 
 __all__ = [
-    "BoxOption", "BoxFormatOption", "FirstFrameOption",
+    "BoxOption", "BoxFormatOption", "CorrectOption", "FirstFrameOption", "StartOption", "EndOption",
     "SetOption", "NetworksOption", "ThreadsOption", "TrackerOption",
     "FormatOption", "OutOption", "OverwriteOption", "PlotOption", "VideoOption",
     "JsonOption", "QuietOption", "ShowOption", "SourceArgument",
@@ -45,6 +45,34 @@ FirstFrameOption: TypeAlias = Annotated[
         rich_help_panel=_TARGET,
         help="Write the first frame as a picture, with a grid of coordinates and with --box if it is given, "
         "and do nothing else.",
+    ),
+]
+
+CorrectOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FRAME:X,Y,W,H",
+        rich_help_panel=_TARGET,
+        help="Track anew from that frame (or time) with this box; repeatable.",
+    ),
+]
+
+_PART = "The part of the video"
+
+StartOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PLACE",
+        rich_help_panel=_PART,
+        help="The first frame: its number (150), seconds (12.5s) or a time (1:30).",
+    ),
+]
+EndOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PLACE",
+        rich_help_panel=_PART,
+        help="Where to end, written in the same way: that frame is not tracked any more.",
     ),
 ]
 

@@ -11,10 +11,12 @@ import typer
 from rich.console import Console
 
 from slimtrack.box import Box
-from slimtrack.cli.boxes import BoxFormat, corners_meant, parse_box
+from slimtrack.cli.boxes import BoxFormat, corners_meant, parse_box, parse_correction
 from slimtrack.cli.options import (
     BoxFormatOption,
     BoxOption,
+    CorrectOption,
+    EndOption,
     FirstFrameOption,
     FormatOption,
     JsonOption,
@@ -26,6 +28,7 @@ from slimtrack.cli.options import (
     SetOption,
     ShowOption,
     SourceArgument,
+    StartOption,
     ThreadsOption,
     TrackerOption,
     VideoOption,
@@ -38,9 +41,11 @@ from slimtrack.networks.find import add_folder
 from slimtrack.registry import create, options_of, parse_spec, settings, tracker_class, with_threads
 from slimtrack.timing import limit_threads
 from slimtrack.tracker import Tracker, checked_box
+from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frames, open_frames
 from slimtrack.video.grid import grid, write_image
 from slimtrack.video.guard import guard_files
+from slimtrack.video.position import parse_position
 from slimtrack.video.results import Row, row_fields
 
 __all__ = ["parse_options", "track"]
@@ -51,6 +56,9 @@ def track(
     box: BoxOption = None,
     box_format: BoxFormatOption = BoxFormat.XYWH,
     first_frame: FirstFrameOption = None,
+    correct: CorrectOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
     tracker: TrackerOption = DEFAULT_TRACKER,
     options: SetOption = None,
     threads: ThreadsOption = 1,
@@ -71,8 +79,10 @@ def track(
         raise InputError(f"--json {json_to}: it goes to stdout, give --json -; for a file: --format json")
     if quiet:
         logging.getLogger("slimtrack").setLevel(logging.WARNING)
+    first = 0 if start is None else parse_position(start, "--start")
+    last = None if end is None else parse_position(end, "--end")
     if first_frame is not None:
-        with open_frames(source) as frames:
+        with open_frames(source, start=first) as frames:
             _write_first(
                 first_frame, frames, None if box is None else _box(box, frames, box_format), overwrite
             )
@@ -85,12 +95,13 @@ def track(
     if box is None:
         require_screen("drawing the target", "give --box x,y,w,h (--first-frame FILE shows coordinates)")
     console = _Said(stdout=json_to is not None, quiet=quiet, show=show)
-    with limit_threads(threads), open_frames(source) as frames:
+    with limit_threads(threads), open_frames(source, start=first, end=last) as frames:
         target = drawn_box(frames.first) if box is None else _box(box, frames, box_format)
         checked_box(target, frames.first)
+        by_hand = dict(parse_correction(text, frames.size, box_format) for text in correct or ())
         about = {"options": settings(tracker, chosen), "threads": threads}
         with _results(out, frames, made, names, video, plot, overwrite, console) as results:
-            _follow(frames, target, made, results, console, about)
+            _follow(frames, target, made, results, console, about, by_hand)
 
 
 def _box(text: str, frames: Frames, form: BoxFormat) -> Box:
@@ -151,6 +162,7 @@ def _follow(
     results: Results,
     said: "_Said",
     about: Mapping[str, object],
+    by_hand: Mapping[Mark, Box],
 ) -> None:
     try:
         with Meter(frames.count, said.show, said.quiet) as meter:
@@ -162,6 +174,7 @@ def _follow(
                 plot=results.picture,
                 on_progress=lambda image, row: said.row(row) and meter(image, row),
                 about=about,
+                corrections=by_hand,
             )
     except SlimtrackError as error:
         for note in getattr(error, "__notes__", ()):

@@ -234,14 +234,22 @@ class _MotWriter(_TextWriter):
 
 
 class _CsvWriter(_TextWriter):
-    """A head and ``frame,x,y,w,h,score,state,ms``, all 0-based; broken frames have no line."""
+    """A head and ``frame,x,y,w,h,score,state,ms,time``, all 0-based; broken frames have no line.
 
-    head = "frame,x,y,w,h,score,state,ms\n"
+    Where the target was given and not searched for, there are no milliseconds.
+    """
+
+    head = "frame,x,y,w,h,score,state,ms,time\n"
 
     def line(self, row: Row) -> str:
-        box = ",".join(f"{value:.4f}" for value in row.track.box)
-        ms = "" if row.ms is None else f"{row.ms:.4f}"
-        return f"{row.frame},{box},{row.track.score:.4f},{row.track.state.value},{ms}\n"
+        box = ",".join(f"{value:.4f}" if row.ms is not None else _exactly(value) for value in row.track.box)
+        ms, time = ("" if value is None else f"{value:.4f}" for value in (row.ms, row.time))
+        return f"{row.frame},{box},{row.track.score:.4f},{row.track.state.value},{ms},{time}\n"
+
+
+def _exactly(value: float) -> str:
+    """Four digits behind the point, or as many as it takes: what was given is what a run can go on from."""
+    return text if float(text := f"{value:.4f}") == value else repr(float(value))
 
 
 def _one_based(box: Box) -> list[str]:
@@ -252,6 +260,7 @@ def row_fields(row: Row) -> dict[str, Any]:
     """A frame's results as JSON has them: coordinates in pixels, 0-based."""
     return {
         "frame": row.frame,
+        "time": None if row.time is None else round(row.time, 4),
         "box": [round(value, 4) for value in row.track.box],
         "score": round(row.track.score, 4),
         "state": row.track.state.value,
