@@ -1,10 +1,12 @@
 """OpenCV, whichever of its packages is installed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from slimtrack.errors import MissingError
 
-__all__ = ["cv2"]
+__all__ = ["cv2", "silent_cv2"]
 
 if TYPE_CHECKING:
     cv2: Any
@@ -24,3 +26,14 @@ else:
             return value
 
     cv2 = _Cv2()
+
+
+@contextmanager
+def silent_cv2() -> Iterator[None]:
+    """No lines of OpenCV's on the terminal: what matters of them is said in our sentence."""
+    log = cv2.utils.logging
+    before = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(before)

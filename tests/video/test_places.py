@@ -11,7 +11,8 @@ from films import film
 from pictures import gradient
 
 from slimtrack.errors import InputError, SourceError
-from slimtrack.video import cameras, videos
+from slimtrack.video import cameras
+from slimtrack.video import film as pictures_of
 from slimtrack.video.frames import Frame, open_frames
 
 UNEVEN = [
@@ -91,13 +92,13 @@ def test_times_with_three_digits_find_their_frame(tmp_path: Path) -> None:
 
 def test_seeking_decodes_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = film(tmp_path / "a.mp4", range(0, 16000, 40), options={"g": "25"})
-    real, calls = videos._decode, []
+    real, calls = pictures_of._decode, []
 
     def counted(stream: object, packet: object) -> object:
         calls.append(packet)
         return real(stream, packet)
 
-    monkeypatch.setattr(videos, "_decode", counted)
+    monkeypatch.setattr(pictures_of, "_decode", counted)
     assert next(open_frames(path, start=390).numbered()).number == 390
     assert len(calls) < 60
 
@@ -107,7 +108,7 @@ def test_a_file_in_which_nothing_can_be_sought_is_read_from_its_beginning(
 ) -> None:
     path = film(tmp_path / "a.mp4")
     whole = list(open_frames(path).numbered())
-    monkeypatch.setattr(videos._Film, "_jumped", lambda self, stamp: None)
+    monkeypatch.setattr(pictures_of.Film, "_jumped", lambda self, stamp: None)
     assert same(open_frames(path, start=33).numbered(), whole[33:])
     assert same(open_frames(path, start=33 * 0.04).numbered(), whole[33:])
 

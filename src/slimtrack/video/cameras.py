@@ -3,13 +3,12 @@
 import itertools
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from slimtrack._cv2 import cv2
+from slimtrack._cv2 import cv2, silent_cv2
 from slimtrack.errors import SourceError
+from slimtrack.video.converting import Converter
 from slimtrack.video.feed import Broken, Feed, Frame
-from slimtrack.video.images import Converter
 
 __all__ = ["camera"]
 
@@ -20,7 +19,7 @@ def camera(number: int) -> Feed:
     Raises:
         SourceError: It cannot be opened.
     """
-    with _silent():
+    with silent_cv2():
         capture = cv2.VideoCapture(number)
     if not capture.isOpened():
         capture.release()
@@ -32,17 +31,6 @@ def camera(number: int) -> Feed:
     feed = Feed(f"camera{number}", label, iter(()), label, fps, timed=True, close=capture.release)
     feed.items = _grabbed(capture, Converter(feed.notes))
     return feed
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """No lines of OpenCV's on the terminal: what matters of them is said in our sentence."""
-    log = cv2.utils.logging
-    before = log.setLogLevel(log.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        log.setLogLevel(before)
 
 
 def _grabbed(capture: Any, converter: Converter) -> Iterator[Frame | Broken]:

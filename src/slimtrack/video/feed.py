@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TypeAlias
 
 from slimtrack.arrays import Image
@@ -63,6 +64,7 @@ class Feed:
     origin: str | None = None
     fps: float | None = None
     count: int | None = None
+    aspect: Fraction = Fraction(1)  # width by height of a pixel
     timed: bool = False  # whether its frames bring their times
     close: Callable[[], None] = lambda: None
     notes: list[str] = field(default_factory=list)

@@ -1,30 +1,17 @@
 """Frames in: from a video file, a folder, a glob, a camera, a URL or arrays, always as BGR uint8."""
 
-import glob
 import math
 import operator
 import os
-import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.errors import InputError, SourceError
-from slimtrack.video.cameras import camera
 from slimtrack.video.feed import TOLERANCE, Feed, Frame, Mark, reached
-from slimtrack.video.images import (
-    IMAGE_SUFFIXES,
-    ImageReader,
-    arrays,
-    folder,
-    image_files,
-    matching,
-    natural_key,
-    one_image,
-)
-from slimtrack.video.videos import url, video
+from slimtrack.video.images import IMAGE_SUFFIXES, ImageReader, image_files, natural_key
+from slimtrack.video.sources import feed_of
 
 __all__ = [
     "Frame",
@@ -55,6 +42,7 @@ class Frames:
         fps: Frames a second, or ``None`` where the source does not say.
         count: Number of frames from start to end that the source announces (broken ones too), or ``None``.
         size: ``(width, height)`` in pixels.
+        aspect: Width by height of a pixel; 1 where nobody says.
         index: Number of the frame last given, 0-based; broken frames count, so that numbers stay those of
             the source. -1 before the first.
         time: Seconds from the source's beginning of the frame last given; ``None`` where nobody says.
@@ -67,7 +55,8 @@ class Frames:
         self._feed = feed
         self._start, self._end, self._stated_fps = start, end, fps
         self._broken: list[str] = []
-        self.name, self.origin = feed.name, feed.origin
+        self.name = _printable(feed.name)
+        self.origin = None if feed.origin is None else _printable(feed.origin)
         self.fps = feed.fps if fps is None else fps
         self.size = (0, 0)
         self.index = -1
@@ -77,6 +66,7 @@ class Frames:
         if self._ready is None:
             self.close()
             raise SourceError(self._nothing(start))
+        self.aspect = feed.aspect
         self.count = self._between(self._ready.number)
 
     @property
@@ -86,7 +76,7 @@ class Frames:
         if self.skipped:
             plural = "s were" if self.skipped > 1 else " was"
             notes.insert(0, f"{self.skipped} broken frame{plural} skipped{_because(self._broken)}")
-        return notes
+        return [_printable(note) for note in notes]
 
     @property
     def first(self) -> Image:
@@ -237,7 +227,7 @@ def open_frames(
     else:
         marks = _mark("start", start, fps), None if end is None else _mark("end", end, fps)
         _check_order(*marks)
-        feed = _feed(source, marks[0])
+        feed = feed_of(source, marks[0])
         try:
             _check_timed(feed, marks)
             frames = Frames(feed, *marks, fps)
@@ -281,47 +271,9 @@ def _check_timed(feed: Feed, marks: Iterable[Mark | None]) -> None:
         )
 
 
-def _feed(source: str | int | os.PathLike[str] | Iterable[AnyArray], start: Mark) -> Feed:
-    first = start if isinstance(start, int) else 0
-    if isinstance(source, int):
-        return camera(source)
-    if isinstance(source, (str, os.PathLike)):
-        return _named(os.fspath(source), start, first)
-    if isinstance(source, Iterable):
-        return arrays(source, first)
-    raise SourceError(
-        f"source is a {type(source).__name__}, not a path, URL, camera number or list of images"
-    )
-
-
-def _named(text: str, start: Mark, first: int) -> Feed:
-    """The feed behind a text: whatever exists under that name first, then what it looks like."""
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", text):
-        return url(text, start)
-    path = Path(text).expanduser()
-    if path.is_dir():
-        return folder(path, first)
-    if path.exists():
-        return one_image(path, first) if path.suffix.lower() in IMAGE_SUFFIXES else video(path, start)
-    if text.strip().isdecimal():
-        return camera(int(text))
-    if any(sign in text for sign in "*?["):
-        return _pattern(text, start, first)
-    near = f", nor does its folder {path.parent}" if not path.parent.exists() else ""
-    raise SourceError(
-        f"{text!r} does not exist{near}: give a video, a folder of images, a glob, a camera or a URL"
-    )
-
-
-def _pattern(text: str, start: Mark, first: int) -> Feed:
-    pattern = str(Path(text).expanduser())
-    matches = [Path(match) for match in glob.glob(pattern, recursive=True)]  # noqa: PTH207  (any root)
-    feed = matching(text, pattern, matches, first)
-    if feed is not None:
-        return feed
-    if len(matches) == 1:
-        return _named(str(matches[0]), start, first)
-    raise SourceError(f"no image matches {text!r}: check the pattern and the folder it starts from")
+def _printable(text: str) -> str:
+    """The text as pictures and tables can show it: what in a file's name is no UTF-8 is a question mark."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _because(reasons: list[str]) -> str:

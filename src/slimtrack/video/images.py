@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Sized
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import numpy as np
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.errors import MissingError, SourceError
+from slimtrack.video.converting import Converter
 from slimtrack.video.feed import Broken, Feed, Frame
+from slimtrack.video.stacks import layout
 
 __all__ = [
     "FOLDERS_INSIDE",
     "IMAGE_SUFFIXES",
-    "Converter",
     "ImageReader",
     "arrays",
     "folder",
@@ -34,6 +36,10 @@ IMAGE_SUFFIXES = frozenset(
 
 FOLDERS_INSIDE = ("img", "color", "imgs", "images", "frames")
 """Where data sets keep the images of a sequence: OTB's ``img``, VOT's ``color``, and their imitators."""
+
+
+_SECONDS = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+"""Names of images that are numbers with or without a fraction, such as a recorder's seconds."""
 
 
 def folder(path: Path, first: int) -> Feed:
@@ -79,7 +85,10 @@ def image_files(folder: str | os.PathLike[str]) -> list[Path]:
 
 def _sorted(paths: Iterable[Path]) -> list[Path]:
     # names with a dot in front are other programs' droppings (macOS writes ._0001.jpg beside 0001.jpg)
-    images = (p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
+    images = [p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    if images and all(_SECONDS.fullmatch(p.stem) for p in images):
+        # 0.5 comes after 0.10 then, which is not the natural order
+        return sorted(images, key=lambda p: (natural_key(p.parent.as_posix()), Decimal(p.stem), p.name))
     return sorted(images, key=lambda p: natural_key(p.as_posix()))
 
 
@@ -128,6 +137,7 @@ class ImageReader:
     def __init__(self, notes: list[str] | None = None) -> None:
         self.notes = [] if notes is None else notes
         self._convert = Converter(self.notes)
+        self._told = False
 
     def __call__(self, path: Path) -> Image:
         """The image as ``(H, W, 3)`` uint8 BGR.
@@ -142,16 +152,21 @@ class ImageReader:
 
     def or_reason(self, path: Path) -> Image | str:
         """The same, or why it cannot be read; what is read but cannot be converted is an error here too."""
-        image = _decoded(path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            return f"{path.name} cannot be read: {(error.strerror or str(error)).lower()}"
+        if not self._told and layout(data) != "one":
+            self._told = True
+            self.notes.append(
+                f"{path.name} holds several pictures, of which a folder gives the first: give the file itself"
+            )
+        image = _decoded(path, np.frombuffer(data, np.uint8))
         return image if isinstance(image, str) else self._convert(image, f"image {path}")
 
 
-def _decoded(path: Path) -> AnyArray | str:
-    """One image file or what is wrong with it; read by us, for cv2 cannot open every name everywhere."""
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        return f"{path.name} cannot be read: {(error.strerror or str(error)).lower()}"
+def _decoded(path: Path, data: AnyArray) -> AnyArray | str:
+    """One image or what is wrong with it; read by us, for cv2 cannot open every name everywhere."""
     image: AnyArray | None = None
     if data.size:
         try:
@@ -171,50 +186,6 @@ def arrays(source: Iterable[AnyArray], first: int) -> Feed:
     numbered = itertools.islice(enumerate(source), first, None)
     feed.items = (Frame(convert(image, f"frame {number}"), number) for number, image in numbered)
     return feed
-
-
-class Converter:
-    """Brings any image to BGR uint8; decides once a source how its 16-bit images are scaled."""
-
-    def __init__(self, notes: list[str]) -> None:
-        self._notes = notes
-        self._divisor = 0.0
-
-    def __call__(self, image: AnyArray, what: str) -> Image:
-        """The image as ``(H, W, 3)`` uint8 BGR.
-
-        Args:
-            image: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` BGR or ``(H, W, 4)`` BGRA, uint8 or uint16.
-            what: How to call it in an error.
-
-        Raises:
-            SourceError: It has another type or number of channels.
-        """
-        if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or image.size == 0:
-            shape = getattr(image, "shape", type(image).__name__)
-            raise SourceError(f"{what} is {shape}, not an image array (H, W) or (H, W, channels)")
-        if image.dtype not in (np.uint8, np.uint16):
-            raise SourceError(f"{what} holds {image.dtype}, not 8 or 16 bit whole numbers: convert it first")
-        if image.ndim == 2:
-            image = image[:, :, None]
-        if image.shape[2] not in (1, 3, 4):
-            raise SourceError(
-                f"{what} has {image.shape[2]} channels, not 1 (grey), 3 (BGR) or 4 (BGR and alpha)"
-            )
-        if image.dtype == np.uint16:
-            image = self._to_8_bit(image)
-        if image.shape[2] == 1:
-            return np.repeat(image, 3, axis=2)
-        return np.ascontiguousarray(image[:, :, :3])
-
-    def _to_8_bit(self, image: AnyArray) -> Image:
-        # Cameras store 10, 12 or 14 bits in 16: dividing those by 257 would give a black video. The depth is
-        # taken from the first frame and kept, for one that changed from frame to frame would flicker.
-        if not self._divisor:
-            bits = next(bits for bits in (8, 10, 12, 14, 16) if int(image.max()) < 1 << bits)
-            self._divisor = ((1 << bits) - 1) / 255
-            self._notes.append(f"16-bit images were taken as {bits}-bit ones and scaled to 0..255")
-        return np.minimum(np.rint(image / np.float32(self._divisor)), 255).astype(np.uint8)
 
 
 def natural_key(name: str) -> list[tuple[bool, int, str]]:

@@ -23,6 +23,7 @@ from slimtrack.errors import OutputError, SourceError, UnknownNameError
 from slimtrack.files import Place, make_folder, writing
 from slimtrack.tracker import Track
 from slimtrack.video.draw import annotated
+from slimtrack.video.film import ffmpeg_name
 
 __all__ = ["FORMATS", "Row", "Writer", "open_writer", "read_boxes", "row_fields"]
 
@@ -317,7 +318,7 @@ class _VideoWriter(Writer):
         with _encoding(self.path):
             import av
 
-            self._container: Any = av.open(str(self.path), "w", format="mp4", options=self._FRAGMENTS)
+            self._container: Any = av.open(ffmpeg_name(self.path), "w", format="mp4", options=self._FRAGMENTS)
 
     def add(self, row: Row, image: Image) -> None:
         import av
@@ -381,8 +382,8 @@ def _index_in_front(path: Path) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with (
-            av.open(str(path)) as source,
-            av.open(str(beside), "w", format="mp4", options={"movflags": "+faststart"}) as target,
+            av.open(ffmpeg_name(path)) as source,
+            av.open(ffmpeg_name(beside), "w", format="mp4", options={"movflags": "+faststart"}) as target,
         ):
             stream = source.streams.video[0]
             copy = target.add_stream_from_template(stream)

@@ -1,0 +1,111 @@
+"""Any image brought to BGR uint8; images of more than 8 bits so that their contrast survives."""
+
+import numpy as np
+import numpy.typing as npt
+
+from slimtrack.arrays import AnyArray, Image
+from slimtrack.errors import SourceError
+
+__all__ = ["Converter"]
+
+_FAINT = 0.25
+"""Share of the range below which contrast is faint: it would get fewer than 64 of the 256 levels."""
+
+_OUTLIERS = 0.1
+"""Percent of the pixels at either end that do not count: dead pixels of thermal cameras."""
+
+_MARGIN = 0.5
+"""Room on either side of a stretched range, in its width: later frames may be warmer or colder."""
+
+_OUTSIDE = 0.1
+"""Share of a frame outside the scale's range that asks for a new scale."""
+
+
+class Converter:
+    """Brings any image to BGR uint8; decides once a source how its 16-bit images are scaled.
+
+    Args:
+        notes: Takes what the user should know about conversions.
+    """
+
+    def __init__(self, notes: list[str]) -> None:
+        self._notes = notes
+        self._scale: _Scale | None = None
+        self._widened = False
+
+    def __call__(self, image: AnyArray, what: str) -> Image:
+        """The image as ``(H, W, 3)`` uint8 BGR.
+
+        Args:
+            image: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` BGR or ``(H, W, 4)`` BGRA, uint8 or uint16.
+            what: How to call it in an error.
+
+        Raises:
+            SourceError: It has another type or number of channels.
+        """
+        if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or image.size == 0:
+            shape = getattr(image, "shape", type(image).__name__)
+            raise SourceError(f"{what} is {shape}, not an image array (H, W) or (H, W, channels)")
+        if image.dtype not in (np.uint8, np.uint16):
+            raise SourceError(f"{what} holds {image.dtype}, not 8 or 16 bit whole numbers: convert it first")
+        if image.ndim == 2:
+            image = image[:, :, None]
+        if image.shape[2] not in (1, 3, 4):
+            raise SourceError(
+                f"{what} has {image.shape[2]} channels, not 1 (grey), 3 (BGR) or 4 (BGR and alpha)"
+            )
+        image = image[:, :, :3]
+        if image.dtype == np.uint16:
+            image = self._to_8_bit(image, what)
+        return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else np.ascontiguousarray(image)
+
+    def _to_8_bit(self, image: npt.NDArray[np.uint16], what: str) -> Image:
+        # one scale for all frames, for one that changed from frame to frame would flicker; a wider one only
+        # where the old shows little: the first frame was dark, or a thermal camera has set itself anew
+        if image.min() == image.max():  # nothing to decide by
+            return (self._scale or _Scale.of(image))(image)
+        if self._scale is None:
+            self._scale = _Scale.of(image)
+            self._notes.append(f"16-bit images were {self._scale.said}")
+        elif self._scale.outside(image) > _OUTSIDE:
+            self._scale = _Scale.of(image, self._scale)
+            if not self._widened:
+                self._notes.append(f"their range grew: from {what} on they are scaled anew")
+            self._widened = True
+        return self._scale(image)
+
+
+class _Scale:
+    """Turns 16 bits into 8: ``low`` becomes 0 and ``high`` 255."""
+
+    def __init__(self, low: float, high: float, said: str) -> None:
+        self.low, self.high, self.said = low, high, said
+        levels = np.rint((np.arange(1 << 16) - low) * (255 / (high - low)))
+        self._table = np.clip(levels, 0, 255).astype(np.uint8)
+
+    @classmethod
+    def of(cls, image: npt.NDArray[np.uint16], before: "_Scale | None" = None) -> "_Scale":
+        """The scale for images like this one, and for those of the scale before.
+
+        Cameras store 10, 12 or 14 bits in 16: dividing those by 257 would give a black video. Thermal ones
+        use a small part of their range: even that of 14 bits would give a grey one.
+        """
+        low, high = map(float, np.percentile(image, (_OUTLIERS, 100 - _OUTLIERS)))
+        most = float(image.max())
+        if before is not None:
+            low, high, most = min(low, before.low), max(high, before.high), max(most, before.high)
+        bits = next(bits for bits in (8, 10, 12, 14, 16) if most < 1 << bits or bits == 16)
+        if high == low or high - low >= _FAINT * (1 << bits):
+            return cls(0.0, (1 << bits) - 1, f"taken as {bits}-bit ones and scaled to 0..255")
+        room = _MARGIN * (high - low)
+        said = f"of faint contrast ({low:.0f} to {high:.0f} of {(1 << bits) - 1}): it was stretched"
+        return cls(low - room, high + room, said)
+
+    def outside(self, image: npt.NDArray[np.uint16]) -> float:
+        """Share of an image that does not fit into the range."""
+        part = image[::4, ::4]
+        return float(np.mean((part < self.low) | (part > self.high)))
+
+    def __call__(self, image: npt.NDArray[np.uint16]) -> Image:
+        shown: Image = self._table[image]
+        return shown

@@ -1,0 +1,273 @@
+"""The pictures of an open container, decoded one after the other from any place, with numbers and times."""
+
+import itertools
+import math
+import os
+from bisect import bisect_left
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from slimtrack.video.feed import TOLERANCE, Broken, Feed, Frame, Mark, reached
+from slimtrack.video.showing import Show, pixel_aspect
+from slimtrack.video.wholeness import early
+
+__all__ = ["Film", "ffmpeg_name", "said"]
+
+_REORDERED = 32
+"""Packets after a frame's in which an earlier frame may still come: H.264 and HEVC reorder by 16 at most."""
+
+_HIDING = frozenset(["vp8"])
+"""Codecs with packets that are never shown: counting packets would not count frames."""
+
+_USUAL_FPS = 25.0
+"""For the times of frames without a stamp in a video without a rate."""
+
+_JUMP = 1.0
+"""Seconds by which a stamp may lie before the last one and still be taken for a slip."""
+
+_BACK = (0.0, 1.0, 10.0)
+"""Seconds to seek before the frame that is asked for: an index can lead behind it, or to frames that lean on
+earlier ones. After the last the file is read from its beginning."""
+
+_Decoded: TypeAlias = Any
+"""A decoded `av.VideoFrame`, or a text: why there is none."""
+
+
+def ffmpeg_name(path: str | os.PathLike[str]) -> str:
+    """How a file is named to FFmpeg, which reads ``12:30.mp4`` and ``pipe:0`` as addresses otherwise."""
+    return f"file:{os.fspath(path)}"
+
+
+class Film:
+    """The pictures of an open container, in the order in which they are shown.
+
+    Attributes:
+        stream: PyAV's stream of pictures.
+        notes: What the user should know.
+
+    Args:
+        label: How an error calls the source.
+        container: PyAV's container; closed by the feed.
+        stream: One of its streams.
+        path: The file; ``None`` for what comes over the net, where nothing can be sought.
+    """
+
+    def __init__(self, label: str, container: Any, stream: Any, path: Path | None) -> None:
+        self.stream = stream
+        self.notes: list[str] = []
+        self._path = path
+        self._index = stream.index
+        self._label = label
+        self._container = container
+        self._end = 0.0  # seconds at which the last packet's picture ends
+        self._cut = ""  # why nothing more could be read
+
+    def feed(self, name: str, origin: str) -> Feed:
+        """What is known beforehand; the frames are to be put in."""
+        fps = float(self.stream.average_rate or self.stream.guessed_rate or 0) or None
+        return Feed(name, self._label, iter(()), origin, fps, timed=True, close=self._close, notes=self.notes)
+
+    def _close(self) -> None:
+        self._container.close()
+
+    def frames(self, start: Mark, feed: Feed) -> Iterator[Frame | Broken]:
+        """The frames from ``start`` on, a number or seconds; sets the feed's pixel aspect with the first."""
+        number, decoded = self._sought(start) if start and self._path else (0, self._decoded())
+        clock, show = _Clock(self._beginning(), feed.fps), Show(self.notes)
+        for item in decoded:
+            if isinstance(item, str):
+                if reached(start, number, None):
+                    yield Broken(number, item)
+            else:
+                time = clock(item)
+                if reached(start, number, time):
+                    start = 0
+                    feed.aspect = pixel_aspect(self.stream, item)
+                    yield Frame(show(item, number), number, time)
+            number += 1
+        if self._path is not None:
+            self.notes += early(
+                number, self._end, feed.count, self._cut, self.stream, self._container, self._path
+            )
+        elif self._cut:
+            self.notes.append(f"the stream broke off after {number} frames ({self._cut})")
+
+    def _beginning(self) -> float | None:
+        """Seconds on the container's clock where a player begins to count; ``None``: at the first frame."""
+        container, stream = self._container.start_time, self.stream.start_time
+        if self._path is None or container is None:
+            return None
+        begin = float(container) / 1e6
+        return begin if stream is None else min(begin, float(stream * self.stream.time_base))
+
+    # ------------------------------------------------------------------------------------------ seeking
+
+    def _sought(self, start: Mark) -> tuple[int, Iterator[_Decoded]]:
+        """A number and the frames from it on: that of ``start`` where the file can be trusted to find it."""
+        place = self._place(start)
+        if place is None:
+            return 0, self._decoded()
+        number, stamp = place
+        if stamp is None:
+            return number, iter(())
+        decoded = self._jumped(stamp)
+        if decoded is not None:
+            return number, decoded
+        self._container.close()
+        self._container = self._opened()
+        self.stream = self._container.streams[self._index]
+        return 0, self._decoded()
+
+    def _opened(self) -> Any:
+        import av
+
+        return av.open(ffmpeg_name(self._path or ""))
+
+    def _place(self, start: Mark) -> tuple[int, int | None] | None:
+        """Number and stamp of the frame at ``start``, by the packets alone: none is decoded but the first.
+
+        Returns:
+            ``None`` where packets do not tell frames; a stamp of ``None`` where the file ends before.
+        """
+        stream = self.stream
+        codec = stream.codec_context
+        if codec.name in _HIDING or (self._container.format.name == "avi" and not codec.codec.intra_only):
+            return None  # AVI notes the order of decoding only
+        ticks = math.inf
+        if isinstance(start, float):
+            begin = self._beginning() or 0.0
+            ticks = math.ceil((start - TOLERANCE + begin) / stream.time_base)
+        stamps = self._stamps(start, ticks)
+        if stamps is None:
+            return None
+        number = bisect_left(stamps, ticks) if isinstance(start, float) else start
+        return number, stamps[number] if number < len(stamps) else None
+
+    def _stamps(self, start: Mark, ticks: float) -> list[int] | None:
+        """The stamps of all frames up to the one at ``start`` at least, in order; ``None`` if unsure."""
+        import av
+
+        stamps: list[int] = []
+        first: int | None = None
+        later = 0
+        try:
+            with self._opened() as container:
+                stream = container.streams[self._index]
+                for packet in container.demux(stream):
+                    if first is None and (frames := stream.codec_context.decode(packet)):
+                        first = frames[0].pts
+                    if packet.dts is None and not packet.size:  # the end
+                        break
+                    if packet.is_discard:
+                        continue
+                    if packet.pts is None or not packet.size:
+                        return None
+                    stamps.append(packet.pts)
+                    later += len(stamps) > start if isinstance(start, int) else packet.pts >= ticks
+                    if later > _REORDERED:
+                        break
+        except (av.FFmpegError, OSError, ValueError):
+            return None
+        stamps.sort()
+        # packets before the first key frame give no frame: then counting them would count wrongly
+        sure = bool(stamps) and stamps[0] == first and len(set(stamps)) == len(stamps)
+        return stamps if sure else None
+
+    def _jumped(self, stamp: int) -> Iterator[_Decoded] | None:
+        """The frames from the one with that stamp on; ``None`` where seeking does not lead there."""
+        import av
+        from av.video.frame import PictureType
+
+        for back in _BACK:
+            try:
+                self._container.seek(stamp - round(back / self.stream.time_base), stream=self.stream)
+            except (av.FFmpegError, OSError):
+                continue
+            decoded = self._decoded()
+            for place, item in enumerate(item for item in decoded if not isinstance(item, str)):
+                if place == 0 and item.pict_type != PictureType.I:
+                    break  # a film refreshed piece by piece: what comes here leans on what came before
+                if item.pts == stamp:
+                    return itertools.chain([item], decoded)
+                if item.pts is None or item.pts > stamp:
+                    break
+        return None
+
+    # ----------------------------------------------------------------------------------------- decoding
+
+    def _decoded(self) -> Iterator[_Decoded]:
+        """Decodes packet by packet, so that one that is broken costs one frame and not the rest."""
+        import av
+
+        packets = self._container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except (av.FFmpegError, OSError) as error:
+                self._cut = said(error)
+                packet = None  # nothing more can be read: ask the decoder for what it still holds
+            yield from _decode(self.stream, packet)
+            if packet is None:
+                return
+            self._end = max(self._end, _end_of(packet))
+
+
+def said(error: Exception) -> str:
+    """What FFmpeg or the system says of an error."""
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+class _Clock:
+    """Seconds since the beginning of a source, from its frames' stamps; always later than the last.
+
+    Args:
+        begin: What the stamps say at the beginning, in seconds; ``None`` for what the first frame says.
+        fps: Frames a second where stamps are missing.
+    """
+
+    def __init__(self, begin: float | None, fps: float | None) -> None:
+        self._begin = begin
+        self._tick = 1 / (fps or _USUAL_FPS)
+        self._last = -math.inf
+
+    def __call__(self, frame: Any) -> float:
+        """The time of the next frame."""
+        said = None if frame.pts is None else float(frame.pts * frame.time_base)
+        if self._begin is None:
+            self._begin = said
+        time = self._last + self._tick if said is None else said - (self._begin or 0.0)
+        if self._last == -math.inf:
+            time = max(time, 0.0) if said is not None else 0.0
+        elif time < self._last - _JUMP:  # films put one behind the other: the stamps begin anew
+            self._begin = (self._begin or 0.0) - (self._last + self._tick - time)
+            time = self._last + self._tick
+        elif time <= self._last:
+            time = self._last + self._tick / 2
+        self._last = time
+        return time
+
+
+def _end_of(packet: Any) -> float:
+    """Seconds from the stream's beginning at which a packet's picture ends."""
+    if packet.pts is None:
+        return 0.0
+    start = packet.stream.start_time or 0
+    return float((packet.pts - start + (packet.duration or 0)) * packet.time_base)
+
+
+def _decode(stream: Any, packet: Any) -> list[_Decoded]:
+    """The frames that one packet completes; the decoder's last ones for ``None``."""
+    import av
+
+    try:
+        frames = stream.codec_context.decode(packet)
+    except av.EOFError:
+        return []
+    except (av.FFmpegError, OSError, ValueError) as error:
+        if packet is None or not packet.size:  # an error at the end of a stream loses no frame
+            return []
+        return [f"not decodable: {said(error)}"]
+    return ["damaged" if frame.is_corrupt else frame for frame in frames]
