@@ -56,7 +56,7 @@ class Frames:
         self._start, self._end, self._stated_fps = start, end, fps
         self._broken: list[str] = []
         self.name = _printable(feed.name)
-        self.origin = None if feed.origin is None else _printable(feed.origin)
+        self.origin = feed.origin
         self.fps = feed.fps if fps is None else fps
         self.size = (0, 0)
         self.index = -1
