@@ -79,8 +79,8 @@ def test_what_is_not_utf_8_breaks_nothing(tmp_path: Path) -> None:
         assert frames.origin == str(folder)  # a path, by which the file is found again
         "".join(frames.notes).encode()
     summary = track_video(
-        folder, (5, 5, 20, 20), tracker="mosse", plot=folder / "a.png",
-        outputs=[folder / "a.csv", folder / "a.json", folder / "a.mp4"],
+        folder, (5, 5, 20, 20), tracker="mosse", plot=folder / "out" / "a.png",
+        outputs=[folder / "out" / "a.csv", folder / "out" / "a.json", folder / "out" / "a.mp4"],
     )  # fmt: skip
     assert len(summary.outputs) == 4 and all(path.stat().st_size for path in summary.outputs)
 
