@@ -27,7 +27,8 @@ from slimtrack.confidence import Calibration, Thresholds
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error, fit_logistic, held_out_scores
 from slimtrack.evaluation.datasets import Dataset, Sequence
 from slimtrack.evaluation.metrics import overlaps
-from slimtrack.evaluation.runner import DecodedFrames, first_boxes, track_once
+from slimtrack.evaluation.once import DecodedFrames, track_once
+from slimtrack.evaluation.runner import first_boxes
 from slimtrack.files import atomic_write
 from slimtrack.registry import create
 from slimtrack.timing import single_thread

@@ -28,7 +28,7 @@ import slimtrack.filters
 from _names import ours
 from slimtrack.box import Box
 from slimtrack.evaluation.datasets import Dataset
-from slimtrack.evaluation.runner import DecodedFrames
+from slimtrack.evaluation.once import DecodedFrames
 from slimtrack.features.hog import Hog
 from slimtrack.filters._fft import rfft2
 from slimtrack.registry import create

@@ -139,9 +139,36 @@ def test_stopped_by_the_user(folder, tmp_path, monkeypatch):
         assert "out.runs: the same command goes on" in result.output.replace("\n", "")
         result = call(folder, "--trackers", "still")
         assert result.exit_code == 130 and "with --json" in result.output
+        # the finished part is shown as if it were all there is
+        assert "1 sequence, 8 frames" in result.stdout and "0.952" in result.stdout
+        assert "Stopped: these are the sequences that every tracker has finished." in result.stderr
+        result = call(folder, "--trackers", "still", "--sequences", "B")
+        assert result.exit_code == 130 and result.stdout == ""
+        assert result.stderr.startswith("Stopped before any sequence was finished")
     assert not (tmp_path / "out.json").exists()
     call(folder, "--trackers", "still", "--json", tmp_path / "out.json")
     assert (tmp_path / "out.json").exists()
+
+
+def test_runs_on_a_busy_machine_are_repeated_as_often_as_wished(folder, monkeypatch):
+    passes = []
+    once = runner.track_once
+    monkeypatch.setattr(runner, "track_once", lambda *a, **k: passes.append(k["sequence"]) or once(*a, **k))
+    monkeypatch.setattr(runner, "disturbed", lambda runs: True)
+    for words, expected in ((("--repeat", 0), "AB"), ((), "AABB"), (("--repeat", 2), "AAABBB")):
+        passes.clear()
+        result = call(folder, "--trackers", "still", *words)
+        assert "".join(passes) == expected
+        count = len(expected) - 2
+        said = " ".join(result.stdout.split())
+        assert (f"{count} runs were done again, because the machine was busy" in said) is (count > 0)
+        assert ("--repeat 0 leaves that out" in said) is (count > 0)
+        assert result.stderr.count("done again, as the machine was busy") == count
+
+
+def test_a_log_file_gets_a_line_per_sequence(folder):
+    lines = call(folder, "--trackers", "STILL", "--jitter", 1).stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines[:2]] == [" 50%  still on A", "100%  still on B"]
 
 
 def test_one_sentence_for_what_cannot_be(folder, tmp_path):

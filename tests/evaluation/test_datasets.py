@@ -7,7 +7,7 @@ import pytest
 from slimtrack.box import Box
 from slimtrack.errors import SourceError, UnknownNameError
 from slimtrack.evaluation.datasets import Dataset, read_boxes
-from slimtrack.evaluation.runner import DecodedFrames
+from slimtrack.evaluation.once import DecodedFrames
 from slimtrack.video.frames import open_frames
 
 

@@ -12,7 +12,8 @@ from slimtrack.box import Box
 from slimtrack.errors import InputError, MissingError, SourceError, UnknownNameError
 from slimtrack.evaluation import Dataset, Store, Watcher, evaluate, runner, runs, summarise, to_json
 from slimtrack.evaluation.metrics import measure
-from slimtrack.evaluation.runner import DecodedFrames, first_boxes, track_once
+from slimtrack.evaluation.once import DecodedFrames, track_once
+from slimtrack.evaluation.runner import first_boxes
 from slimtrack.tracker import REGISTERED
 
 FILE = '''
@@ -317,6 +318,42 @@ def test_a_noisy_run_is_repeated_once_and_the_quieter_kept(data, monkeypatch):
     # A: noisy, then quiet: the second. B: noisy both times: the faster.
     assert passes == ["A", "A", "B", "B"]
     assert (result["A"][0].init_ms, result["B"][0].init_ms) == (2, 3)
+
+
+@pytest.mark.parametrize(("repeats", "passes"), [(0, 1), (1, 2), (3, 4)])
+def test_a_run_is_repeated_that_often_and_no_more(data, monkeypatch, repeats, passes):
+    told = []
+
+    class Again(Watcher):
+        def again(self, *about):
+            told.append(about)
+
+    monkeypatch.setattr(runner, "disturbed", lambda several: True)
+    evaluate(["still"], data, repeats=repeats, watcher=Again())
+    assert told == [("still", s.name, 0, len(s)) for s in data for _ in range(passes - 1)]
+    with pytest.raises(InputError, match="repeats -1"):
+        evaluate(["still"], data, repeats=-1)
+
+
+@pytest.mark.parametrize(("stop_at", "finished"), [(2, None), (3, ["A"]), (4, ["A"]), (None, ["A", "B"])])
+def test_ctrl_c_hands_over_what_every_tracker_has_finished(data, monkeypatch, stop_at, finished):
+    class Stopped(Told):
+        def weighing(self, tracker):
+            raise KeyboardInterrupt
+
+    with pytest.raises(runner.Interrupted) as caught:
+        evaluate(["still", "gives-up"], data, watcher=Stopped(stop_at))
+    part = caught.value.part
+    assert (part and [s.name for s in part.dataset]) == finished
+    if part:
+        rows = summarise(part)["trackers"]
+        assert all(list(row["sequences"]) == finished and row["peak_rss_mb"] is None for row in rows.values())
+
+
+def test_names_in_any_case_are_the_same_tracker(data):
+    assert list(evaluate(["STILL"], data).runs) == ["STILL"]
+    with pytest.raises(InputError, match="each once"):
+        evaluate(["still", "Still"], data)
 
 
 def test_what_disturbs_a_run():

@@ -7,23 +7,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from slimtrack import timing
+from slimtrack.box import Box
+from slimtrack.cli.progress import progress
 from slimtrack.errors import InputError
-from slimtrack.evaluation import (
-    Dataset,
-    Evaluation,
-    Run,
-    Sequence,
-    Store,
-    Watcher,
-    evaluate,
-    summarise,
-    to_json,
-)
-from slimtrack.evaluation.metrics import measure
-from slimtrack.evaluation.protocols import PROTOCOLS, Protocol, protocol
+from slimtrack.evaluation import Dataset, Evaluation, Store, evaluate, summarise, to_json
+from slimtrack.evaluation.protocols import PROTOCOLS, protocol
 from slimtrack.evaluation.report.tables import (
     accuracy_table,
     attribute_tables,
@@ -31,8 +20,11 @@ from slimtrack.evaluation.report.tables import (
     sequence_tables,
     speed_table,
 )
+from slimtrack.evaluation.runner import Interrupted, first_boxes
 from slimtrack.files import atomic_write
 from slimtrack.networks.find import add_folder
+from slimtrack.registry import spelt
+from slimtrack.timing import BUSY, NOISE
 
 __all__ = ["bench", "split_specs"]
 
@@ -44,54 +36,73 @@ def bench(
     trackers: Annotated[
         str, typer.Option(help="Names with commas between; options in brackets: kcf[kernel=linear].")
     ] = "kcf",
-    threads: Annotated[int, typer.Option(min=1, help="Threads that may work.")] = 1,
-    json: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
-    plots: Annotated[Path | None, typer.Option(help="Write plots to this folder.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads that a tracker may use.")] = 1,
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Write plots to this folder; needs matplotlib.")] = None,
     jitter: Annotated[
         float,
-        typer.Option(min=0, help="Five first boxes, shifted by this many pixels: a steady mean."),
+        typer.Option(
+            min=0,
+            help="Pixels. Above 0 each sequence runs from five first boxes, as given and shifted by so much "
+            "to each side: their mean is steadier than one run.",
+        ),
     ] = 0.0,
-    sequences: Annotated[str, typer.Option(help="Only these sequences, with commas between.")] = "",
+    sequences: Annotated[str, typer.Option(help="Only these sequences; names with commas between.")] = "",
     networks: Annotated[
-        Path | None, typer.Option(help="Folder of networks, looked in before SLIMTRACK_NETWORKS.")
+        Path | None, typer.Option(help="Folder of networks, searched before those of SLIMTRACK_NETWORKS.")
     ] = None,
     rules: Annotated[
-        str, typer.Option("--protocol", help=f"Rules of the metrics: {', '.join(PROTOCOLS)}.")
+        str, typer.Option("--protocol", help=f"Whose rules the metrics follow: {', '.join(PROTOCOLS)}.")
     ] = "otb",
     runs: Annotated[
-        Path | None, typer.Option(help="Folder that keeps finished runs; beside --json when not given.")
+        Path | None,
+        typer.Option(help="Folder where finished runs are kept; if left out, beside the --json file."),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run everything again.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is kept already.")] = False,
+    repeat: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="How often, at most, a run is done again when the machine was busy during it; the quietest "
+            "run counts. 0: never.",
+        ),
+    ] = 1,
     jobs: Annotated[
-        int, typer.Option(min=1, help="Processes at a time, for accuracy: their times mean little.")
+        int,
+        typer.Option(min=1, help="Processes at a time. For accuracy only: they disturb each other's times."),
     ] = 1,
 ) -> None:
     """Measure trackers on a dataset: accuracy, speed, and how far their scores can be trusted.
 
-    A finished run is kept beside the JSON file and not run again: stop at any time, start again to go on.
+    Ctrl-C shows what is finished. With --json it is kept, too, and the same command goes on from there.
     """
     if networks is not None:
         add_folder(networks)
     dataset = Dataset.read(folder, names=_split(sequences) or None)
     kept = runs or (json.with_name(f"{json.stem}.runs") if json else None)
-    chosen = protocol(rules)
+    chosen, specs = protocol(rules), [spelt(spec) for spec in split_specs(trackers)]
     save_plots = _plotter() if plots else None
-    try:
-        with _Bar(chosen) as bar:
+    with progress(chosen, len(first_boxes(Box(0, 0, 1, 1), jitter))) as account:
+        try:
             result = evaluate(
-                split_specs(trackers), dataset, jitter=jitter, threads=threads, jobs=jobs,
-                store=Store(kept) if kept else None, fresh=fresh, protocol=chosen, watcher=bar,
+                specs, dataset, jitter=jitter, threads=threads, jobs=jobs, repeats=repeat,
+                store=Store(kept) if kept else None, fresh=fresh, protocol=chosen, watcher=account,
             )  # fmt: skip
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped. {_how_to_resume(kept, fresh)}", err=True)
-        raise typer.Exit(130) from None
+        except Interrupted as stop:
+            result, part = None, stop.part
+    console = Console()
+    if result is None:
+        _stopped(console, part, _how_to_resume(kept, fresh))
+        raise typer.Exit(130)
     summary = summarise(result)
     if json is not None:
         with atomic_write(json) as file:
             file.write(to_json(summary))
     if plots is not None and save_plots is not None:
         save_plots(result, summary, plots)
-    _print(Console(), summary)
+    _print(console, summary)
+    if account.repeats:
+        console.print(_why_again(account.repeats))
 
 
 def split_specs(text: str) -> list[str]:
@@ -117,58 +128,20 @@ def _plotter() -> Callable[[Evaluation, dict[str, Any], Path], object]:
     return save_plots
 
 
+def _stopped(console: Console, part: Evaluation | None, resume: str) -> None:
+    """Shows what was finished before Ctrl-C, and how to go on."""
+    if part is None:
+        typer.echo(f"Stopped before any sequence was finished with every tracker. {resume}", err=True)
+        return
+    _print(console, summarise(part))
+    typer.echo(f"Stopped: these are the sequences that every tracker has finished. {resume}", err=True)
+
+
 def _how_to_resume(kept: Path | None, fresh: bool) -> str:
     if kept is None:
-        return "Nothing was kept: with --json finished runs are, and the same command goes on from there."
+        return "No run was kept: with --json they are, and the same command then goes on where it stopped."
     command = "the same command without --fresh" if fresh else "the same command"
     return f"Finished runs are in {kept}: {command} goes on from there."
-
-
-class _Bar(Watcher):
-    """Progress with running AUC and speed. Drawn between frames, never by a thread beside the clock."""
-
-    def __init__(self, rules: Protocol) -> None:
-        self._rules = rules
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(20),
-            TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}", markup=False),
-            console=Console(stderr=True), auto_refresh=False,
-        )  # fmt: skip
-        self._task = self._progress.add_task("reading", total=None, figures="")
-        self._done = 0
-        self._aucs: dict[str, list[float]] = {}
-        self._ms: dict[str, list[float]] = {}
-
-    def __enter__(self) -> "_Bar":
-        return self  # it is drawn from `begin` on: a request that is refused shows no bar
-
-    def __exit__(self, *_: object) -> None:
-        if self._progress.live.is_started:  # stopping what was never drawn writes an empty line
-            self._progress.stop()
-
-    def begin(self, frames: int) -> None:
-        self._progress.start()
-        self._progress.update(self._task, total=frames, refresh=True)
-
-    def working(self, tracker: str, sequence: str, index: int, frames: int) -> None:
-        self._progress.update(
-            self._task, completed=self._done + frames, description=f"{tracker} on {sequence}", refresh=True
-        )
-
-    def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
-        self._done += len(sequence)
-        self._aucs.setdefault(run.tracker, []).append(measure(run.boxes, sequence.truth, self._rules).auc)
-        self._ms.setdefault(run.tracker, []).append(timing.summarise(run.ms).p50_ms)
-        auc = sum(self._aucs[run.tracker]) / len(self._aucs[run.tracker])
-        fps = timing.summarise(self._ms[run.tracker]).fps
-        self._progress.update(
-            self._task, completed=self._done, description=f"{run.tracker} on {run.sequence}",
-            figures=f"AUC {auc:.3f}  {fps:.0f} fps", refresh=True,
-        )  # fmt: skip
-
-    def weighing(self, tracker: str) -> None:
-        self._progress.update(self._task, description=f"memory of {tracker}", figures="", refresh=True)
 
 
 def _print(console: Console, summary: dict[str, Any]) -> None:
@@ -179,7 +152,7 @@ def _print(console: Console, summary: dict[str, Any]) -> None:
         console.print(table)
     if any(row["noisy"] for row in summary["trackers"].values()):
         console.print(
-            "~ the machine was busy, also when runs were repeated: times are not to be trusted. "
+            "~ the machine was busy while this was timed: times are not to be trusted. "
             "Run again with --fresh when it is quiet."
         )
     for spec, row in summary["trackers"].items():
@@ -193,3 +166,12 @@ def _print(console: Console, summary: dict[str, Any]) -> None:
             console.print(f"{spec} gave up in {where}: {failure['message']}", markup=False)
         if len(row["failures"]) > 3:
             console.print(f"{spec} gave up in {len(row['failures']) - 3} more runs.", markup=False)
+
+
+def _why_again(count: int) -> str:
+    what = "1 run was" if count == 1 else f"{count} runs were"
+    return (
+        f"{what} done again, because the machine was busy during the first try (its halves differed by more "
+        f"than {NOISE:.0%} in speed, or it got less than {BUSY:.0%} of a core); the quieter one counts. "
+        "--repeat 0 leaves that out."
+    )

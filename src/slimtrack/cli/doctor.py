@@ -66,7 +66,8 @@ class Finding:
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     networks: Annotated[
-        Path | None, typer.Option(metavar="DIR", help=f"Folder of networks, before {VARIABLE}.")
+        Path | None,
+        typer.Option(metavar="DIR", help=f"Folder of networks, searched before those of {VARIABLE}."),
     ] = None,
 ) -> None:
     """Show what this machine has (processor, OpenCV, runtimes, networks, data) and what is missing."""

@@ -1,8 +1,9 @@
 """Measuring trackers: datasets, metrics equal to the public toolkits', timing, and how good a score is."""
 
 from slimtrack.evaluation.datasets import Dataset, Sequence
-from slimtrack.evaluation.runner import Evaluation, Watcher, evaluate
+from slimtrack.evaluation.runner import Evaluation, evaluate
 from slimtrack.evaluation.runs import Run, Store
 from slimtrack.evaluation.summary import summarise, to_json
+from slimtrack.evaluation.watcher import Watcher
 
 __all__ = ["Dataset", "Evaluation", "Run", "Sequence", "Store", "Watcher", "evaluate", "summarise", "to_json"]

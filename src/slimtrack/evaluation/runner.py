@@ -4,74 +4,29 @@ import functools
 import hashlib
 import math
 import os
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
 
 import slimtrack
 from slimtrack import timing
-from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.errors import InputError, MissingError, SlimtrackError
+from slimtrack.errors import InputError, MissingError
 from slimtrack.evaluation.datasets import Dataset, Sequence
 from slimtrack.evaluation.memory import peak_memory
+from slimtrack.evaluation.once import DecodedFrames, track_once
 from slimtrack.evaluation.protocols import OTB, Protocol
-from slimtrack.evaluation.runs import STATES, Failure, Run, Store, code_fingerprint, disturbed
+from slimtrack.evaluation.runs import Run, Store, code_fingerprint, disturbed
+from slimtrack.evaluation.watcher import Watcher
 from slimtrack.networks.find import find_network
-from slimtrack.registry import create, parse_spec, tracker_class, with_threads
+from slimtrack.registry import create, parse_spec, spelt, tracker_class, with_threads
 from slimtrack.tracker import Tracker
-from slimtrack.video.frames import ImageReader
 
-__all__ = ["DecodedFrames", "Evaluation", "Watcher", "evaluate", "first_boxes", "track_once"]
-
-_MEMORY = 2 << 30
-"""Bytes of decoded frames kept at a time; a longer sequence is decoded in chunks."""
-
-_TICK = 0.25
-"""Seconds between two reports to a watcher."""
-
-
-class Watcher:
-    """Is told how an evaluation comes along, never while the clock runs. Here it does nothing."""
-
-    def begin(self, frames: int) -> None:
-        """Before the first run.
-
-        Args:
-            frames: Frames of all runs, those already done included.
-        """
-
-    def working(self, tracker: str, sequence: str, index: int, frames: int) -> None:
-        """Every quarter of a second inside a run (not with several jobs).
-
-        Args:
-            tracker: Which one.
-            sequence: On what.
-            index: From which first box.
-            frames: Frames of this run done so far.
-        """
-
-    def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
-        """After each run.
-
-        Args:
-            run: It.
-            sequence: The truth.
-            kept: It was found finished and not done again.
-        """
-
-    def weighing(self, tracker: str) -> None:
-        """After all runs, before the memory of a tracker is measured (a second or two).
-
-        Args:
-            tracker: Which one.
-        """
+__all__ = ["Evaluation", "Interrupted", "evaluate", "first_boxes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,40 +53,16 @@ class Evaluation:
     peak_rss_mb: dict[str, float]
 
 
-class DecodedFrames:
-    """Frames of a sequence as arrays, decoded before they are asked for.
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during an evaluation.
 
-    Args:
-        files: Image files.
-        memory: Bytes of frames kept at a time; more are decoded in chunks, anew for each pass.
-
-    Raises:
-        SourceError: An image cannot be read.
+    Attributes:
+        part: The sequences that every tracker has finished, without memory; ``None`` before the first.
     """
 
-    def __init__(self, files: Several[Path], memory: int = _MEMORY) -> None:
-        self._files = files
-        self._reader = ImageReader()
-        self._chunk = max(1, memory // max(1, self._read(files[0]).nbytes))
-        self._kept = self._decoded(0) if len(files) <= self._chunk else None
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __iter__(self) -> Iterator[Image]:
-        if self._kept is not None:
-            yield from self._kept
-            return
-        for start in range(0, len(self), self._chunk):
-            yield from self._decoded(start)
-
-    def _decoded(self, start: int) -> list[Image]:
-        return [self._read(file) for file in self._files[start : start + self._chunk]]
-
-    def _read(self, file: Path) -> Image:
-        image = self._reader(file)
-        image.flags.writeable = False
-        return image
+    def __init__(self, part: Evaluation | None) -> None:
+        super().__init__()
+        self.part = part
 
 
 def evaluate(
@@ -141,6 +72,7 @@ def evaluate(
     jitter: float = 0.0,
     threads: int = 1,
     jobs: int = 1,
+    repeats: int = 1,
     store: Store | None = None,
     fresh: bool = False,
     protocol: Protocol = OTB,
@@ -148,8 +80,8 @@ def evaluate(
 ) -> Evaluation:
     """Runs every tracker over every sequence; trackers take turns within a sequence (A B A B).
 
-    A run during which the machine was busy is done once more and the quieter of the two is kept. At the end
-    the memory of each tracker is measured in a process of its own.
+    A run during which the machine was busy (`slimtrack.evaluation.runs.disturbed`) is done again and the
+    quietest one is kept. At the end the memory of each tracker is measured in a process of its own.
 
     Args:
         trackers: Names, with options where wanted: ``"kcf[kernel=linear]"``.
@@ -158,6 +90,7 @@ def evaluate(
             the left, right, up and down. Single runs are chaotic: only the mean of these says much.
         threads: Threads that may work.
         jobs: Processes that share the sequences, for accuracy: their times are marked noisy.
+        repeats: How often at most a run is done again; never with several jobs.
         store: Where finished runs are kept and looked for.
         fresh: Do everything again.
         protocol: Rules of the metrics, for what is made of the result.
@@ -169,29 +102,37 @@ def evaluate(
         MissingError: A tracker needs what is not here.
         SourceError: An image cannot be read.
         OutputError: A finished run cannot be kept.
+        Interrupted: Ctrl-C; it holds what was finished.
     """
-    if not trackers or len(set(trackers)) < len(trackers):
+    if not trackers or len(set(map(spelt, trackers))) < len(trackers):
         raise InputError(f"trackers are {', '.join(trackers) or 'none'}: at least one is needed, each once")
     if not len(dataset):
         raise InputError(f"dataset {dataset.name} has no sequence")
-    if jobs < 1 or threads < 1 or not 0 <= jitter < float("inf"):
+    if jobs < 1 or threads < 1 or repeats < 0 or not 0 <= jitter < float("inf"):
         raise InputError(
-            f"jobs {jobs}, threads {threads}, jitter {jitter}: expected >= 1, >= 1 and >= 0 pixels"
+            f"jobs {jobs}, threads {threads}, repeats {repeats}, jitter {jitter}: expected >= 1, >= 1, >= 0 "
+            "and >= 0 pixels"
         )
-    work = _Work(tuple(trackers), dataset.name, jitter, threads, jobs, store, fresh)
+    work = _Work(tuple(trackers), dataset.name, jitter, threads, jobs, repeats, store, fresh)
     # made here, so that a wrong name is said before anything is run
     made = {spec: create(spec, **with_threads(spec, threads)) for spec in trackers}
     watcher = watcher or Watcher()
-    count = len(trackers) * len(first_boxes(Box(0, 0, 1, 1), jitter))
-    watcher.begin(count * sum(map(len, dataset)))
+    starts = len(first_boxes(Box(0, 0, 1, 1), jitter))
+    watcher.begin(len(trackers) * starts * sum(map(len, dataset)))
     runs: dict[str, dict[str, list[Run]]] = {spec: {s.name: [] for s in dataset} for spec in trackers}
-    for run in _in_processes(work, dataset, watcher) if jobs > 1 else _here(work, made, dataset, watcher):
-        runs[run.tracker][run.sequence].append(run)
-    for of_tracker in runs.values():
-        for of_sequence in of_tracker.values():
-            of_sequence.sort(key=lambda run: run.index)
-    peaks = {spec: _peak(work, spec, dataset.sequences[0], watcher) for spec in trackers}
-    return Evaluation(dataset, runs, jitter, threads, jobs, protocol, peaks)
+    about = (jitter, threads, jobs, protocol)
+    try:
+        for run in _in_processes(work, dataset, watcher) if jobs > 1 else _here(work, made, dataset, watcher):
+            runs[run.tracker][run.sequence].append(run)
+            runs[run.tracker][run.sequence].sort(key=lambda run: run.index)
+        peaks = {spec: _peak(work, spec, dataset.sequences[0], watcher) for spec in trackers}
+    except KeyboardInterrupt as stop:
+        whole = tuple(s for s in dataset if all(len(own[s.name]) == starts for own in runs.values()))
+        done = {spec: {s.name: own[s.name] for s in whole} for spec, own in runs.items()}
+        unknown = dict.fromkeys(trackers, math.nan)
+        part = Evaluation(Dataset(dataset.name, whole), done, *about, unknown) if whole else None
+        raise Interrupted(part) from stop
+    return Evaluation(dataset, runs, *about, peaks)
 
 
 def first_boxes(box: Box, jitter: float) -> list[Box]:
@@ -206,93 +147,6 @@ def first_boxes(box: Box, jitter: float) -> list[Box]:
     return [box.moved(dx * jitter, dy * jitter) for dx, dy in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))]
 
 
-def track_once(
-    tracker: Tracker,
-    frames: DecodedFrames,
-    first: Box,
-    *,
-    name: str = "",
-    sequence: str = "",
-    index: int = 0,
-    watcher: Watcher | None = None,
-) -> Run:
-    """One pass over a sequence: `init` on the first frame, `update` on the others, each timed.
-
-    An error of the tracker ends its run: the last box is held with score 0, LOST, and the message kept.
-
-    Args:
-        tracker: Any tracker; what it learned before is forgotten.
-        frames: The frames.
-        first: The first box.
-        name: What to call the tracker; its own name when empty.
-        sequence: What to call the sequence.
-        index: Which of the first boxes this is.
-        watcher: Is told every quarter of a second.
-
-    Raises:
-        SourceError: An image cannot be read.
-    """
-    log, name = _Log(len(frames), first), name or tracker.name
-    tick = time.monotonic()
-    wall, cpu = time.perf_counter(), time.process_time()
-    with timing.quiet():
-        for position, image in enumerate(frames):
-            try:
-                log.step(tracker, position, image)
-            except SlimtrackError as error:
-                log.fail(position, str(error))
-                break
-            if watcher is not None and time.monotonic() - tick > _TICK:
-                watcher.working(name, sequence, index, position + 1)
-                tick = time.monotonic()
-    cores = (time.process_time() - cpu) / max(time.perf_counter() - wall, 1e-9)
-    return log.run(name, sequence, index, cores)
-
-
-class _Log:
-    """What a run leaves behind, frame by frame."""
-
-    def __init__(self, length: int, first: Box) -> None:
-        self.first = first
-        self.boxes = np.tile(np.array([*first], dtype=float), (length, 1))
-        self.scores = np.full(length, np.nan)
-        self.states = np.zeros(length, dtype=np.int8)
-        self.ms = np.full(length, np.nan)
-        self.init_ms = float("nan")
-        self.failure: Failure | None = None
-        self.evidence: dict[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
-        self._watch = timing.Stopwatch()
-
-    def step(self, tracker: Tracker, position: int, image: Image) -> None:
-        """`init` or `update`, timed, and what it said."""
-        if position == 0:
-            with self._watch:
-                tracker.init(image, self.first)
-            self.init_ms = self._watch.ms[-1]
-            return
-        with self._watch:
-            track = tracker.update(image)
-        if position > timing.WARM_UP:
-            self.ms[position] = self._watch.ms[-1]
-        self.boxes[position] = [*track.box]
-        self.scores[position] = track.score
-        self.states[position] = STATES.index(track.state)
-        for name, value in tracker.evidence.items():
-            if name not in self.evidence:
-                self.evidence[name] = np.full(len(self.ms), np.nan)
-            self.evidence[name][position] = value
-
-    def fail(self, position: int, message: str) -> None:
-        self.failure = Failure(position, message)
-        self.boxes[position:] = self.boxes[max(position - 1, 0)]
-        self.scores[max(position, 1) :] = 0.0
-        self.states[max(position, 1) :] = STATES.index(STATES[-1])
-
-    def run(self, tracker: str, sequence: str, index: int, cores: float) -> Run:
-        arrays = (self.boxes, self.scores, self.states, self.ms)
-        return Run(tracker, sequence, index, *arrays, self.init_ms, cores, self.failure, self.evidence)
-
-
 @dataclass(frozen=True, slots=True)
 class _Work:
     """What stays the same for all runs; travels to worker processes."""
@@ -302,6 +156,7 @@ class _Work:
     jitter: float
     threads: int
     jobs: int
+    repeats: int
     store: Store | None
     fresh: bool
 
@@ -351,19 +206,24 @@ def _here(work: _Work, made: dict[str, Tracker], dataset: Dataset, watcher: Watc
                 if spec not in warm:
                     timing.warm_up(made[spec], frames, first)
                     warm.add(spec)
-                names = {"name": spec, "sequence": sequence.name}
-                run = track_once(made[spec], frames, first, **names, index=index, watcher=watcher)
-                if work.jobs == 1 and disturbed([run]):
-                    again = track_once(made[spec], frames, first, **names, index=index, watcher=watcher)
-                    run = _quieter(run, again)
+                once = functools.partial(
+                    track_once, made[spec], frames, first,
+                    name=spec, sequence=sequence.name, index=index, watcher=watcher,
+                )  # fmt: skip
+                again = functools.partial(watcher.again, spec, sequence.name, index, len(sequence))
+                run = _quietest(once, again, work.repeats if work.jobs == 1 else 0)
             if work.store is not None:
                 work.store.put(run, work.key(spec, sequence, first))
             watcher.finished(run, sequence, kept=False)
             yield run
 
 
-def _quieter(*runs: Run) -> Run:
+def _quietest(once: Callable[[], Run], again: Callable[[], None], repeats: int) -> Run:
     """The run that the machine disturbed least: other work on it only ever adds time."""
+    runs = [once()]
+    while disturbed(runs[-1:]) and len(runs) <= repeats:
+        again()
+        runs.append(once())
     return min(runs, key=lambda run: (disturbed([run]), timing.summarise(run.ms).p50_ms))
 
 

@@ -25,7 +25,8 @@ def accuracy_table(summary: dict[str, Any]) -> Table:
         if protocol["runs"] > 1
         else "one run (chaotic: see --jitter)"
     )
-    table = _table(f"{data['name']}: {data['sequences']} sequences, {data['frames']} frames, {runs}")
+    count = f"{data['sequences']} sequence" + ("s" if data["sequences"] > 1 else "")
+    table = _table(f"{data['name']}: {count}, {data['frames']} frames, {runs}")
     _columns(table, "tracker", "AUC", "±", "prec@20", "norm.", "AUROC", "ECE", "absent")
     for spec, row in _by_auc(summary):
         table.add_row(

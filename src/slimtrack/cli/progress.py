@@ -1,0 +1,154 @@
+"""How a benchmark comes along: a bar on a terminal, lines in a log file."""
+
+import time
+from collections import Counter
+from typing import Self
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from slimtrack import timing
+from slimtrack.evaluation import Run, Sequence, Watcher
+from slimtrack.evaluation.metrics import measure
+from slimtrack.evaluation.protocols import Protocol
+
+__all__ = ["progress"]
+
+_PATIENCE = 30.0
+"""Seconds after which a log file gets a line although nothing is finished."""
+
+
+def progress(rules: Protocol, starts: int) -> "_Account":
+    """What fits the place that stderr goes to.
+
+    Args:
+        rules: Rules of the metrics.
+        starts: First boxes per sequence.
+    """
+    console = Console(stderr=True)
+    live = console.is_terminal and not console.is_dumb_terminal
+    return _Bar(rules, console) if live else _Lines(rules, starts)
+
+
+class _Account(Watcher):
+    """Keeps what is finished, and each tracker's own figures.
+
+    Args:
+        rules: Rules of the metrics.
+
+    Attributes:
+        repeats: How many runs were done again so far.
+    """
+
+    def __init__(self, rules: Protocol) -> None:
+        self.repeats = 0
+        self._rules = rules
+        self._done = self._total = 0
+        self._aucs: dict[str, list[float]] = {}
+        self._ms: dict[str, list[float]] = {}
+
+    def __enter__(self) -> Self:
+        return self  # nothing is shown before `begin`: a request that is refused shows nothing
+
+    def __exit__(self, *_: object) -> None:
+        """Ends what is shown."""
+
+    def begin(self, frames: int) -> None:
+        self._total = frames
+
+    def again(self, tracker: str, sequence: str, index: int, frames: int) -> None:
+        self.repeats += 1
+        self._done += frames
+        self._total += frames
+
+    def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
+        self._done += len(sequence)
+        self._aucs.setdefault(run.tracker, []).append(measure(run.boxes, sequence.truth, self._rules).auc)
+        self._ms.setdefault(run.tracker, []).append(timing.summarise(run.ms).p50_ms)
+
+    def figures(self, tracker: str) -> str:
+        """Accuracy and speed of one tracker over its runs so far; empty before the first."""
+        aucs = self._aucs.get(tracker)
+        if not aucs:
+            return ""
+        return f"AUC {sum(aucs) / len(aucs):.3f}  {timing.summarise(self._ms[tracker]).fps:.0f} fps"
+
+
+class _Bar(_Account):
+    """A bar with the running tracker's figures so far. Drawn between frames, never beside the clock."""
+
+    def __init__(self, rules: Protocol, console: Console) -> None:
+        super().__init__(rules)
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False), BarColumn(20),
+            TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=console, auto_refresh=False,
+        )  # fmt: skip
+        self._task = self._progress.add_task("reading", total=None, figures="")
+        self._why = ""
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress.live.is_started:  # stopping what was never drawn writes an empty line
+            self._progress.stop()
+
+    def begin(self, frames: int) -> None:
+        super().begin(frames)
+        self._progress.start()
+        self._draw("reading")
+
+    def working(self, tracker: str, sequence: str, index: int, frames: int) -> None:
+        self._draw(f"{tracker} on {sequence}{self._why}", tracker, frames)
+
+    def again(self, tracker: str, sequence: str, index: int, frames: int) -> None:
+        super().again(tracker, sequence, index, frames)
+        self._why = " again, as the machine was busy"
+        self.working(tracker, sequence, index, 0)
+
+    def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
+        super().finished(run, sequence, kept)
+        self._why = ""
+        self._draw(f"{run.tracker} on {run.sequence}", run.tracker)
+
+    def weighing(self, tracker: str) -> None:
+        self._draw(f"memory of {tracker}")
+
+    def _draw(self, text: str, tracker: str = "", frames: int = 0) -> None:
+        self._progress.update(
+            self._task, description=text, figures=self.figures(tracker),
+            completed=self._done + frames, total=self._total, refresh=True,
+        )  # fmt: skip
+
+
+class _Lines(_Account):
+    """A line, written at once, for every sequence that a tracker has finished: for files."""
+
+    def __init__(self, rules: Protocol, starts: int) -> None:
+        super().__init__(rules)
+        self._starts, self._seen = starts, Counter[tuple[str, str]]()
+        self._last = time.monotonic()
+
+    def working(self, tracker: str, sequence: str, index: int, frames: int) -> None:
+        if time.monotonic() - self._last > _PATIENCE:
+            self._say(f"{tracker} on {sequence}: at frame {frames}", frames)
+
+    def again(self, tracker: str, sequence: str, index: int, frames: int) -> None:
+        super().again(tracker, sequence, index, frames)
+        self._say(f"{tracker} on {sequence}: done again, as the machine was busy")
+
+    def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
+        super().finished(run, sequence, kept)
+        self._seen[run.tracker, run.sequence] += 1
+        if self._seen[run.tracker, run.sequence] == self._starts:
+            auc = sum(self._aucs[run.tracker][-self._starts :]) / self._starts
+            known = " (kept from an earlier run)" if kept else ""
+            so_far = self.figures(run.tracker)
+            self._say(f"{run.tracker} on {run.sequence}: AUC {auc:.3f}{known}; all so far: {so_far}")
+
+    def weighing(self, tracker: str) -> None:
+        self._say(f"memory of {tracker}")
+
+    def _say(self, text: str, frames: int = 0) -> None:
+        self._last = time.monotonic()
+        typer.echo(f"{(self._done + frames) / max(self._total, 1):4.0%}  {text}", err=True)

@@ -1,0 +1,149 @@
+"""One run: a tracker over a sequence from one first box, timed by the protocol."""
+
+import time
+from collections.abc import Iterator
+from collections.abc import Sequence as Several
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slimtrack import timing
+from slimtrack.arrays import Image
+from slimtrack.box import Box
+from slimtrack.errors import SlimtrackError
+from slimtrack.evaluation.runs import STATES, Failure, Run
+from slimtrack.evaluation.watcher import Watcher
+from slimtrack.tracker import Tracker
+from slimtrack.video.frames import ImageReader
+
+__all__ = ["DecodedFrames", "track_once"]
+
+_MEMORY = 2 << 30
+"""Bytes of decoded frames kept at a time; a longer sequence is decoded in chunks."""
+
+_TICK = 0.25
+"""Seconds between two reports to a watcher."""
+
+
+class DecodedFrames:
+    """Frames of a sequence as arrays, decoded before they are asked for.
+
+    Args:
+        files: Image files.
+        memory: Bytes of frames kept at a time; more are decoded in chunks, anew for each pass.
+
+    Raises:
+        SourceError: An image cannot be read.
+    """
+
+    def __init__(self, files: Several[Path], memory: int = _MEMORY) -> None:
+        self._files = files
+        self._reader = ImageReader()
+        self._chunk = max(1, memory // max(1, self._read(files[0]).nbytes))
+        self._kept = self._decoded(0) if len(files) <= self._chunk else None
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __iter__(self) -> Iterator[Image]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        for start in range(0, len(self), self._chunk):
+            yield from self._decoded(start)
+
+    def _decoded(self, start: int) -> list[Image]:
+        return [self._read(file) for file in self._files[start : start + self._chunk]]
+
+    def _read(self, file: Path) -> Image:
+        image = self._reader(file)
+        image.flags.writeable = False
+        return image
+
+
+def track_once(
+    tracker: Tracker,
+    frames: DecodedFrames,
+    first: Box,
+    *,
+    name: str = "",
+    sequence: str = "",
+    index: int = 0,
+    watcher: Watcher | None = None,
+) -> Run:
+    """One pass over a sequence: `init` on the first frame, `update` on the others, each timed.
+
+    An error of the tracker ends its run: the last box is held with score 0, LOST, and the message kept.
+
+    Args:
+        tracker: Any tracker; what it learned before is forgotten.
+        frames: The frames.
+        first: The first box.
+        name: What to call the tracker; its own name when empty.
+        sequence: What to call the sequence.
+        index: Which of the first boxes this is.
+        watcher: Is told every quarter of a second.
+
+    Raises:
+        SourceError: An image cannot be read.
+    """
+    log, name = _Log(len(frames), first), name or tracker.name
+    tick = time.monotonic()
+    wall, cpu = time.perf_counter(), time.process_time()
+    with timing.quiet():
+        for position, image in enumerate(frames):
+            try:
+                log.step(tracker, position, image)
+            except SlimtrackError as error:
+                log.fail(position, str(error))
+                break
+            if watcher is not None and time.monotonic() - tick > _TICK:
+                watcher.working(name, sequence, index, position + 1)
+                tick = time.monotonic()
+    cores = (time.process_time() - cpu) / max(time.perf_counter() - wall, 1e-9)
+    return log.run(name, sequence, index, cores)
+
+
+class _Log:
+    """What a run leaves behind, frame by frame."""
+
+    def __init__(self, length: int, first: Box) -> None:
+        self.first = first
+        self.boxes = np.tile(np.array([*first], dtype=float), (length, 1))
+        self.scores = np.full(length, np.nan)
+        self.states = np.zeros(length, dtype=np.int8)
+        self.ms = np.full(length, np.nan)
+        self.init_ms = float("nan")
+        self.failure: Failure | None = None
+        self.evidence: dict[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
+        self._watch = timing.Stopwatch()
+
+    def step(self, tracker: Tracker, position: int, image: Image) -> None:
+        """`init` or `update`, timed, and what it said."""
+        if position == 0:
+            with self._watch:
+                tracker.init(image, self.first)
+            self.init_ms = self._watch.ms[-1]
+            return
+        with self._watch:
+            track = tracker.update(image)
+        if position > timing.WARM_UP:
+            self.ms[position] = self._watch.ms[-1]
+        self.boxes[position] = [*track.box]
+        self.scores[position] = track.score
+        self.states[position] = STATES.index(track.state)
+        for name, value in tracker.evidence.items():
+            if name not in self.evidence:
+                self.evidence[name] = np.full(len(self.ms), np.nan)
+            self.evidence[name][position] = value
+
+    def fail(self, position: int, message: str) -> None:
+        self.failure = Failure(position, message)
+        self.boxes[position:] = self.boxes[max(position - 1, 0)]
+        self.scores[max(position, 1) :] = 0.0
+        self.states[max(position, 1) :] = STATES.index(STATES[-1])
+
+    def run(self, tracker: str, sequence: str, index: int, cores: float) -> Run:
+        arrays = (self.boxes, self.scores, self.states, self.ms)
+        return Run(tracker, sequence, index, *arrays, self.init_ms, cores, self.failure, self.evidence)
