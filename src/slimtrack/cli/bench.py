@@ -49,7 +49,7 @@ def bench(
     ] = 0.0,
     sequences: Annotated[str, typer.Option(help="Only these sequences; names with commas between.")] = "",
     networks: Annotated[
-        Path | None, typer.Option(help="Folder of networks, searched before those of SLIMTRACK_NETWORKS.")
+        Path | None, typer.Option(help="Folder of networks, used before SLIMTRACK_NETWORKS.")
     ] = None,
     rules: Annotated[
         str, typer.Option("--protocol", help=f"Whose rules the metrics follow: {', '.join(PROTOCOLS)}.")

@@ -67,7 +67,7 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     networks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help=f"Folder of networks, searched before those of {VARIABLE}."),
+        typer.Option(metavar="DIR", help=f"Folder of networks, used before {VARIABLE}."),
     ] = None,
 ) -> None:
     """Show what this machine has (processor, OpenCV, runtimes, networks, data) and what is missing."""

@@ -37,13 +37,13 @@ _UNCALIBRATED = "the order of its scores can be trusted, their values are no pro
 def trackers(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Show this tracker with its options; if left out, list all."),
+        typer.Argument(metavar="NAME", help="Show this tracker with its options; if left out, list all."),
     ] = None,
     options: Annotated[bool, typer.Option("--options", help="Show the options of every tracker.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     networks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of networks, searched before those of SLIMTRACK_NETWORKS."),
+        typer.Option(metavar="DIR", help="Folder of networks, used before SLIMTRACK_NETWORKS."),
     ] = None,
 ) -> None:
     """List the trackers and their options, and what is missing for those that cannot run here."""
