@@ -247,14 +247,14 @@ def track_video(
         box = checked_box(box, frames.first)
         warm_up(made, [frames.first] * 3, box)
         head = _head(frames, made, box) | known | dict(about or {})
-        with Together(forms, fps=frames.fps, about=head) as files:
+        with Together(forms, footage=frames.footage, about=head) as files:
             _run(_followed(frames, box, made, summary, by_hand), files, summary, on_progress)
     except SlimtrackError as error:
         if files.rows and files.paths:
             error.add_note(f"{files.rows} frames are kept in {', '.join(map(str, files.paths))}")
         raise
     finally:
-        summary.skipped, summary.notes = frames.skipped, frames.notes
+        summary.skipped, summary.notes = frames.skipped, frames.notes + files.notes
         _close(frames, source)
     summary.outputs = files.paths
     summary.notes += [] if summary.interrupted else by_hand.notes

@@ -14,6 +14,7 @@ from pictures import gradient
 from slimtrack import Box, State, Track
 from slimtrack.errors import OutputError, SourceError, UnknownNameError
 from slimtrack.files import atomic_write
+from slimtrack.video.feed import Footage
 from slimtrack.video.results import FORMATS, Row, open_writer, read_boxes
 
 ROWS = [
@@ -81,7 +82,8 @@ def test_lines_are_on_disk_before_the_file_is_closed(tmp_path: Path, name: str) 
 
 @pytest.mark.parametrize("size", [(64, 48), (63, 47)])
 def test_the_video_is_one_that_browsers_play(tmp_path: Path, size: tuple[int, int]) -> None:
-    path = write(tmp_path / "a.mp4", ROWS * 5, size, fps=30.0)
+    rows = [Row(number, ROWS[number % 3].track) for number in range(15)]
+    path = write(tmp_path / "a.mp4", rows, size, footage=Footage(30.0))
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
@@ -109,7 +111,8 @@ def test_a_video_without_frames_leaves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fps", [math.nan, 0.0, 90000.0, None])
 def test_rates_that_are_none(tmp_path: Path, fps: float | None) -> None:
-    with av.open(str(write(tmp_path / "a.mp4", fps=fps))) as container:
+    path = write(tmp_path / "a.mp4", [Row(n, ROWS[0].track) for n in range(3)], footage=Footage(fps))
+    with av.open(str(path)) as container:
         assert container.streams.video[0].average_rate == 25
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import TypeAlias
 
 from slimtrack.arrays import Image
 
-__all__ = ["TOLERANCE", "Broken", "Feed", "Frame", "Mark", "reached"]
+__all__ = ["TOLERANCE", "Broken", "Feed", "Footage", "Frame", "Mark", "Sound", "reached"]
 
 Mark: TypeAlias = int | float
 """A place in a source: a whole number is a frame's, a float is seconds."""
@@ -47,6 +48,34 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """A film's sound.
+
+    Attributes:
+        path: The file.
+        begin: What its stamps say at the film's beginning, in seconds.
+    """
+
+    path: Path
+    begin: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """What a video made from a source's frames takes over from the source.
+
+    Attributes:
+        fps: Frames a second, for frames without times; ``None`` where the source does not say.
+        aspect: Width by height of a pixel.
+        sound: The sound that belongs to the frames' times, if there is one.
+    """
+
+    fps: float | None = None
+    aspect: Fraction = Fraction(1)
+    sound: Sound | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """Stands in a feed for a frame that cannot be read."""
 
@@ -65,6 +94,7 @@ class Feed:
     fps: float | None = None
     count: int | None = None
     aspect: Fraction = Fraction(1)  # width by height of a pixel
+    sound: Sound | None = None
     timed: bool = False  # whether its frames bring their times
     close: Callable[[], None] = lambda: None
     notes: list[str] = field(default_factory=list)

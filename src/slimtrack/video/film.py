@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from slimtrack.video.feed import TOLERANCE, Broken, Feed, Frame, Mark, reached
+from slimtrack.video.feed import TOLERANCE, Broken, Feed, Frame, Mark, Sound, reached
 from slimtrack.video.showing import Show, pixel_aspect
 from slimtrack.video.wholeness import early
 
@@ -66,7 +66,10 @@ class Film:
     def feed(self, name: str, origin: str) -> Feed:
         """What is known beforehand; the frames are to be put in."""
         fps = float(self.stream.average_rate or self.stream.guessed_rate or 0) or None
-        return Feed(name, self._label, iter(()), origin, fps, timed=True, close=self._close, notes=self.notes)
+        feed = Feed(name, self._label, iter(()), origin, fps, timed=True, close=self._close, notes=self.notes)
+        if self._path is not None and self._container.streams.audio:
+            feed.sound = Sound(self._path, self._beginning() or 0.0)
+        return feed
 
     def _close(self) -> None:
         self._container.close()

@@ -9,7 +9,7 @@ from typing import Self, TypeAlias
 
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.errors import InputError, SourceError
-from slimtrack.video.feed import TOLERANCE, Feed, Frame, Mark, reached
+from slimtrack.video.feed import TOLERANCE, Feed, Footage, Frame, Mark, reached
 from slimtrack.video.images import IMAGE_SUFFIXES, ImageReader, image_files, natural_key
 from slimtrack.video.sources import feed_of
 
@@ -66,6 +66,8 @@ class Frames:
         if self._ready is None:
             self.close()
             raise SourceError(self._nothing(start))
+        # times by a stated rate are not those of the sound
+        self._sound = feed.sound if fps is None else None
         self.aspect = feed.aspect
         self.count = self._between(self._ready.number)
 
@@ -77,6 +79,11 @@ class Frames:
             plural = "s were" if self.skipped > 1 else " was"
             notes.insert(0, f"{self.skipped} broken frame{plural} skipped{_because(self._broken)}")
         return [_printable(note) for note in notes]
+
+    @property
+    def footage(self) -> Footage:
+        """What a video made from these frames takes over."""
+        return Footage(self.fps, self.aspect, self._sound)
 
     @property
     def first(self) -> Image:

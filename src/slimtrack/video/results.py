@@ -7,15 +7,11 @@ import math
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-import numpy as np
 
 from slimtrack.arrays import Image
 from slimtrack.box import Box
@@ -23,15 +19,13 @@ from slimtrack.errors import OutputError, SourceError, UnknownNameError
 from slimtrack.files import Place, make_folder, writing
 from slimtrack.tracker import Track
 from slimtrack.video.draw import annotated
-from slimtrack.video.film import ffmpeg_name
+from slimtrack.video.encoding import Encoder
+from slimtrack.video.feed import Footage
 
 __all__ = ["FORMATS", "Row", "Writer", "open_writer", "read_boxes", "row_fields"]
 
 FORMATS = {"otb": ".txt", "csv": ".csv", "json": ".json", "mot": ".mot.txt", "mp4": ".mp4"}
 """Format -> suffix of its files."""
-
-_DEFAULT_FPS = 25.0
-"""For sources that do not say, such as folders; cinema and European video run at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +54,7 @@ class Writer(ABC):
 
     def __init__(self, path: Path) -> None:
         self._place = Place(path)
+        self.notes: list[str] = []  # what the user should know when it is closed
 
     @property
     def path(self) -> Path:
@@ -110,7 +105,7 @@ def open_writer(
     path: str | os.PathLike[str],
     form: str | None = None,
     *,
-    fps: float | None = None,
+    footage: Footage | None = None,
     about: Mapping[str, object] | None = None,
 ) -> Writer:
     """Starts a result file; missing folders are made, an older file of that name is replaced at the end.
@@ -118,7 +113,7 @@ def open_writer(
     Args:
         path: Where to; the suffix says the format (`.txt` is OTB, `.mot.txt` MOT).
         form: The format where the suffix does not say it: one of `FORMATS`.
-        fps: Frames a second of a video; 25 where unknown.
+        footage: What a video takes over from the source: rate, shape of the pixels, sound.
         about: What to say at the head of a JSON file, such as source and tracker.
 
     Raises:
@@ -133,7 +128,7 @@ def open_writer(
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder, give the name of a file")
     if form == "mp4":
-        return _VideoWriter(path, fps)
+        return _VideoWriter(path, footage or Footage())
     if form == "json":
         return _JsonWriter(path, about or {})
     lines: dict[str, type[_OtbWriter | _CsvWriter | _MotWriter]]
@@ -298,104 +293,19 @@ class _JsonWriter(Writer):
 
 
 class _VideoWriter(Writer):
-    """H.264 with box, score and state drawn in.
+    """H.264 with box, score and state drawn in."""
 
-    Written as fragments, a frame each, so that a crash leaves a video that plays; on `close` it is rewritten
-    (without encoding again) with its index in front, which every player can seek in.
-    """
-
-    _FRAGMENTS = {  # noqa: RUF012  (never changed)
-        "movflags": "frag_every_frame+empty_moov+default_base_moof",
-        "flush_packets": "1",
-    }
-
-    def __init__(self, path: Path, fps: float | None) -> None:
+    def __init__(self, path: Path, footage: Footage) -> None:
         super().__init__(path)
-        # a stream's time base (90000) or nonsense in a header is no frame rate
-        fps = fps if fps is not None and math.isfinite(fps) and 0.1 <= fps <= 480 else _DEFAULT_FPS
-        self._rate = Fraction(fps).limit_denominator(1001)
-        self._stream: Any = None
-        with _encoding(self.path):
-            import av
-
-            self._container: Any = av.open(ffmpeg_name(self.path), "w", format="mp4", options=self._FRAGMENTS)
+        self._encoder = Encoder(self.path, footage)
+        self.notes = self._encoder.notes
 
     def add(self, row: Row, image: Image) -> None:
-        import av
-
-        image = _even(annotated(image, row.track, row.frame))
-        with _encoding(self.path):
-            if self._stream is None:
-                self._stream = self._started(image.shape[1], image.shape[0])
-            for packet in self._stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")):
-                self._container.mux(packet)
-
-    def _started(self, width: int, height: int) -> Any:
-        # zerolatency: no frame waits in the encoder; crf 20 keeps thin lines sharp
-        options = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
-        stream = self._container.add_stream("libx264", rate=self._rate, options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        return stream
+        self._encoder.add(annotated(image, row.track, row.frame), row.frame, row.time)
 
     def close(self) -> None:
-        container, self._container = self._container, None
-        if container is None:
-            return
-        try:
-            with _encoding(self.path):
-                if self._stream is not None:
-                    for packet in self._stream.encode():
-                        container.mux(packet)
-        finally:
-            with _encoding(self.path):
-                container.close()
-        if self._stream is None:
+        if not self._encoder.close():
             self._place.discard()  # no frame came: an empty file would only puzzle a player
-        else:
-            _index_in_front(self.path)
-
-
-@contextmanager
-def _encoding(path: Path) -> Iterator[None]:
-    """Turns refusals of the encoder or the disk into one sentence."""
-    import av
-
-    try:
-        with writing(path):
-            yield
-    except (av.FFmpegError, ValueError) as error:
-        raise OutputError(f"cannot write video {path}: {error}") from error
-
-
-def _even(image: Image) -> Image:
-    """The image with even sides, its last row or column repeated where needed: yuv420p halves them."""
-    height, width = image.shape[:2]
-    if height % 2 or width % 2:
-        return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    return image
-
-
-def _index_in_front(path: Path) -> None:
-    """Rewrites a fragmented mp4 as a plain one; leaves it as it is where there is no room."""
-    import av
-
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with (
-            av.open(ffmpeg_name(path)) as source,
-            av.open(ffmpeg_name(beside), "w", format="mp4", options={"movflags": "+faststart"}) as target,
-        ):
-            stream = source.streams.video[0]
-            copy = target.add_stream_from_template(stream)
-            for packet in source.demux(stream):
-                if packet.dts is not None:
-                    packet.stream = copy
-                    target.mux(packet)
-        beside.replace(path)
-    except (av.FFmpegError, OSError, ValueError):
-        pass  # the fragmented file plays too, only seeking is slower
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------------------------------------- reading

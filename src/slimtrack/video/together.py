@@ -10,6 +10,7 @@ from typing import Self
 from slimtrack.arrays import Image
 from slimtrack.errors import OutputError
 from slimtrack.files import undivided
+from slimtrack.video.feed import Footage
 from slimtrack.video.results import Row, Writer, open_writer
 
 __all__ = ["Together"]
@@ -29,18 +30,18 @@ class Together:
         self,
         forms: Mapping[str | os.PathLike[str], str | None],
         *,
-        fps: float | None = None,
+        footage: Footage | None = None,
         about: Mapping[str, object] | None = None,
     ) -> None:
         """Names the files; they are begun by ``with``.
 
         Args:
             forms: File -> its format, ``None`` where the suffix says it.
-            fps: Frames a second of a video.
+            footage: What a video takes over from the source.
             about: What to say at the head of a JSON file.
         """
         self.rows = 0
-        self._forms, self._fps, self._about = forms, fps, about
+        self._forms, self._footage, self._about = forms, footage, about
         self._writers: list[Writer] = []
 
     @property
@@ -48,10 +49,15 @@ class Together:
         """The files as they are called now."""
         return [writer.path for writer in self._writers]
 
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of them when they are closed."""
+        return [note for writer in self._writers for note in writer.notes]
+
     def __enter__(self) -> Self:
         try:
             for path, form in self._forms.items():
-                self._writers.append(open_writer(path, form, fps=self._fps, about=self._about))
+                self._writers.append(open_writer(path, form, footage=self._footage, about=self._about))
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise

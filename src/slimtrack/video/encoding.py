@@ -1,0 +1,194 @@
+"""Video out: H.264 in MP4, with the times, the pixels' shape and the sound of its source."""
+
+import heapq
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slimtrack.arrays import Image
+from slimtrack.errors import OutputError
+from slimtrack.files import writing
+from slimtrack.video.feed import Footage, Sound
+from slimtrack.video.film import ffmpeg_name
+from slimtrack.video.sound import copied, heard, second
+
+__all__ = ["Encoder"]
+
+_USUAL_FPS = 25.0
+"""For sources that do not say, such as folders; cinema and European video run at it."""
+
+_TICKS = 90_000
+"""Stamps a second: of 24, 25, 30, 50, 60, 1000 and 30000/1001 frames a second each falls on one."""
+
+_REFUSED = (OSError, ValueError)
+"""What FFmpeg's errors and the system's are."""
+
+
+class Encoder:
+    """Writes pictures as a video that browsers play.
+
+    Written as fragments, a frame each, so that a crash leaves a video that plays; on `close` it is rewritten
+    (without encoding again) with its sound, and with its index in front, which every player can seek in.
+
+    Args:
+        path: The file.
+        footage: What it takes over from its source.
+
+    Attributes:
+        notes: What the user should know.
+    """
+
+    _FRAGMENTS = {  # noqa: RUF012  (never changed)
+        "movflags": "frag_every_frame+empty_moov+default_base_moof",
+        "flush_packets": "1",
+    }
+
+    def __init__(self, path: Path, footage: Footage) -> None:
+        self.notes: list[str] = []
+        self._path, self._footage = path, footage
+        fps = footage.fps
+        # a stream's time base (90000) or nonsense in a header is no frame rate
+        self._fps = fps if fps is not None and math.isfinite(fps) and 0.1 <= fps <= 480 else _USUAL_FPS
+        self._begin = 0.0  # seconds of the source at which the first picture is shown
+        self._sound_begin = 0.0  # and at which the video begins
+        self._stamp: int | None = None
+        self._stream: Any = None
+        with _encoding(path):
+            import av
+
+            self._container: Any = av.open(ffmpeg_name(path), "w", format="mp4", options=self._FRAGMENTS)
+
+    def add(self, image: Image, number: int, time: float | None) -> None:
+        """Writes one picture, shown from its time on until the next.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 BGR.
+            number: The frame's number in the source.
+            time: Its seconds; ``None`` where only the number tells.
+
+        Raises:
+            OutputError: The disk is full, or it is not allowed any more.
+        """
+        import av
+
+        image = _even(image)
+        with _encoding(self._path):
+            if self._stream is None:
+                self._stream = self._started(image.shape[1], image.shape[0])
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts, frame.time_base = self._next_stamp(number, time), Fraction(1, _TICKS)
+            self._mux(self._stream.encode(frame))
+
+    def _next_stamp(self, number: int, time: float | None) -> int:
+        """When to show the frame, in ticks from the first; later than the one before, whatever it says."""
+        seconds = number / self._fps if time is None else time
+        if self._stamp is None:
+            self._begin, self._stamp = seconds, 0
+            # a whole film keeps what is heard before its first picture
+            self._sound_begin = 0.0 if number == 0 else seconds
+            return 0
+        stamp = round((seconds - self._begin) * _TICKS)
+        self._stamp = stamp if stamp > self._stamp else self._stamp + self._tick
+        return self._stamp
+
+    @property
+    def _tick(self) -> int:
+        return round(_TICKS / self._fps)
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            packet.duration = (
+                packet.duration or self._tick
+            )  # of use for the last one: the others end by the next
+            self._container.mux(packet)
+
+    def _started(self, width: int, height: int) -> Any:
+        # zerolatency: no frame waits in the encoder; crf 20 keeps thin lines sharp
+        options = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
+        rate = Fraction(self._fps).limit_denominator(1001)
+        stream = self._container.add_stream("libx264", rate=rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, _TICKS)
+        stream.codec_context.sample_aspect_ratio = self._footage.aspect.limit_denominator(1 << 15)
+        return stream
+
+    def close(self) -> bool:
+        """Finishes the file; whether there is a picture in it. May be called again.
+
+        Raises:
+            OutputError: The last part cannot be written; what was written before stays.
+        """
+        container, self._container = self._container, self._container
+        if container is None:
+            return self._stream is not None
+        try:
+            with _encoding(self._path):
+                if self._stream is not None:
+                    self._mux(self._stream.encode())
+        finally:
+            self._container = None
+            with _encoding(self._path):
+                container.close()
+        if self._stream is not None:
+            self._finish()
+        return self._stream is not None
+
+    def _finish(self) -> None:
+        """Rewrites the fragments as a plain file; leaves them as they are where there is no room."""
+        sound = self._footage.sound
+        if sound is not None:
+            try:
+                self._rewrite(sound)
+            except _REFUSED as error:
+                reason = str(error).splitlines()[0]
+                self.notes.append(f"the sound was not copied into {self._path.name}: {reason}")
+            else:
+                return
+        with suppress(*_REFUSED):  # the fragmented file plays too, only seeking is slower
+            self._rewrite(None)
+
+    def _rewrite(self, sound: Sound | None) -> None:
+        import av
+
+        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
+        lead = round((self._begin - self._sound_begin) * _TICKS)
+        end = self._sound_begin + (lead + (self._stamp or 0) + self._tick) / _TICKS
+        try:
+            with (
+                av.open(ffmpeg_name(self._path)) as source,
+                av.open(ffmpeg_name(beside), "w", format="mp4", options={"movflags": "+faststart"}) as target,
+            ):
+                copy = target.add_stream_from_template(source.streams.video[0])
+                pictures = copied(source, source.streams.video[0], copy, lead if sound else 0)
+                with heard(sound, target, self._sound_begin, end) as packets:
+                    for packet in heapq.merge(pictures, packets, key=second):
+                        target.mux(packet)
+            beside.replace(self._path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _encoding(path: Path) -> Iterator[None]:
+    """Turns refusals of the encoder or the disk into one sentence."""
+    import av
+
+    try:
+        with writing(path):
+            yield
+    except (av.FFmpegError, ValueError) as error:
+        raise OutputError(f"cannot write video {path}: {error}") from error
+
+
+def _even(image: Image) -> Image:
+    """The image with even sides, its last row or column repeated where needed: yuv420p halves them."""
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return image
