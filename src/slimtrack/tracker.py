@@ -5,7 +5,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +105,21 @@ class Tracker(ABC):
         Raises:
             MissingError: A package or a network is missing.
         """
+
+    @classmethod
+    def reads(cls, options: Mapping[str, Any]) -> list[Path]:
+        """The files, such as networks, that it reads when it is made with these options; most read none.
+
+        What a run gives depends on them: a finished one counts only as long as they are the same.
+
+        Args:
+            options: Its options with their values; those left out have their defaults.
+
+        Raises:
+            MissingError: One of them is not here.
+            UnknownNameError: An option names a network that there is none of.
+        """
+        return []
 
     def init(self, image: AnyArray, box: Box | npt.ArrayLike) -> None:
         """Learns a target. May be called again at any time; nothing of an earlier target is kept.

@@ -3,17 +3,22 @@
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+import small_networks
 from slimtrack.box import Box
 from slimtrack.errors import InputError, MissingError, SourceError, UnknownNameError
 from slimtrack.evaluation import Dataset, Store, Watcher, evaluate, runner, runs, summarise, to_json
 from slimtrack.evaluation.metrics import measure
 from slimtrack.evaluation.once import DecodedFrames, track_once
 from slimtrack.evaluation.runner import first_boxes
+from slimtrack.networks import zoo
+from slimtrack.networks.network import Network
+from slimtrack.registry import create, list_trackers, settings, tracker_class, why_missing
 from slimtrack.tracker import REGISTERED
 
 FILE = '''
@@ -135,8 +140,7 @@ def test_finished_failures_are_found_again(data, tmp_path):
 def test_nothing_old_is_taken_after_a_change(data, tmp_path, monkeypatch, write_sequence, change):
     store, network = Store(tmp_path / "kept"), tmp_path / "net.onnx"
     network.write_text("old")
-    monkeypatch.setenv("SLIMTRACK_NETWORKS", str(tmp_path))
-    monkeypatch.setattr(REGISTERED["still"], "files", ("net.onnx", "absent.onnx"), raising=False)
+    monkeypatch.setattr(REGISTERED["still"], "reads", lambda options: [network])
     evaluate(["still"], data, store=store)
     spec, options = "still", {}
     if change == "options":
@@ -163,16 +167,47 @@ def test_nothing_old_is_taken_after_a_change(data, tmp_path, monkeypatch, write_
     assert told.kept == []
 
 
-def test_networks_by_their_role_are_in_the_key(data, tmp_path, monkeypatch):
-    """OpenCV's trackers name their files by the parameter that takes them."""
-    store, network = Store(tmp_path / "kept"), tmp_path / "net.onnx"
+@pytest.mark.parametrize("spec", ["dcfnet", "dcfnet[network=mine]", "dcfnet[network=FOLDER/mine.onnx]"])
+def test_a_network_file_that_was_replaced_makes_its_runs_old(data, tmp_path, monkeypatch, spec):
+    """By the default of the option, by a name, by a path; with a tracker that is none of the tests' own."""
+    pytest.importorskip("onnxruntime")
+    spec, used = (
+        spec.replace("FOLDER", str(tmp_path)),
+        tmp_path / ("mine.onnx" if "mine" in spec else "dcfnet.onnx"),
+    )
+    small_networks.write(tmp_path)
+    (tmp_path / "mine.onnx").write_bytes((tmp_path / "dcfnet.onnx").read_bytes())
     monkeypatch.setenv("SLIMTRACK_NETWORKS", str(tmp_path))
-    monkeypatch.setattr(REGISTERED["still"], "files", {"net": "net.onnx"}, raising=False)
-    for text, kept in (("old", 0), ("old", 2), ("newer", 0)):
-        network.write_text(text)
+    kept = []
+    for change in (None, None, used, tmp_path / "vgg19.onnx"):
+        if change is not None:
+            network = Network.load(change)
+            first = network.layers[0].name
+            network.replace(first, network.weights(first)[0][::-1].copy()).save(change)
         told = Told()
-        evaluate(["still"], data, store=store, watcher=told)
-        assert len(told.kept) == kept
+        evaluate([spec], data, store=Store(tmp_path / "kept"), watcher=told)
+        kept.append(len(told.kept))
+    assert kept == [0, 2, 0, 2]  # another tracker's network is none of its business
+
+
+@pytest.fixture
+def networks():
+    with small_networks.installed():
+        yield
+
+
+@pytest.mark.parametrize("name", [name for name in list_trackers(missing=True) if ":" not in name])
+def test_every_tracker_names_the_files_that_it_reads(name, monkeypatch, networks):
+    if (reason := why_missing(name)) is not None:
+        pytest.skip(reason)
+    zoo._known.cache_clear()
+    zoo._from_file.cache_clear()
+    read, plain = set(), Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: (read.add(path.resolve()), plain(path))[1])
+    create(name)
+    monkeypatch.setattr(Path, "read_bytes", plain)
+    named = tracker_class(name).reads(settings(name))
+    assert read == {path.resolve() for path in named}
 
 
 def test_kept_runs_hold_nothing_that_executes(data, tmp_path):

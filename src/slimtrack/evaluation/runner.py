@@ -4,7 +4,7 @@ import functools
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,15 +15,14 @@ import joblib
 import slimtrack
 from slimtrack import timing
 from slimtrack.box import Box
-from slimtrack.errors import InputError, MissingError
+from slimtrack.errors import InputError
 from slimtrack.evaluation.datasets import Dataset, Sequence
 from slimtrack.evaluation.memory import peak_memory
 from slimtrack.evaluation.once import DecodedFrames, track_once
 from slimtrack.evaluation.protocols import OTB, Protocol
 from slimtrack.evaluation.runs import Run, Store, code_fingerprint, disturbed
 from slimtrack.evaluation.watcher import Watcher
-from slimtrack.networks.find import find_network
-from slimtrack.registry import create, parse_spec, spelt, tracker_class, with_threads
+from slimtrack.registry import create, parse_spec, settings, spelt, tracker_class, with_threads
 from slimtrack.tracker import Tracker
 
 __all__ = ["Evaluation", "Interrupted", "evaluate", "first_boxes"]
@@ -281,19 +280,10 @@ def _file_digest(spec: str) -> str | None:
     )
 
 
-def _network_digests(spec: str) -> dict[str, str | None]:
-    """Hashes of the network files that a tracker's class names; ``None`` for one that is not here."""
-    files = getattr(tracker_class(parse_spec(spec)[0]), "files", ())
-    digests: dict[str, str | None] = {}
-    for name in files.values() if isinstance(files, Mapping) else files:
-        try:
-            path = find_network(name)
-        except MissingError:
-            digests[name] = None
-            continue
-        about = path.stat()
-        digests[name] = _hash(path, about.st_size, about.st_mtime_ns)
-    return digests
+def _network_digests(spec: str) -> list[str]:
+    """Hashes of the files that a tracker reads when it is made as it is named."""
+    paths = tracker_class(parse_spec(spec)[0]).reads(settings(spec))
+    return [_hash(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 
 @functools.cache

@@ -7,6 +7,8 @@ rounded one, so do we.
 
 import importlib.util
 import math
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -58,8 +60,16 @@ class OnnxTracker(Tracker):
         """
         if importlib.util.find_spec("onnxruntime") is None:
             raise MissingError(f"{cls.name} needs ONNX Runtime: run `pip install onnxruntime`")
-        for file in cls.files:
-            find_network(file)
+        cls.reads({})
+
+    @classmethod
+    def reads(cls, options: Mapping[str, Any]) -> list[Path]:
+        """Its network files.
+
+        Raises:
+            MissingError: One is not here.
+        """
+        return [find_network(file) for file in cls.files]
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         """Nothing: the template of the first frame is kept."""

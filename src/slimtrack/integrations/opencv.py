@@ -6,6 +6,7 @@ program alive: sizes that make them abort, crash or hang are refused before they
 
 import importlib.metadata
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, SupportsIndex
 
 from slimtrack._cv2 import cv2
@@ -62,8 +63,16 @@ class OpenCvTracker(Tracker):
                 f"{cls.name} is not in the OpenCV installed here ({flavour()} {cv2.__version__}): "
                 f'install "{package}>={cls.since}" in its place'
             )
-        for file in cls.files.values():
-            find_network(file)
+        cls.reads({})
+
+    @classmethod
+    def reads(cls, options: Mapping[str, Any]) -> list[Path]:
+        """Its network files.
+
+        Raises:
+            MissingError: One is not here.
+        """
+        return [find_network(file) for file in cls.files.values()]
 
     def _start(self, image: Image, box: Box) -> None:
         self._check_size(image, box)

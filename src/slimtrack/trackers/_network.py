@@ -2,6 +2,9 @@
 
 import importlib.util
 import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +59,17 @@ class NetworkTracker(Tracker):
             MissingError: What is missing, where it was looked for, and how to get it.
         """
         _check_packages()
-        zoo.locate(cls.needed())
+        cls.reads({})
+
+    @classmethod
+    def reads(cls, options: Mapping[str, Any]) -> list[Path]:
+        """The network's file.
+
+        Raises:
+            MissingError: It is not here.
+            UnknownNameError: There is no network of that name.
+        """
+        return [zoo.locate(str(options.get("network", cls.needed())))[1]]
 
 
 class NetworkCorrelationTracker(NetworkTracker, CorrelationTracker):
