@@ -28,6 +28,14 @@ def as_it_was() -> Iterator[None]:
             del sys.modules[name]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_networks_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Networks that whoever runs the tests has fetched are not seen; new ones are not put there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 @pytest.fixture
 def shared() -> Callable[[str], Path]:
     """Finds test material that is not part of the repository; the test skips, with the reason, without it.

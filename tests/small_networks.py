@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from slimtrack.networks.card import Card
+from slimtrack.networks.catalogue import CATALOGUE
 from slimtrack.networks.importers.npz import NETWORKS, vgg_aliases
 from slimtrack.networks.importers.store import Store
 from slimtrack.networks.network import Network
@@ -60,7 +61,7 @@ def write(folder: Path) -> None:
                 arrays[f"{layer}_w"] = weight.astype(np.float32)
             arrays[f"{layer}_b"] = np.zeros(filters, np.float32)
         builder = NETWORKS[name].build(Store(arrays, name))
-        card = Card(name, colors=NETWORKS[name].card.colors, mean=NETWORKS[name].card.mean)
+        card = Card(name, colors=CATALOGUE[name].card.colors, mean=CATALOGUE[name].card.mean)
         Network(builder.graph(), builder.taps, card, aliases=vgg_aliases(builder.taps)).save(
             folder / f"{name}.onnx"
         )

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,10 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from slimtrack.cli import app, main
-from slimtrack.errors import SlimtrackError
+from slimtrack.errors import MissingError, SlimtrackError
+from slimtrack.networks.card import Card
+from slimtrack.networks.catalogue import CATALOGUE, Entry, File
+from slimtrack.networks.find import VARIABLE
 from slimtrack.networks.network import Network
 
 
@@ -122,3 +126,94 @@ def test_three_numbers(weights: Path, tmp_path: Path) -> None:
     result = run("import", source, "--out", tmp_path / "a.onnx", "--colors", "xyz")
     assert "not 'bgr' or 'rgb'" in str(result.exception)
     assert not (tmp_path / "a.onnx").exists()
+
+
+# Getting networks.
+
+
+class Served:
+    """Two networks of the tests' own in place of the catalogue, one of them with an address."""
+
+    def __init__(self, folder: Path) -> None:
+        data = b"whole" * 1000
+        url = f"file://{folder}/published.bin"
+        file = File("one/a.onnx", len(data), hashlib.sha256(data).hexdigest(), url)
+        Path(folder, "published.bin").write_bytes(data)
+        self.data, self.file = data, file
+        self.entries = {
+            "one": Entry(Card("one", "MIT", "ours [of] tests"), (file,)),
+            "two": Entry(
+                Card("two"), (File("two/b.npz", 1, "0" * 64),), make="write FOLDER/two.onnx by hand"
+            ),
+        }
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
+    served = Served(tmp_path)
+    for module in ("networks.catalogue", "cli.network_files"):
+        monkeypatch.setattr(f"slimtrack.{module}.CATALOGUE", served.entries)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "networks"))
+    return served
+
+
+def test_a_network_is_fetched_with_all_that_is_known_of_it(served: Served, tmp_path: Path) -> None:
+    result = run("fetch", "one")
+    assert result.exit_code == 0, result.output
+    path = tmp_path / "networks" / "one" / "a.onnx"
+    assert path.read_bytes() == served.data
+    for part in ("one: ours [of] tests", "licence: MIT", served.file.url, "5,000 bytes", served.file.sha256,
+                 f"{path} written", f"{VARIABLE} names"):  # fmt: skip
+        assert part in result.output.replace("\n", " "), part
+    again = run("fetch", "one")
+    assert again.exit_code == 0
+    assert "is there and right" in again.output
+
+
+def test_another_version_stays_until_it_may_be_replaced(served: Served, tmp_path: Path) -> None:
+    path = tmp_path / "networks" / "one" / "a.onnx"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"mine")
+    result = run("fetch", "one")
+    assert "give --overwrite to replace it" in str(result.exception)
+    assert path.read_bytes() == b"mine"
+    assert run("fetch", "one", "--overwrite").exit_code == 0
+    assert path.read_bytes() == served.data
+
+
+def test_a_folder_may_be_given_and_need_not_exist(served: Served, tmp_path: Path) -> None:
+    result = run("fetch", "one", "--networks", tmp_path / "elsewhere")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "elsewhere" / "one" / "a.onnx").is_file()
+    assert f"--networks {tmp_path}/elsewhere" in result.output.replace("\n", " ")
+
+
+def test_a_network_without_an_address_says_how_to_make_it(served: Served, tmp_path: Path) -> None:
+    result = run("fetch", "two", "one")
+    assert isinstance(result.exception, MissingError)
+    assert f"To make it: write {tmp_path}/networks/two.onnx by hand" in str(result.exception)
+    assert (tmp_path / "networks" / "one" / "a.onnx").is_file()  # what can be had is had
+
+
+def test_the_list_says_what_is_here_and_how_to_get_the_rest(served: Served) -> None:
+    def rows() -> dict[str, list[str]]:
+        lines = [line.split("│") for line in run("list").output.splitlines() if "│" in line]
+        return {cells[1].strip(): [cell.strip() for cell in cells[2:-1]] for cells in lines}
+
+    assert rows()["one"][:4] == ["fetch", "5.0 kB", "MIT", "rgb"]
+    assert rows()["two"][:3] == ["make", "1 byte", "not known"]
+    assert run("fetch", "one").exit_code == 0
+    assert rows()["one"][0] == "yes"
+
+
+def test_every_real_network_is_listed() -> None:
+    output = run("list").output
+    for name, entry in CATALOGUE.items():
+        assert name in output
+        assert entry.card.licence in output
+
+
+def test_an_unknown_network_is_one_sentence_and_nothing_is_fetched(served: Served, tmp_path: Path) -> None:
+    result = run("fetch", "one", "tow")
+    assert "there is no network 'tow': did you mean two?" in str(result.exception)
+    assert not (tmp_path / "networks").exists()

@@ -56,17 +56,18 @@ def test_the_table_names_every_tracker_and_why_some_are_missing(monkeypatch: pyt
     for name in list_trackers(missing=True):
         assert name in text
     assert "Not here" in text
-    assert text.count("SLIMTRACK_NETWORKS is not set") == 1
+    assert text.count("SLIMTRACK_NETWORKS is not set") == 2  # networks to be fetched, networks to be made
 
 
 def test_trackers_that_lack_the_same_thing_stand_together() -> None:
-    lost = "network file {} was not found (not in here): put the folder that holds it into it"
+    lost = "network file x/{}.onnx was not found (in A): run `slimtrack network fetch {}`, or hold it"
     found = causes({
-        "a": lost.format("x/a.onnx"), "b": "b needs a thing", "c": lost.format("x/c.onnx"),
-        "d": "d needs a thing", "e": "network file e.onnx was eaten",
+        "a": lost.format("a", "n"), "b": "b needs a thing", "c": lost.format("c", "m"),
+        "d": "d needs a thing", "e": "network file e.onnx was eaten", "f": lost.format("a", "n"),
     })  # fmt: skip
+    fetch = "run `slimtrack network fetch n m`"
     assert found == [
-        (["a", "c"], "network files were not found (not in here): put the folder that holds them into it"),
+        (["a", "c", "f"], f"network files were not found (in A): {fetch}, or hold it"),
         (["b", "d"], "needs a thing"),
         (["e"], "network file e.onnx was eaten"),
     ]

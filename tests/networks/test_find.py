@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from slimtrack.errors import InputError, MissingError
-from slimtrack.networks.find import VARIABLE, add_folder, find_network, network_folders
+from slimtrack.networks.find import VARIABLE, add_folder, find_network, folder_to_fill, network_folders
 
 
 @pytest.fixture
@@ -51,6 +51,54 @@ def test_a_missing_file_says_which_where_and_what_to_do(two_folders: tuple[Path,
         find_network("net/b.onnx")
     for part in ("net/b.onnx", *map(str, two_folders), VARIABLE, "--networks"):
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "remedy"),
+    [
+        ("nanotrackv3/head.onnx", "run `slimtrack network fetch nanotrackv3`, or give the folder"),
+        ("fear_xs/search.onnx", "`slimtrack network fetch fear_xs` says how to make it, or give the folder"),
+        ("mine/a.onnx", ": give the folder that holds it by --networks DIR"),
+    ],
+)
+def test_a_missing_file_of_a_known_network_says_how_to_get_it(
+    path: str, remedy: str, two_folders: tuple[Path, Path]
+) -> None:
+    with pytest.raises(MissingError) as caught:
+        find_network(path)
+    assert remedy in str(caught.value)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's own folder of networks, which is not made yet."""
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "own")
+    return tmp_path / "own" / "networks"
+
+
+def test_the_users_own_folder_is_looked_in_last(home: Path, two_folders: tuple[Path, Path]) -> None:
+    assert network_folders() == [*two_folders]
+    (home / "net").mkdir(parents=True)
+    for name in ("a.onnx", "b.onnx"):
+        (home / "net" / name).write_bytes(b"own")
+    assert find_network("net/a.onnx").read_bytes() == b"second"
+    assert find_network("net/b.onnx").read_bytes() == b"own"
+
+
+def test_what_is_fetched_goes_into_the_first_folder_or_the_users_own(
+    home: Path, two_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert folder_to_fill() == two_folders[0]
+    monkeypatch.delenv(VARIABLE)
+    assert folder_to_fill() == home
+
+
+def test_a_user_without_a_home_has_no_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: Path("~/.local/share/slimtrack"))
+    assert network_folders() == []
+    with pytest.raises(InputError, match="give one by --networks DIR"):
+        folder_to_fill()
 
 
 def test_without_the_variable_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

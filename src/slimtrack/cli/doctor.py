@@ -217,7 +217,8 @@ def _networks() -> Iterator[Finding]:
             )
             continue
         kinds = {".onnx", ".npz", ".mat", ".safetensors"}
-        files = sorted({path.parent.name for path in folder.rglob("*") if path.suffix in kinds})
+        found = [path for path in folder.rglob("*") if path.suffix in kinds]
+        files = sorted({path.stem if path.parent == folder else path.parent.name for path in found})
         yield Finding("networks", str(folder), ", ".join(files) or "no network in it")
 
 

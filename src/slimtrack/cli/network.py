@@ -1,4 +1,4 @@
-"""``slimtrack network``: take in networks from other programs, look at them, time them."""
+"""``slimtrack network``: get networks, take in those of other programs, look at them, time them."""
 
 import json as json_format
 from dataclasses import asdict, replace
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from slimtrack.cli.network_files import fetch, list_
 from slimtrack.errors import InputError, MissingError
 from slimtrack.networks.find import add_folder
 from slimtrack.networks.importers import import_file
@@ -22,9 +23,11 @@ __all__ = ["network"]
 
 network = typer.Typer(
     name="network",
-    help="Take in networks from other programs, look at them, time them.",
+    help="Get networks, take in those of other programs, look at them, time them.",
     no_args_is_help=True,
 )
+network.command("list")(list_)
+network.command("fetch")(fetch)
 
 _WARM_UP = 10
 """Runs before the clock starts."""

@@ -29,6 +29,9 @@ from slimtrack.registry import (
 
 __all__ = ["causes", "trackers"]
 
+_FETCH = r"network fetch (\S+)`"
+"""The command that gets a network, as messages have it."""
+
 _YES_NO = {True: "yes", False: "no"}
 
 _UNCALIBRATED = "the order of its scores can be trusted, their values are no probabilities"
@@ -91,9 +94,21 @@ def causes(reasons: Mapping[str, str]) -> list[tuple[list[str], str]]:
     groups: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         cause = re.sub(r"^network file \S+ was", "network files were", reason.removeprefix(f"{name} "))
-        cause = re.sub(r"; get it from .*", "", cause)  # where to get each, its own sentence says
+        cause = re.sub(_FETCH, "network fetch NETWORKS`", cause).replace("make it", "make them")
         groups.setdefault(cause.replace("that holds it", "that holds them"), []).append(name)
-    return [(names, reasons[names[0]] if len(names) == 1 else cause) for cause, names in groups.items()]
+    return [
+        (
+            names,
+            reasons[names[0]] if len(names) == 1 else cause.replace("NETWORKS`", _fetched(names, reasons)),
+        )
+        for cause, names in groups.items()
+    ]
+
+
+def _fetched(names: list[str], reasons: Mapping[str, str]) -> str:
+    """The networks that some trackers lack, as one command takes them."""
+    networks = [network for name in names for network in re.findall(_FETCH, reasons[name])]
+    return " ".join(dict.fromkeys(networks)) + "`"
 
 
 def _entry(name: str) -> _Entry:

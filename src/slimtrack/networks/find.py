@@ -1,11 +1,22 @@
-"""Finding network files by name in the folders of ``SLIMTRACK_NETWORKS``."""
+"""Finding network files by name: in the folders of ``SLIMTRACK_NETWORKS``, then in the user's own."""
 
 import os
 from pathlib import Path
 
-from slimtrack.errors import InputError, MissingError
+import platformdirs
 
-__all__ = ["VARIABLE", "add_folder", "find_network", "network_folders"]
+from slimtrack.errors import InputError, MissingError
+from slimtrack.networks.catalogue import owner
+
+__all__ = [
+    "VARIABLE",
+    "add_folder",
+    "find_network",
+    "folder_to_fill",
+    "network_folders",
+    "not_found",
+    "user_folder",
+]
 
 VARIABLE = "SLIMTRACK_NETWORKS"
 """Environment variable: folders of networks, separated as ``PATH`` is."""
@@ -13,6 +24,28 @@ VARIABLE = "SLIMTRACK_NETWORKS"
 
 def network_folders() -> list[Path]:
     """The folders in which networks are looked for, in order; they need not exist."""
+    return [*_named(), *([user] if (user := user_folder()) and user.is_dir() else [])]
+
+
+def user_folder() -> Path | None:
+    """The user's own folder of networks, looked in last; ``None`` for a user without a home."""
+    folder = platformdirs.user_data_path("slimtrack", appauthor=False) / "networks"
+    return folder if folder.is_absolute() else None
+
+
+def folder_to_fill() -> Path:
+    """Where a network that is fetched is put: the first folder of ``SLIMTRACK_NETWORKS``, or the user's own.
+
+    Raises:
+        InputError: There is neither.
+    """
+    folder = next(iter(_named()), user_folder())
+    if folder is None:
+        raise InputError(f"no folder for networks: give one by --networks DIR or {VARIABLE}")
+    return folder
+
+
+def _named() -> list[Path]:
     return [
         Path(text).expanduser() for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text.strip()
     ]
@@ -40,13 +73,20 @@ def find_network(relative_name: str) -> Path:
     Raises:
         MissingError: No folder holds it; the sentence says where it was looked for and what to do.
     """
-    folders = network_folders()
-    for folder in folders:
+    for folder in network_folders():
         path = folder / relative_name
         if path.is_file():
             return path
+    raise not_found(relative_name)
+
+
+def not_found(relative_name: str) -> MissingError:
+    """The sentence about a network file that no folder holds: where it was looked for, and what to do."""
+    folders = network_folders()
     looked = f"not in {', '.join(map(str, folders))}" if folders else f"{VARIABLE} is not set"
-    raise MissingError(
-        f"network file {relative_name} was not found ({looked}): "
-        f"put the folder that holds it into {VARIABLE}, or give --networks DIR"
+    known = owner(relative_name)
+    remedy = f"{known.remedy}, or give the folder" if known else "give the folder"
+    return MissingError(
+        f"network file {relative_name} was not found ({looked}): {remedy} that holds it by --networks DIR or "
+        f"{VARIABLE}"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from slimtrack.errors import InputError
 
-__all__ = ["digest", "read_bytes"]
+__all__ = ["digest", "file_digest", "read_bytes"]
 
 
 def read_bytes(path: str | Path, sha256: str | None = None) -> bytes:
@@ -32,3 +32,18 @@ def read_bytes(path: str | Path, sha256: str | None = None) -> bytes:
 def digest(data: bytes) -> str:
     """The sha256 of a file's content."""
     return hashlib.sha256(data).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The sha256 of a file, which is not kept in memory.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"network file {path} cannot be read: {(error.strerror or str(error)).lower()}"
+        ) from error

@@ -10,7 +10,7 @@ import numpy as np
 from slimtrack.arrays import AnyArray
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.build import Builder
-from slimtrack.networks.card import Card
+from slimtrack.networks.catalogue import CATALOGUE
 from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.importers.store import Store
 from slimtrack.networks.network import Network
@@ -18,79 +18,30 @@ from slimtrack.networks.sources import digest, read_bytes
 
 __all__ = ["NETWORKS", "import_npz", "read_npz", "vgg_aliases"]
 
-_IMAGENET_BGR = (103.939, 116.779, 123.68)
-_CAFFE_BGR = (104.0, 117.0, 123.0)
-
 
 @dataclass(frozen=True, slots=True)
-class _Recipe:
-    """How a file becomes a network.
+class _Plan:
+    """What is built of a file's arrays.
 
     Attributes:
         build: Builds it.
         first: Its first layer.
-        card: What is known about it.
     """
 
     build: Callable[[Store], Builder]
-    first: str
-    card: Card
+    first: str = "conv1"
 
 
-NETWORKS: Mapping[str, _Recipe] = {
-    "cf_vggm": _Recipe(
-        plans.cf_vgg,
-        "conv1",
-        Card(
-            "cf_vggm",
-            origin="CF-VGG of paper 002 (VGG-M with 1/8 of the filters, distilled), its authors' weights",
-            mean=(123.66, 116.77, 103.93),
-        ),
-    ),
-    "dcfnet": _Recipe(
-        plans.dcfnet,
-        "conv1",
-        Card("dcfnet", origin="DCFNet, its authors' weights", mean=(123.0, 117.0, 104.0)),
-    ),
-    "vgg19": _Recipe(
-        lambda store: plans.vgg(store, (2, 2, 4, 4, 4)),
-        "conv1_1",
-        Card("vgg19", "CC-BY-4.0", "VGG-19, ImageNet", colors="bgr", mean=_IMAGENET_BGR),
-    ),
-    "vgg16": _Recipe(
-        lambda store: plans.vgg(store, (2, 2, 3, 3, 3)),
-        "conv1_1",
-        Card("vgg16", "CC-BY-4.0", "VGG-16, ImageNet", colors="bgr", mean=_IMAGENET_BGR),
-    ),
-    "squeezenet1.1": _Recipe(
-        lambda store: plans.squeezenet(store, 3, (1, 3, 5)),
-        "conv1",
-        Card("squeezenet1.1", "BSD-2-Clause", "SqueezeNet 1.1, ImageNet", colors="bgr", mean=_CAFFE_BGR),
-    ),
-    "squeezenet1.0_dc": _Recipe(
-        lambda store: plans.squeezenet(store, 7, (1, 4, 8)),
-        "conv1",
-        Card(
-            "squeezenet1.0_dc",
-            "BSD-2-Clause",
-            "SqueezeNet 1.0 after Deep Compression (66 % zeros), ImageNet",
-            colors="bgr",
-            mean=_CAFFE_BGR,
-        ),
-    ),
-    "resnet18": _Recipe(
-        lambda store: plans.resnet(store, (2, 2, 2, 2)),
-        "conv1",
-        Card(
-            "resnet18",
-            "BSD-3-Clause",
-            "ResNet-18 of torchvision, ImageNet, batch normalisation folded in",
-            mean=(0.485 * 255, 0.456 * 255, 0.406 * 255),
-            scale=(1 / (255 * 0.229), 1 / (255 * 0.224), 1 / (255 * 0.225)),
-        ),
-    ),
+NETWORKS: Mapping[str, _Plan] = {
+    "cf_vggm": _Plan(plans.cf_vgg),
+    "dcfnet": _Plan(plans.dcfnet),
+    "vgg19": _Plan(lambda store: plans.vgg(store, (2, 2, 4, 4, 4)), "conv1_1"),
+    "vgg16": _Plan(lambda store: plans.vgg(store, (2, 2, 3, 3, 3)), "conv1_1"),
+    "squeezenet1.1": _Plan(lambda store: plans.squeezenet(store, 3, (1, 3, 5))),
+    "squeezenet1.0_dc": _Plan(lambda store: plans.squeezenet(store, 7, (1, 4, 8))),
+    "resnet18": _Plan(lambda store: plans.resnet(store, (2, 2, 2, 2))),
 }
-"""Plans of ``.npz`` files by name."""
+"""Plans of ``.npz`` files by name; the catalogue has their cards."""
 
 
 def import_npz(path: str | Path, name: str, sha256: str | None = None) -> Network:
@@ -109,11 +60,11 @@ def import_npz(path: str | Path, name: str, sha256: str | None = None) -> Networ
         raise UnknownNameError.of("plan for .npz networks", name, NETWORKS)
     data = read_bytes(path, sha256)
     arrays = read_npz(data, str(path))
-    recipe = NETWORKS[name]
+    plan = NETWORKS[name]
     mean = arrays.pop("mean_rgb", None)
-    store = Store(arrays, str(path), first=recipe.first)
-    builder = recipe.build(store)
-    card = replace(recipe.card, sha256=digest(data), note=store.note(name))
+    store = Store(arrays, str(path), first=plan.first)
+    builder = plan.build(store)
+    card = replace(CATALOGUE[name].card, sha256=digest(data), note=store.note(name))
     if mean is not None:
         red, green, blue = (float(value) for value in mean)
         card = replace(card, colors="rgb", mean=(red, green, blue))

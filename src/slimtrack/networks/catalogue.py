@@ -1,0 +1,347 @@
+"""Every network that is known by name: whose it is, its files with address, size and hash, and how to get it.
+
+Nothing of it comes with slimtrack. Addresses name a commit, so that what lies there does not change; the hash
+is checked all the same.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from slimtrack.errors import UnknownNameError
+from slimtrack.networks.card import Card
+
+__all__ = ["CATALOGUE", "Entry", "File", "entry", "owner"]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that holds a network or a part of one.
+
+    Attributes:
+        path: Its place inside a folder of networks.
+        size: Bytes.
+        sha256: Its hash.
+        url: Where it is published; empty when it was converted from what is.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A network that is known by name.
+
+    Attributes:
+        card: Whose weights they are, their licence, and what they eat.
+        files: What has to be there: all of these (``NAME.onnx`` where there are none) ..
+        others: .. or any one of these, which hold the same.
+        taps: The taps that its features are had from; empty for a tracker's network, which is run as it is.
+        make: How to make it, where its files have no address.
+    """
+
+    card: Card
+    files: tuple[File, ...]
+    others: tuple[File, ...] = ()
+    taps: str = ""
+    make: str = ""
+
+    @property
+    def published(self) -> bool:
+        """Whether all its files have an address."""
+        return bool(self.files) and all(file.url for file in self.files)
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it is missing."""
+        command = f"`slimtrack network fetch {self.card.name}`"
+        return f"run {command}" if self.published else f"{command} says how to make it"
+
+
+_GITHUB = "https://raw.githubusercontent.com"
+_NANOTRACK = f"{_GITHUB}/HonglinChu/SiamTrackers/248663fde6bf7c40190cf10ee396d5662919ecd3/NanoTrack/models"
+_ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo"
+_VITTRACK = f"{_ZOO}/fef72f8fa7c52eaf116d3df358d24e6e959ada0e/models/object_tracking_vittrack"
+_DASIAMRPN = f"{_ZOO}/89696dacd6bd819dfd67dbb0935d778e0dc5cdc4/models/object_tracking_dasiamrpn"
+_TORCHVISION = "https://download.pytorch.org/models"
+
+_IMAGENET_BGR = (103.939, 116.779, 123.68)
+_CAFFE_BGR = (104.0, 117.0, 123.0)
+_IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+_IMAGENET_SCALE = (1 / (255 * 0.229), 1 / (255 * 0.224), 1 / (255 * 0.225))
+
+
+def _nanotrack(version: int, backbone: File, head: File) -> Entry:
+    origin = f"NanoTrack v{version} (Chu, SiamTrackers), its author's weights"
+    return Entry(Card(f"nanotrackv{version}", "Apache-2.0", origin, colors="bgr"), (backbone, head))
+
+
+def _from_torchvision(name: str, file: str, size: str, options: str = "") -> str:
+    return (
+        f"download {_TORCHVISION}/{file} ({size}; torchvision's weights), then run "
+        f"`slimtrack network import {file} --as {name}{options} -o FOLDER/{name}.onnx`"
+    )
+
+
+_ENTRIES = (
+    Entry(
+        Card(
+            "cf_vggm",
+            origin="CF-VGG of paper 002 (VGG-M with 1/8 of the filters, distilled), its authors' weights",
+            mean=(123.66, 116.77, 103.93),
+        ),
+        (
+            File(
+                "cf_vggm/CF_VGGM.mat",
+                1_486_113,
+                "9fb9836c8d7392755e01959b36fb3882f389180d91334d20a68fd0c1b3d0ad7a",
+                f"{_GITHUB}/594422814/CF-VGG/36c1932f7f22e0c22cdff37b3fb9cddb28895f07/"
+                "fDeepSTRCF/feature_extraction/networks/CF_VGGM.mat",
+            ),
+        ),
+        (
+            File(
+                "cf_vggm/cf_vggm.npz",
+                394_196,
+                "38c323418b651b79b70f408163c500cd8b433a7d91e92c49205db407d62fc691",
+            ),
+        ),
+        taps="conv1 .. relu5, norm1, norm2, pool1, pool2",
+    ),
+    Entry(
+        Card("vgg19", "CC-BY-4.0", "VGG-19, ImageNet", colors="bgr", mean=_IMAGENET_BGR),
+        (
+            File(
+                "vgg19_conv1-3/vgg19_conv1-3.fp16.npz",
+                4_326_362,
+                "fd7c919954a6e2816faaecac8dfe0640bde7191109120e158c24c3b53680cb19",
+            ),
+        ),
+        taps="conv1_1, relu1_1 (11) .. relu3_4 (34), pool1, pool2",
+        make=_from_torchvision("vgg19", "vgg19-dcbb9e9d.pth", "548 MB"),
+    ),
+    Entry(
+        Card("vgg16", "CC-BY-4.0", "VGG-16, ImageNet", colors="bgr", mean=_IMAGENET_BGR),
+        (),
+        taps="conv1_1, relu1_1 (11) .. relu5_3 (53), pool1 .. pool5",
+        make=_from_torchvision("vgg16", "vgg16-397923af.pth", "528 MB"),
+    ),
+    Entry(
+        Card("dcfnet", "MIT", "DCFNet (Wang et al., 2017), its authors' weights", mean=(123.0, 117.0, 104.0)),
+        (
+            File(
+                "dcfnet/DCFNet-net-7-125-2.mat",
+                38_897,
+                "394e15a6b26594dbf2f36ffeeacc3b2cf3ec6bf9f29c5084d24f02830572120c",
+                f"{_GITHUB}/foolwood/DCFNet/3b1b850f02bda2e107196f4a1e64c393cdfc0ce8/"
+                "DCFNet/DCFNet-net-7-125-2.mat",
+            ),
+        ),
+        (
+            File(
+                "dcfnet/net_param.mat",
+                82_963,
+                "0095109bdd7e343065920dd8d8e370fa3cfff51478492637dfb8fad83c43c0fa",
+                f"{_GITHUB}/foolwood/DCFNet_pytorch/b8434baa2d136df8f55c1addb3e77f40b3c379fc/track/net_param.mat",
+            ),
+        ),
+        taps="conv1, relu1, conv2, norm1",
+    ),
+    Entry(
+        Card("udt", "MIT", "UDT (Wang et al., CVPR 2019), trained without labels, its authors' weights"),
+        (
+            File(
+                "udt/UDT_Unsupervised.mat",
+                38_707,
+                "62049de12c5f5b4497d7f1f2d03b73478607b095d7a7a4bb22d540ea2f5f0dfb",
+                f"{_GITHUB}/594422814/UDT/0f2fe0b302cbe3b691b0e3aab21465c03377d935/"
+                "tracker/UDT/runfiles/UDT_Unsupervised.mat",
+            ),
+        ),
+        taps="convx1_1, relux1_1, convx1_2, norm_x1",
+    ),
+    Entry(
+        Card("squeezenet1.1", "BSD-2-Clause", "SqueezeNet 1.1, ImageNet", colors="bgr", mean=_CAFFE_BGR),
+        (
+            File(
+                "squeezenet1.1/squeezenet1.1.fp16.npz",
+                2_295_930,
+                "c678f76aa68b2c578e50792197cc1848a5935465a68806ad7112beee2bdd7701",
+            ),
+        ),
+        taps="conv1, fire2_squeeze1x1, fire2 .. fire9, conv10",
+        make=_from_torchvision("squeezenet1.1", "squeezenet1_1-b8a52dc0.pth", "5 MB"),
+    ),
+    Entry(
+        Card(
+            "squeezenet1.0_dc",
+            "BSD-2-Clause",
+            "SqueezeNet 1.0 after Deep Compression (66 % zeros), ImageNet",
+            colors="bgr",
+            mean=_CAFFE_BGR,
+        ),
+        (
+            File(
+                "squeezenet1.0_dc/squeezenet1.0_dc.npz",
+                925_661,
+                "3459a00a0fa6dec79003bc6059d3f6426d77d852c67aca41ebfd98308b5cf8aa",
+            ),
+        ),
+        taps="conv1, fire2_squeeze1x1, fire2 .. fire9, conv10",
+        make="decode https://github.com/songhan/SqueezeNet-Deep-Compression with the decode.py there, save "
+        "every layer's arrays as LAYER_w (O, I, kh, kw) and LAYER_b in an .npz file, then run "
+        "`slimtrack network import FILE.npz --as squeezenet1.0_dc -o FOLDER/squeezenet1.0_dc.onnx`",
+    ),
+    Entry(
+        Card(
+            "resnet18",
+            "BSD-3-Clause",
+            "ResNet-18 of torchvision, ImageNet, batch normalisation folded in",
+            mean=_IMAGENET_MEAN,
+            scale=_IMAGENET_SCALE,
+        ),
+        (
+            File(
+                "resnet18_partial/resnet18_conv1-layer3_folded.fp16.npz",
+                5_175_606,
+                "226450f420c1fac40aec6cf922ef639faf6d713c5e3529e05ff27fce55a200e1",
+            ),
+        ),
+        taps="conv1, relu1, layer1_0_conv1, layer1 .. layer3",
+        make=_from_torchvision("resnet18", "resnet18-f37072fd.pth", "45 MB", " --fold"),
+    ),
+    _nanotrack(
+        1,
+        File(
+            "nanotrackv1/backbone.onnx",
+            767_819,
+            "f6fdf311bdc846510c2f9f0b2b8159c7e0cf5d80ed18c9079faeb32db460cba9",
+            f"{_NANOTRACK}/nanotrackv1/nanotrack_backbone_sim.onnx",
+        ),
+        File(
+            "nanotrackv1/head.onnx",
+            392_202,
+            "4c987e5121cc400b6175f2168c30c84857864fe36d5e7a14df0c27e8e5b9540d",
+            f"{_NANOTRACK}/nanotrackv1/nanotrack_head_sim.onnx",
+        ),
+    ),
+    _nanotrack(
+        2,
+        File(
+            "nanotrackv2/backbone.onnx",
+            1_056_849,
+            "530bdd0cd00f19afab79a863e71ba71e3312395a5dc9151af675082bdaaa2fc4",
+            f"{_NANOTRACK}/nanotrackv2/nanotrack_backbone_sim.onnx",
+        ),
+        File(
+            "nanotrackv2/head.onnx",
+            726_198,
+            "0d8c0637be849f092cc7236cae02e55c8b9455ebe37ba50601d6115db4247cd9",
+            f"{_NANOTRACK}/nanotrackv2/nanotrack_head_sim.onnx",
+        ),
+    ),
+    _nanotrack(
+        3,
+        File(
+            "nanotrackv3/backbone.onnx",
+            1_431_635,
+            "50be1320abf9384fd3479ea829f95e244cf3f3838190c5ab60c750fb8c1ce828",
+            f"{_NANOTRACK}/nanotrackv3/nanotrack_backbone.onnx",
+        ),
+        File(
+            "nanotrackv3/head.onnx",
+            1_183_740,
+            "75357903be3f4817c965af16cb5a11fd32b1467f597a408405a98635ac63f61d",
+            f"{_NANOTRACK}/nanotrackv3/nanotrack_head.onnx",
+        ),
+    ),
+    Entry(
+        Card(
+            "fear_xs",
+            "MIT",
+            "FEAR-XS (Borsuk et al., ECCV 2022), exported to ONNX",
+            note="mean, scale inside",
+        ),
+        (
+            File(
+                "fear_xs/template.onnx",
+                3_060_076,
+                "9f96fbb8a6eea5f9b5052df91f6d958e8cba00e260cec83079c41b0189fcc27b",
+            ),
+            File(
+                "fear_xs/search.onnx",
+                5_412_854,
+                "ea2c527bac529245d6574a8ca64cf7943aea2155134df7a08db8b0d5f7273be2",
+            ),
+        ),
+        make="export FEAR-XS-NoEmbs.ckpt of https://github.com/PinataFarms/FEARTracker in two halves, with "
+        "its normalisation inside: FOLDER/fear_xs/template.onnx (image 128x128 -> features) and "
+        "FOLDER/fear_xs/search.onnx (image 256x256, template_features -> bbox, cls)",
+    ),
+    Entry(
+        Card(
+            "vittrack",
+            "Apache-2.0",
+            "VitTrack (Liu, OpenCV's model zoo, September 2023)",
+            mean=_IMAGENET_MEAN,
+            scale=_IMAGENET_SCALE,
+        ),
+        (
+            File(
+                "vittrack/vittrack.onnx",
+                714_726,
+                "2990f0b7cd44d92afa48cd97db6de7be113fc1d9594fddb74e2725c10478e91d",
+                f"{_VITTRACK}/object_tracking_vittrack_2023sep.onnx",
+            ),
+        ),
+    ),
+    Entry(
+        Card(
+            "dasiamrpn", "Apache-2.0", "DaSiamRPN (Zhu et al., ECCV 2018), OpenCV's model zoo", colors="bgr"
+        ),
+        (
+            File(
+                "dasiamrpn/dasiamrpn_model.onnx",
+                91_040_894,
+                "e88370b85cbad914a5eb414d9d9e0820f87fd0cd89b65205a766174206c35719",
+                f"{_DASIAMRPN}/object_tracking_dasiamrpn_model_2021nov.onnx",
+            ),
+            File(
+                "dasiamrpn/dasiamrpn_kernel_cls1.onnx",
+                23_603_598,
+                "d85b03e2aeded6cc9be945dfdc3ed6b8f4151f101e485037b6c5d5b36a6c4204",
+                f"{_DASIAMRPN}/object_tracking_dasiamrpn_kernel_cls1_2021nov.onnx",
+            ),
+            File(
+                "dasiamrpn/dasiamrpn_kernel_r1.onnx",
+                47_206_788,
+                "082c85d231b88b97a1b2a50e73b640a332c5d98d7c1d80b5da9ab534fa7a9e5b",
+                f"{_DASIAMRPN}/object_tracking_dasiamrpn_kernel_r1_2021nov.onnx",
+            ),
+        ),
+    ),
+)
+
+CATALOGUE: Mapping[str, Entry] = {each.card.name: each for each in _ENTRIES}
+"""Networks by name."""
+
+
+def entry(name: str) -> Entry:
+    """What is known about a network.
+
+    Raises:
+        UnknownNameError: There is no network of that name in the catalogue.
+    """
+    if name not in CATALOGUE:
+        raise UnknownNameError.of("network", name, CATALOGUE)
+    return CATALOGUE[name]
+
+
+def owner(path: str) -> Entry | None:
+    """The network that a file of that place in a folder of networks belongs to."""
+    for name, each in CATALOGUE.items():
+        if path in (f"{name}.onnx", *(file.path for file in (*each.files, *each.others))):
+            return each
+    return None
