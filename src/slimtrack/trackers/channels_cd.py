@@ -163,7 +163,7 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         super()._learn(image, box, track)
         if self._chosen is None and len(self._filter.samples) >= _FRAMES:
-            self._chosen = [self._good(block) for block in range(len(self._filter.layout.blocks))]
+            self._chosen = self._good()
             self._filter.keep(self._chosen)
             if self._loss:
                 self._thin(image, box)
@@ -177,12 +177,21 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
         self._network = NetworkFeatures(small, [tap.name for tap in taps])
         self._sampler = self._make_sampler(self._window)
 
-    def _good(self, block: int) -> Indices:
-        """The good channels of a block, rising."""
+    def _good(self) -> list[Indices]:
+        """The good channels of each block, rising (equation 12 with the filter as it is)."""
+        blocks = range(len(self._filter.layout.blocks))
+        ranked = [self._ranked(block) for block in blocks]
+        price = sum(b.channels for b in self._filter.layout.blocks) / sum(map(len, ranked))
+        return [
+            np.sort(swap_search(*self._filter.contributions(block, price), ranked[block])[0])
+            for block in blocks
+        ]
+
+    def _ranked(self, block: int) -> Indices:
+        """The channels of a block to begin with, the friendliest first."""
         functions = samples(self._filter.layout.views(self._filter.samples)[block])
         frames = list(functions[:_FRAMES])
-        ranked = initial_set(friendliness(frames), common_energy(frames), self._keep, self._by)
-        return np.sort(swap_search(*self._filter.contributions(block), ranked)[0])
+        return initial_set(friendliness(frames), common_energy(frames), self._keep, self._by)
 
 
 class FecoCd(EcoCd, Feco, name="feco-cd"):

@@ -119,21 +119,30 @@ class EcoFilter:
         """The remembered samples ``(n, length)``; a view."""
         return self._space.samples
 
-    def contributions(self, block: int) -> tuple[Spectrum, Spectrum, Floats]:
+    def contributions(self, block: int, price: float = 1.0) -> tuple[Spectrum, Spectrum, Floats]:
         """What each channel of a block adds to the responses, and what they should add up to.
 
+        With them, paper 001's equation 12 is ``|| sum_l a_l A_l - B ||^2 + sum_l a_l g_l`` and a constant.
+
+        Args:
+            block: The block.
+            price: What the regularisation counts: ``q / || a ||``, the channels over those that are kept.
+
         Returns:
-            ``(C, n k)``: the channels' responses to the n remembered samples, their k coefficients scaled so
-            that sums of squares are those of the functions; ``(n k,)``: the wished response without what the
-            other blocks give; ``(C,)``: the regularisation of each channel's filter.
+            A ``(C, n k)``: the channels' responses to the n remembered samples, their k coefficients scaled so
+            that sums of squares are those of the functions, times the samples' weights; B ``(n k,)``: the
+            wished response without what the other blocks give; g ``(C,)``: the regularisation of each
+            channel's filter.
         """
         part = self.layout.views(self._filter)[block]
         given = self.layout.views(self.samples)[block] * part
         missing = self.layout.cut(self._wish - self.respond(self.samples), block) + given.sum(axis=1)
         halves = np.sqrt(self.layout.twice_in(block))
+        scales = halves * np.sqrt(self._space.weights)[:, None, None]
         penalties = (part.conj() * self.layout.views(self._penalty(self._filter))[block]).real
-        wide = (given * halves).swapaxes(0, 1).reshape(len(part), -1)
-        return wide, (missing * halves).ravel(), (penalties * halves**2).sum(axis=(1, 2))
+        wide = (given * scales[:, None]).swapaxes(0, 1).reshape(len(part), -1)
+        regularised = np.float32(price) * (penalties * halves**2).sum(axis=(1, 2))
+        return wide, (missing * scales).ravel(), regularised
 
     def keep(self, chosen: Sequence[npt.NDArray[np.intp]], *, iterations: int = 20) -> None:
         """Goes on with these channels of each block only, from the remembered samples.
