@@ -16,7 +16,8 @@ from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameEr
 from slimtrack.follow import Summary, follow, track_video
 from slimtrack.tracker import Estimate, Track
 from slimtrack.video.frames import open_frames
-from slimtrack.video.results import Row, read_boxes
+from slimtrack.video.reading import read_boxes
+from slimtrack.video.results import Row
 from slimtrack.video.synthetic import Clip
 
 CLIP = Clip(length=14, width=160, height=120, size=30)

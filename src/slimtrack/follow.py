@@ -22,6 +22,7 @@ from slimtrack.video.draw import require_matplotlib, timeline
 from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frame, Frames, Source, open_frames
 from slimtrack.video.guard import guard_files
+from slimtrack.video.past import Past
 from slimtrack.video.results import Row
 from slimtrack.video.summary import Summary
 from slimtrack.video.together import Together
@@ -159,21 +160,42 @@ def _made(tracker: str | Tracker, options: Mapping[str, Any]) -> Tracker:
 
 
 def _followed(
-    frames: Frames, box: Box, tracker: Tracker, summary: Summary, corrections: Corrections
+    frames: Frames, box: Box | None, tracker: Tracker, summary: Summary, corrections: Corrections
 ) -> Iterator[Step]:
-    """Each frame with what was found in it; only the tracker's own work is timed."""
-    given: Box | None = box
-    skipped = 0
+    """Each frame with what was found in it; only the tracker's own work is timed.
+
+    Args:
+        frames: The source.
+        box: The target in its next frame; ``None`` where the tracker knows it already.
+        tracker: Who follows.
+        summary: Told how long `Tracker.init` took.
+        corrections: Boxes for later frames.
+    """
+    skipped = frames.skipped if box is None else 0
     for frame in frames.numbered():
-        if given is not None:
-            corrections.check(frame)
-        given = corrections.due(frame.number, frame.time) or given
+        box = corrections.due(frame.number, frame.time) or box
         with Stopwatch() as watch:  # a new one each time: a camera's would grow for ever
-            track = tracker.update(frame.image) if given is None else _begun(tracker, frame.image, given)
-        if given is not None:
+            track = tracker.update(frame.image) if box is None else _begun(tracker, frame.image, box)
+        if box is not None:
             summary.init_ms = summary.init_ms or watch.ms[-1]
-        yield _step(frame, track, frames.skipped - skipped, None if given is not None else watch.ms[-1])
-        given, skipped = None, frames.skipped
+        yield _step(frame, track, frames.skipped - skipped, None if box is not None else watch.ms[-1])
+        box, skipped = None, frames.skipped
+
+
+def _caught_up(
+    frames: Frames, tracker: Tracker, past: Past, summary: Summary, corrections: Corrections
+) -> Iterator[Step]:
+    """Each frame of an earlier run as its table has it; the tracker sees what it needs to go on."""
+    for index, frame, row in past.matched(frames.numbered()):
+        corrections.due(frame.number, frame.time)  # made in that run already
+        if not past.knows(index):
+            with Stopwatch() as watch:
+                box = row.track.box if row.ms is None else None
+                track = tracker.update(frame.image) if box is None else _begun(tracker, frame.image, box)
+            summary.init_ms = summary.init_ms or watch.ms[-1]
+            summary.again += 1
+            past.compare(row, track.box)
+        yield Step(row.frame, row.time, frame.image, row.track, 0, row.ms)
 
 
 def _begun(tracker: Tracker, image: Image, box: Box) -> Track:
@@ -199,6 +221,7 @@ def track_video(
     start: Mark = 0,
     end: Mark | None = None,
     corrections: Mapping[Mark, Box] | None = None,
+    past: Past | None = None,
 ) -> Summary:
     """Follows a target through a source and writes files as it goes.
 
@@ -223,6 +246,8 @@ def track_video(
         end: Where to end: the frame of that number, or the first at that time, is not given any more.
         corrections: Place -> box: from that frame, or the first at that time, the target is tracked anew with
             this box. Its row is like that of the first frame: score 1, no milliseconds.
+        past: What an earlier run has found, to go on from: its rows are kept, and the same rows come after
+            them as if it had never been interrupted. ``outputs`` name its files.
 
     Returns:
         What was tracked, how fast, and where it was written.
@@ -245,10 +270,15 @@ def track_video(
     try:
         guard_files(frames.origin, [*forms, *([] if plot is None else [plot])])
         box = checked_box(box, frames.first)
+        by_hand.check(frames.upcoming)
+        if past is not None:
+            past.check(frames.upcoming.number, box)
         warm_up(made, [frames.first] * 3, box)
         head = _head(frames, made, box) | known | dict(about or {})
-        with Together(forms, footage=frames.footage, about=head) as files:
-            _run(_followed(frames, box, made, summary, by_hand), files, summary, on_progress)
+        with Together(forms, footage=frames.footage, about=head, past=past) as files:
+            again = () if past is None else _caught_up(frames, made, past, summary, by_hand)
+            given = None if past is not None and past.rows else box
+            _run(again, _followed(frames, given, made, summary, by_hand), files, summary, on_progress)
     except SlimtrackError as error:
         if files.rows and files.paths:
             error.add_note(f"{files.rows} frames are kept in {', '.join(map(str, files.paths))}")
@@ -277,20 +307,23 @@ def _head(frames: Frames, tracker: Tracker, box: Box) -> dict[str, object]:
 
 
 def _run(
-    steps: Iterator[Step],
+    known: Iterable[Step],
+    steps: Iterable[Step],
     files: Together,
     summary: Summary,
     on_progress: OnFrame | None,
 ) -> None:
+    """Writes what an earlier run has found, then what this one finds, until the end or a Ctrl-C."""
     try:
-        for step in steps:
-            row = Row(step.number, step.track, step.ms, step.time)
-            with undivided():
-                files.add(row, step.image)
-                summary.add(row)
-            if on_progress is not None and on_progress(step.image, row) is False:
-                summary.interrupted = True
-                break
+        for write, part in ((files.again, known), (files.add, steps)):
+            for step in part:
+                row = Row(step.number, step.track, step.ms, step.time)
+                with undivided():
+                    write(row, step.image)
+                    summary.add(row)
+                if on_progress is not None and on_progress(step.image, row) is False:
+                    summary.interrupted = True
+                    return
     except KeyboardInterrupt:
         summary.interrupted = True
 

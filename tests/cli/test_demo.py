@@ -34,7 +34,7 @@ def test_without_matplotlib_there_is_no_picture_but_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = importlib.import_module("slimtrack.cli.demo")
-    monkeypatch.setattr(module, "_no_picture", lambda out: ["matplotlib is missing"])
+    monkeypatch.setattr(module, "_no_picture", lambda: ["matplotlib is missing"])
     code, text, _ = call("--out", tmp_path, "--tracker", "mosse", "--clip", "plain")
     assert code == 0 and "matplotlib is missing" in text and not (tmp_path / "timeline.png").exists()
 

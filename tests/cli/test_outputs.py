@@ -17,7 +17,8 @@ from slimtrack import Box, State, Track
 from slimtrack.cli.outputs import Results, new_folder
 from slimtrack.errors import InputError, OutputError
 from slimtrack.video.frames import open_frames
-from slimtrack.video.results import Row, open_writer, read_boxes
+from slimtrack.video.reading import read_boxes
+from slimtrack.video.results import Row, open_writer
 from slimtrack.video.synthetic import Clip
 
 BOX = ["--box", "20,20,30,30"]
@@ -240,6 +241,43 @@ def test_corrections_from_the_command_line(place: Path) -> None:
     assert run("film.mp4", "--box", "20,20,50,50", *words, "-o", "a", "--no-plot")[0] == 0
     boxes = read_boxes("a/track.csv")
     assert (boxes[0], boxes[3], boxes[6]) == (Box(20, 20, 30, 30), Box(60, 60, 30, 30), Box(100, 20, 20, 25))
+
+
+def test_the_same_command_with_resume_goes_on(place: Path) -> None:
+    assert run("film.mp4", *BOX, "-o", "whole", "--no-plot")[0] == 0
+    words = ["film.mp4", "--box", "20,20,30,30", "--no-plot"]
+    assert run(*words, "--end", "4")[0] == 0
+    assert run("film.mp4", "--no-plot", "--resume")[0] == 0  # the box is known
+    assert [path.name for path in (place / "out").iterdir()] == ["film-mosse"]
+    assert read_boxes("out/film-mosse/track.csv") == read_boxes("whole/track.csv")
+    code, text = run(*words, "--resume", "--correct", "6:50,50,30,30", "--json", "-", "--quiet")
+    assert code == 0 and [json.loads(line)["frame"] for line in text.splitlines()] == [6, 7, 8]
+    assert read_boxes("out/film-mosse/track.csv")[5:7] == [
+        read_boxes("whole/track.csv")[5],
+        Box(50, 50, 30, 30),
+    ]
+    assert set(state(place / "out")) == {"film-mosse/annotated.mp4", "film-mosse/track.csv"}
+
+
+def test_resuming_says_what_it_did(place: Path) -> None:
+    assert run("film.mp4", *BOX, "-o", "a", "--no-plot", "--end", "4")[0] == 0
+    code, text = run("film.mp4", *BOX, "-o", "a", "--no-plot", "--resume")
+    assert code == 0 and "went on behind frame 3: 4 of 4 frames were tracked again" in " ".join(text.split())
+
+
+def test_what_cannot_be_resumed(place: Path) -> None:
+    before = state(place)
+    for words, sentence in (
+        ((), "nothing to resume: out/film-mosse does not exist"),
+        (("-o", "a"), "nothing to resume: a/track.csv does not exist"),
+        (("-o", "a", "-f", "json"), "--resume goes by the CSV of the first run"),
+    ):
+        code, text = run("film.mp4", *BOX, "--resume", *words)
+        assert code != 0 and sentence in text and state(place) == before
+    assert run("film.mp4", *BOX, "-o", "a", "--no-plot", "--end", "4")[0] == 0
+    before = state(place)
+    code, text = run("film.mp4", *BOX, "-o", "a", "--resume", "--start", "1")
+    assert code != 0 and "a/track.csv begins with frame 0, not 1" in text and state(place) == before
 
 
 _SLOW = """

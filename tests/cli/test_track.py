@@ -24,7 +24,8 @@ from slimtrack.errors import (
     UnknownNameError,
 )
 from slimtrack.tracker import Estimate
-from slimtrack.video.results import Row, read_boxes
+from slimtrack.video.reading import read_boxes
+from slimtrack.video.results import Row
 from slimtrack.video.synthetic import Clip
 
 

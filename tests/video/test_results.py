@@ -15,7 +15,8 @@ from slimtrack import Box, State, Track
 from slimtrack.errors import OutputError, SourceError, UnknownNameError
 from slimtrack.files import atomic_write
 from slimtrack.video.feed import Footage
-from slimtrack.video.results import FORMATS, Row, open_writer, read_boxes
+from slimtrack.video.reading import read_boxes
+from slimtrack.video.results import FORMATS, Row, open_writer
 
 ROWS = [
     Row(0, Track(Box(0, 0, 10, 20), 1.0, State.TRACKED), None, 0.0),

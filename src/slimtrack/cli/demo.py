@@ -9,7 +9,7 @@ from rich.console import Console
 
 from slimtrack.box import Box, overlap
 from slimtrack.cli.options import OverwriteOption, SetOption, TrackerOption
-from slimtrack.cli.outputs import Results, checked, new_folder
+from slimtrack.cli.outputs import PICTURE, Wanted
 from slimtrack.cli.screen import Meter, summary_table
 from slimtrack.cli.track import parse_options
 from slimtrack.errors import InputError, MissingError, UnknownNameError
@@ -51,12 +51,11 @@ def demo(
         raise InputError(
             f"clip {clip!r} with seed {seed} has no target in its first frame: choose another seed"
         )
-    folder = new_folder(Path("out"), "demo") if out is None else out
-    note = _no_picture(folder)
-    results = Results.chosen(folder, None, plot=not note)
-    results, notes = checked(results, None, overwrite=overwrite)
+    note = _no_picture()
+    wanted = Wanted(out, plot=not note, overwrite=overwrite)
     frames = open_frames(chosen.images(), name=clip, fps=_FPS, count=chosen.length)
-    with frames, single_thread(), Meter(chosen.length) as meter:
+    placed = wanted.placed("demo", None)
+    with placed as (results, notes), frames, single_thread(), Meter(chosen.length) as meter:
         summary = track_video(
             frames,
             first.clipped(*frames.size),
@@ -71,10 +70,10 @@ def demo(
         raise typer.Exit(130)
 
 
-def _no_picture(out: Path) -> list[str]:
+def _no_picture() -> list[str]:
     """Why there will be no picture: as a note, for the demo shall run without matplotlib too."""
     try:
-        require_matplotlib(out)
+        require_matplotlib(PICTURE)
     except MissingError as error:
         return [str(error)]
     return []

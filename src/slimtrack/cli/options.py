@@ -10,7 +10,7 @@ from slimtrack.cli.boxes import BoxFormat
 __all__ = [
     "BoxOption", "BoxFormatOption", "CorrectOption", "FirstFrameOption", "StartOption", "EndOption",
     "SetOption", "NetworksOption", "ThreadsOption", "TrackerOption",
-    "FormatOption", "OutOption", "OverwriteOption", "PlotOption", "VideoOption",
+    "FormatOption", "OutOption", "OverwriteOption", "PlotOption", "ResumeOption", "VideoOption",
     "JsonOption", "QuietOption", "ShowOption", "SourceArgument",
 ]  # fmt: skip
 
@@ -124,6 +124,14 @@ OutOption: TypeAlias = Annotated[
 OverwriteOption: TypeAlias = Annotated[
     bool,
     typer.Option("--overwrite", rich_help_panel=_RESULTS, help="Replace earlier results at --out."),
+]
+ResumeOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        rich_help_panel=_RESULTS,
+        help="Go on with the run that was stopped: give the same command again, with this.",
+    ),
 ]
 FormatOption: TypeAlias = Annotated[
     str | None,

@@ -4,6 +4,7 @@ import importlib.util
 import itertools
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from slimtrack.video.frames import image_files
 from slimtrack.video.guard import guard_folder
 from slimtrack.video.results import FORMATS
 
-__all__ = ["Results", "checked", "chosen_formats", "has_matplotlib", "new_folder", "numbered"]
+__all__ = ["Results", "Wanted", "chosen_formats", "has_matplotlib", "new_folder", "last_folder"]
 
 NAMES = {"csv": "track.csv", "otb": "boxes.txt", "json": "track.json", "mot": "track.mot.txt"}
 """Format -> name of its file in a folder of results."""
 
 VIDEO, PICTURE = "annotated.mp4", "timeline.png"
 """The names of the annotated video and of the picture of score and speed in such a folder."""
+
+_OUT = Path("out")
+"""Where results go that were given no place."""
 
 _OTHER_FILES = frozenset(
     [".avi", ".mkv", ".mov", ".m4v", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".gif", ".ts", ".png", ".jpg",
@@ -46,6 +50,18 @@ class Results:
     def paths(self) -> list[Path]:
         """All of them."""
         return [*self.files, *([] if self.picture is None else [self.picture])]
+
+    @property
+    def table(self) -> Path:
+        """The CSV, by which a run is resumed.
+
+        Raises:
+            InputError: None is written.
+        """
+        tables = [path for path, form in self.files.items() if form == "csv"]
+        if not tables:
+            raise InputError("--resume goes by the CSV of the first run: give csv among --format")
+        return tables[0]
 
     @classmethod
     def chosen(
@@ -129,7 +145,7 @@ def new_folder(parent: Path, name: str) -> Path:
     Raises:
         OutputError: It cannot be made.
     """
-    for folder in numbered(parent, name):
+    for folder in _numbered(parent, name):
         try:
             with writing(folder):
                 folder.mkdir(parents=True)
@@ -141,7 +157,22 @@ def new_folder(parent: Path, name: str) -> Path:
     raise AssertionError("there is always a next number")
 
 
-def numbered(parent: Path, name: str) -> Iterator[Path]:
+def last_folder(parent: Path, name: str) -> Path:
+    """The newest of the folders that `new_folder` has made.
+
+    Raises:
+        OutputError: There is none.
+    """
+    made = list(itertools.takewhile(Path.is_dir, _numbered(parent, name)))
+    if not made:
+        raise OutputError(
+            f"there is nothing to resume: {next(_numbered(parent, name))} does not exist; give --out, or "
+            "leave out --resume"
+        )
+    return made[-1]
+
+
+def _numbered(parent: Path, name: str) -> Iterator[Path]:
     """The folders ``name``, ``name-2``, ``name-3``, .. without end."""
     plain = re.sub(r"[^\w.-]+", "_", name).strip("._")[:100] or "video"
     yield parent / plain
@@ -149,42 +180,76 @@ def numbered(parent: Path, name: str) -> Iterator[Path]:
         yield parent / f"{plain}-{number}"
 
 
-def checked(
-    results: Results, origin: str | None, *, overwrite: bool = False, plot: bool | None = None
-) -> tuple[Results, list[str]]:
-    """Results that replace nothing and disturb nothing.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user has said about the results; ``None`` is not given.
 
-    Args:
-        results: What is to be written.
-        origin: Where the frames come from.
+    Attributes:
+        out: A folder or a file.
+        formats: Formats of the tables.
+        video: Whether to write the annotated video.
+        plot: Whether to draw the picture of score and speed.
         overwrite: Whether earlier files of the same names may be replaced.
-        plot: Whether the picture was asked for; ``None`` is not given.
-
-    Returns:
-        The same, without a picture that would become a frame of a folder of images; and what the user should
-        know about it, and about earlier results that stay.
-
-    Raises:
-        OutputError: The folder holds the input, or earlier results are there, or ``plot`` asks for a picture
-            among images.
+        resume: Whether earlier files are gone on with.
     """
-    if results.folder is not None:
-        guard_folder(origin, results.folder)
-    earlier = [path for path in results.paths if path.exists()]
-    others = [path for path in _known(results.folder) if path.exists() and path not in earlier]
-    if not overwrite and (earlier or others):
-        what = ", ".join(path.name for path in earlier + others)
-        where = results.folder or earlier[0].parent
-        raise OutputError(
-            f"{where} holds earlier results ({what}): give another place, or --overwrite to replace them"
-        )
-    notes = [f"{path} is of an earlier run" for path in others]
-    if results.picture is not None and _among_images(results.picture):
-        sentence = f"{results.picture} is not drawn: it would be taken for one of the images there"
-        if plot:
-            raise OutputError(f"{sentence}; give another place, or --no-plot")
-        results, notes = replace(results, picture=None), [*notes, sentence]
-    return results, notes
+
+    out: Path | None = None
+    formats: list[str] | None = None
+    video: bool | None = None
+    plot: bool | None = None
+    overwrite: bool = False
+    resume: bool = False
+
+    @contextmanager
+    def placed(self, name: str, origin: str | None) -> Iterator[tuple[Results, list[str]]]:
+        """Chooses where the results go; a folder made for them goes again where nothing came to be in it.
+
+        Args:
+            name: Of the folder in ``out/``, where none was named.
+            origin: Where the frames come from.
+
+        Returns:
+            The results, which replace nothing and disturb nothing; and what the user should know about them.
+
+        Raises:
+            OutputError: The place holds the input, or earlier results; there is nothing to resume; or a
+                picture was asked for in a folder of images.
+        """
+        if self.out is not None or self.resume:
+            yield self._checked(self.out or last_folder(_OUT, name), origin)
+            return
+        fresh = not _OUT.exists()
+        folder = new_folder(_OUT, name)
+        try:
+            yield self._chosen(folder), []
+        finally:
+            with suppress(OSError):  # what is not empty stays
+                folder.rmdir()
+                if fresh:
+                    _OUT.rmdir()
+
+    def _chosen(self, out: Path) -> Results:
+        return Results.chosen(out, self.formats, self.video, self.plot)
+
+    def _checked(self, out: Path, origin: str | None) -> tuple[Results, list[str]]:
+        results = self._chosen(out)
+        if results.folder is not None:
+            guard_folder(origin, results.folder)
+        earlier = [path for path in results.paths if path.exists()]
+        others = [path for path in _known(results.folder) if path.exists() and path not in earlier]
+        if not (self.overwrite or self.resume) and (earlier or others):
+            what = ", ".join(path.name for path in earlier + others)
+            raise OutputError(
+                f"{results.folder or out.parent} holds earlier results ({what}): give another place, "
+                "--overwrite to replace them, or --resume to go on with them"
+            )
+        notes = [f"{path} is of an earlier run" for path in others]
+        if results.picture is not None and _among_images(results.picture):
+            sentence = f"{results.picture} is not drawn: it would be taken for one of the images there"
+            if self.plot:
+                raise OutputError(f"{sentence}; give another place, or --no-plot")
+            results, notes = replace(results, picture=None), [*notes, sentence]
+        return results, notes
 
 
 def _known(folder: Path | None) -> list[Path]:

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from slimtrack.cli.options import (
     OverwriteOption,
     PlotOption,
     QuietOption,
+    ResumeOption,
     SetOption,
     ShowOption,
     SourceArgument,
@@ -33,18 +34,19 @@ from slimtrack.cli.options import (
     TrackerOption,
     VideoOption,
 )
-from slimtrack.cli.outputs import Results, checked, chosen_formats, new_folder
+from slimtrack.cli.outputs import Results, Wanted, chosen_formats
 from slimtrack.cli.screen import Meter, drawn_box, require_screen, summary_table
 from slimtrack.errors import InputError, OutputError, SlimtrackError, UnknownNameError
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.networks.find import add_folder
 from slimtrack.registry import create, options_of, parse_spec, settings, tracker_class, with_threads
 from slimtrack.timing import limit_threads
-from slimtrack.tracker import Tracker, checked_box
+from slimtrack.tracker import Tracker
 from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frames, open_frames
 from slimtrack.video.grid import grid, write_image
 from slimtrack.video.guard import guard_files
+from slimtrack.video.past import Past
 from slimtrack.video.position import parse_position
 from slimtrack.video.results import Row, row_fields
 
@@ -68,6 +70,7 @@ def track(
     formats: FormatOption = None,
     video: VideoOption = None,
     plot: PlotOption = None,
+    resume: ResumeOption = False,
     json_to: JsonOption = None,
     quiet: QuietOption = False,
     show: ShowOption = False,
@@ -83,29 +86,31 @@ def track(
     last = None if end is None else parse_position(end, "--end")
     if first_frame is not None:
         with open_frames(source, start=first) as frames:
-            _write_first(
-                first_frame, frames, None if box is None else _box(box, frames, box_format), overwrite
-            )
+            given = None if box is None else _box(box, frames, box_format)
+            _write_first(first_frame, frames, given, overwrite)
         return
     chosen = with_threads(tracker, threads, parse_options(tracker, options or ()))
     made = create(tracker, **chosen)
     names = None if formats is None else chosen_formats(formats)
+    wanted = Wanted(out, names, video, plot, overwrite, resume)
     if show:
         require_screen("--show", "leave it out")
-    if box is None:
+    if box is None and not resume:
         require_screen("drawing the target", "give --box x,y,w,h (--first-frame FILE shows coordinates)")
-    console = _Said(stdout=json_to is not None, quiet=quiet, show=show)
+    said = _Said(stdout=json_to is not None, quiet=quiet, show=show)
     with limit_threads(threads), open_frames(source, start=first, end=last) as frames:
-        target = drawn_box(frames.first) if box is None else _box(box, frames, box_format)
-        checked_box(target, frames.first)
         by_hand = dict(parse_correction(text, frames.size, box_format) for text in correct or ())
-        about = {"options": settings(tracker, chosen), "threads": threads}
-        with _results(out, frames, made, names, video, plot, overwrite, console) as results:
-            _follow(frames, target, made, results, console, about, by_hand)
+        with _placed(wanted, frames, made, said) as results:
+            past = Past.read(results.table, by_hand) if resume else None
+            target = past.box if past is not None and box is None else _box(box, frames, box_format)
+            about = {"options": settings(tracker, chosen), "threads": threads}
+            _follow(frames, target, made, results, said, about, by_hand, past)
 
 
-def _box(text: str, frames: Frames, form: BoxFormat) -> Box:
-    """The box that was given, with a word where it looks like two corners."""
+def _box(text: str | None, frames: Frames, form: BoxFormat) -> Box:
+    """The box that was given, with a word where it looks like two corners; the one that is drawn for none."""
+    if text is None:
+        return drawn_box(frames.first)
     box = parse_box(text, frames.size, form)
     if form is BoxFormat.XYWH and corners_meant(box, frames.size):
         width, height = frames.size
@@ -127,32 +132,14 @@ def _write_first(path: Path, frames: Frames, box: Box | None, overwrite: bool) -
 
 
 @contextmanager
-def _results(
-    out: Path | None,
-    frames: Frames,
-    tracker: Tracker,
-    formats: list[str] | None,
-    video: bool | None,
-    plot: bool | None,
-    overwrite: bool,
-    said: "_Said",
-) -> Iterator[Results]:
-    """Where this run's results go; a folder made for them goes again where nothing came to be in it."""
-    if out is None and said.stdout:
+def _placed(wanted: Wanted, frames: Frames, tracker: Tracker, said: "_Said") -> Iterator[Results]:
+    """Where this run's results go: with JSON on stdout, nowhere else unless that is asked for."""
+    if said.stdout and wanted.out is None and not wanted.resume:
         yield Results()
         return
-    if out is not None:
-        results = Results.chosen(out, formats, video, plot)
-        results, notes = checked(results, frames.origin, overwrite=overwrite, plot=plot)
+    with wanted.placed(f"{frames.name}-{tracker.name}", frames.origin) as (results, notes):
         said.notes += notes
         yield results
-        return
-    folder = new_folder(Path("out"), f"{frames.name}-{tracker.name}")
-    try:
-        yield Results.chosen(folder, formats, video, plot)
-    finally:
-        with suppress(OSError):
-            folder.rmdir()
 
 
 def _follow(
@@ -163,12 +150,15 @@ def _follow(
     said: "_Said",
     about: Mapping[str, object],
     by_hand: Mapping[Mark, Box],
+    past: Past | None,
 ) -> None:
+    said.after = -1 if past is None else past.last
     try:
         with Meter(frames.count, said.show, said.quiet) as meter:
             summary = track_video(
                 frames,
                 box,
+                past=past,
                 tracker=tracker,
                 outputs=results.files,
                 plot=results.picture,
@@ -180,6 +170,10 @@ def _follow(
         for note in getattr(error, "__notes__", ()):
             typer.echo(note, err=True)
         raise
+    if past is not None:
+        said.notes.append(
+            f"went on behind frame {past.last}: {summary.again} of {len(past.rows)} frames were tracked again"
+        )
     said.end(summary)
 
 
@@ -191,15 +185,17 @@ class _Said:
         quiet: Whether nothing else is said at all.
         show: Whether it is played live.
         notes: What the user should know, beside what the run itself finds out.
+        after: Number of the last frame that an earlier run has said already.
     """
 
     def __init__(self, *, stdout: bool, quiet: bool, show: bool) -> None:
         self.stdout, self.quiet, self.show = stdout, quiet, show
         self.notes: list[str] = []
+        self.after = -1
 
     def row(self, row: Row) -> bool:
         """Says what was found in one frame; always true, for what comes after."""
-        if self.stdout:
+        if self.stdout and row.frame > self.after:
             print(json.dumps(row_fields(row)), flush=True)
         return True
 
@@ -214,7 +210,7 @@ class _Said:
             console = Console(stderr=self.stdout)
             console.print(summary_table(summary))
             if summary.interrupted:
-                kept = "; everything up to there is written" if summary.outputs else ""
+                kept = "; everything up to there is written, --resume goes on" if summary.outputs else ""
                 console.print(f"Stopped after {summary.frames} frames{kept}.")
         if summary.interrupted:
             raise typer.Exit(130)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from slimtrack.box import Box
 from slimtrack.errors import SourceError, UnknownNameError
-from slimtrack.video import results
+from slimtrack.video import reading
 from slimtrack.video.frames import image_files
 
 __all__ = ["Dataset", "Sequence", "read_boxes"]
@@ -117,7 +117,7 @@ class Dataset:
 
 
 def read_boxes(file: str | Path) -> npt.NDArray[np.float64]:
-    """Boxes of a file, as `slimtrack.video.results.read_boxes` reads them, in one array.
+    """Boxes of a file, as `slimtrack.video.reading.read_boxes` reads them, in one array.
 
     Returns:
         ``(N, 4)`` float64, 0-based outer edges as `Box`; ``nan`` where the target is absent.
@@ -126,7 +126,7 @@ def read_boxes(file: str | Path) -> npt.NDArray[np.float64]:
         SourceError: The file cannot be read, or a row is not four numbers.
     """
     absent = (np.nan,) * 4
-    return np.array([absent if box is None else tuple(box) for box in results.read_boxes(file)], dtype=float)
+    return np.array([absent if box is None else tuple(box) for box in reading.read_boxes(file)], dtype=float)
 
 
 def _folders(path: Path) -> list[Path]:

@@ -87,14 +87,23 @@ class Frames:
 
     @property
     def first(self) -> Image:
-        """The first frame, before any has been taken.
+        """The image of the first frame, before any has been taken.
+
+        Raises:
+            SourceError: Frames have been taken already.
+        """
+        return self.upcoming.image
+
+    @property
+    def upcoming(self) -> Frame:
+        """The first frame with number and time, before any has been taken.
 
         Raises:
             SourceError: Frames have been taken already.
         """
         if self._ready is None:
             raise SourceError(f"{self._feed.label}: its first frame has been taken already, open it again")
-        return self._ready.image
+        return self._ready
 
     def numbered(self) -> Iterator[Frame]:
         """The frames that are left, each with its number and time."""

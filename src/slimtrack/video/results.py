@@ -1,28 +1,25 @@
 """Results out: OTB text, CSV, JSON, MOT and annotated video, written as they come; boxes read back."""
 
 import contextlib
-import csv
 import json
-import math
 import os
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.errors import OutputError, SourceError, UnknownNameError
+from slimtrack.errors import OutputError, UnknownNameError
 from slimtrack.files import Place, make_folder, writing
 from slimtrack.tracker import Track
 from slimtrack.video.draw import annotated
 from slimtrack.video.encoding import Encoder
 from slimtrack.video.feed import Footage
 
-__all__ = ["FORMATS", "Row", "Writer", "open_writer", "read_boxes", "row_fields"]
+__all__ = ["FORMATS", "Row", "Writer", "open_writer", "row_fields"]
 
 FORMATS = {"otb": ".txt", "csv": ".csv", "json": ".json", "mot": ".mot.txt", "mp4": ".mp4"}
 """Format -> suffix of its files."""
@@ -52,6 +49,9 @@ class Writer(ABC):
     until then the new one lies beside it.
     """
 
+    grows_in_place: ClassVar[bool] = True
+    """Whether `settle` may be called before `close`."""
+
     def __init__(self, path: Path) -> None:
         self._place = Place(path)
         self.notes: list[str] = []  # what the user should know when it is closed
@@ -62,7 +62,7 @@ class Writer(ABC):
         return self._place.now
 
     def settle(self) -> None:
-        """Replaces an earlier file of this name; to be called after `close`.
+        """Replaces an earlier file of this name.
 
         Raises:
             OutputError: It cannot be replaced; both files stay.
@@ -80,6 +80,20 @@ class Writer(ABC):
 
         Raises:
             OutputError: The disk is full, or it is not allowed any more; what was written before stays.
+        """
+
+    @abstractmethod
+    def keep(self, rows: Sequence[Row]) -> int:
+        """Takes the first rows over from an earlier file of this name, before the first `add`.
+
+        Args:
+            rows: The rows that it should hold, or more.
+
+        Returns:
+            How many it has taken; the others are to be added.
+
+        Raises:
+            OutputError: They cannot be written.
         """
 
     @abstractmethod
@@ -199,6 +213,10 @@ class _TextWriter(Writer):
     def add(self, row: Row, image: Image) -> None:
         self._file.put(self.line(row))
 
+    def keep(self, rows: Sequence[Row]) -> int:
+        self._file.put("".join(map(self.line, rows)))
+        return len(rows)
+
     def close(self) -> None:
         self._file.close()
 
@@ -282,8 +300,13 @@ class _JsonWriter(Writer):
         self._first = True
 
     def add(self, row: Row, image: Image) -> None:
-        self._file.put(("\n" if self._first else ",\n") + json.dumps(row_fields(row)), self._TAIL)
+        self.keep([row])
+
+    def keep(self, rows: Sequence[Row]) -> int:
+        text = ",\n".join(json.dumps(row_fields(row)) for row in rows)
+        self._file.put(("\n" if self._first else ",\n") + text, self._TAIL)
         self._first = False
+        return len(rows)
 
     def close(self) -> None:
         self._file.close()
@@ -300,73 +323,12 @@ class _VideoWriter(Writer):
         self._encoder = Encoder(self.path, footage)
         self.notes = self._encoder.notes
 
+    def keep(self, rows: Sequence[Row]) -> int:
+        return 0
+
     def add(self, row: Row, image: Image) -> None:
         self._encoder.add(annotated(image, row.track, row.frame), row.frame, row.time)
 
     def close(self) -> None:
         if not self._encoder.close():
             self._place.discard()  # no frame came: an empty file would only puzzle a player
-
-
-# ---------------------------------------------------------------------------------------------- reading
-
-
-def read_boxes(path: str | os.PathLike[str]) -> list[Box | None]:
-    """Reads boxes from OTB text or from our CSV, a frame each.
-
-    Args:
-        path: OTB text (``x,y,w,h`` with comma, semicolon, tab or space, 1-based) or a CSV with our head
-            (0-based).
-
-    Returns:
-        Item n is frame n; ``None`` where the target is absent (four ``nan``) or the frame has no line.
-
-    Raises:
-        SourceError: The file cannot be read or holds no boxes, or a line is not four numbers; it names the
-            line.
-    """
-    path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()  # -sig: editors on Windows write a mark
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path} is not a text file of boxes") from error
-    except OSError as error:
-        raise SourceError(f"boxes {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        raise SourceError(f"{path} holds no boxes")
-    if lines[0].startswith("frame,"):
-        return _csv_boxes(path, lines)
-    # a line is a frame: an empty one between others would move all that follow, so it is refused
-    return [_otb_box(line.strip(), f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
-
-
-def _otb_box(line: str, where: str) -> Box | None:
-    try:
-        row = [float(value) for value in re.split(r"\s*[,;]\s*|\s+", line)]
-    except ValueError:
-        raise SourceError(f"{where}: {line!r} is not four numbers x, y, w, h") from None
-    if len(row) != 4:
-        raise SourceError(f"{where}: {line!r} has {len(row)} numbers, not four: x, y, w, h")
-    if all(map(math.isnan, row)):
-        return None
-    if any(map(math.isnan, row)):
-        raise SourceError(f"{where}: {line!r} is nan in part: an absent target has four nan")
-    if any(map(math.isinf, row)):
-        raise SourceError(f"{where}: {line!r} has a number that is not finite")
-    x, y, w, h = row
-    return Box(x - 1, y - 1, w, h)
-
-
-def _csv_boxes(path: Path, lines: list[str]) -> list[Box | None]:
-    boxes: list[Box | None] = []
-    for number, row in enumerate(csv.DictReader(lines), start=2):
-        try:
-            frame = int(row["frame"])
-            box = Box(*(float(row[key]) for key in "xywh"))
-        except (KeyError, TypeError, ValueError) as error:
-            raise SourceError(f"{path}, line {number}: not a frame number and a box") from error
-        boxes += [None] * (frame - len(boxes))
-        boxes.append(box if box.is_finite else None)
-    return boxes

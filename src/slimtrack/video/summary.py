@@ -29,6 +29,7 @@ class Summary:
         skipped: Broken frames left out.
         init_ms: Milliseconds of `Tracker.init`.
         outputs: Files written.
+        again: Frames of an earlier run that were tracked again, to go on from it.
         notes: What the user should know.
         interrupted: Whether it was ended before the source was.
     """
@@ -40,6 +41,7 @@ class Summary:
     counts: Counter[State] = field(default_factory=Counter)
     skipped: int = 0
     init_ms: float = 0.0
+    again: int = 0
     outputs: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     interrupted: bool = False

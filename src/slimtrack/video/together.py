@@ -11,6 +11,7 @@ from slimtrack.arrays import Image
 from slimtrack.errors import OutputError
 from slimtrack.files import undivided
 from slimtrack.video.feed import Footage
+from slimtrack.video.past import Past
 from slimtrack.video.results import Row, Writer, open_writer
 
 __all__ = ["Together"]
@@ -20,10 +21,11 @@ class Together:
     """The files of one run, for ``with``.
 
     Earlier files of their names are replaced when all of the new ones are whole. Where the run fails, both
-    stay; where it fails before its first frame, the new ones go.
+    stay; where it fails before its first frame, the new ones go. A run that goes on from an earlier one takes
+    its rows over first.
 
     Attributes:
-        rows: Frames written, the last one perhaps not into all of them.
+        rows: New frames written, the last one perhaps not into all of them.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Together:
         *,
         footage: Footage | None = None,
         about: Mapping[str, object] | None = None,
+        past: Past | None = None,
     ) -> None:
         """Names the files; they are begun by ``with``.
 
@@ -39,10 +42,15 @@ class Together:
             forms: File -> its format, ``None`` where the suffix says it.
             footage: What a video takes over from the source.
             about: What to say at the head of a JSON file.
+            past: Rows to take over from the earlier files.
         """
         self.rows = 0
         self._forms, self._footage, self._about = forms, footage, about
+        self._past = [] if past is None else past.rows
+        self._void = past is not None and past.dropped > 0
+        self._again = 0
         self._writers: list[Writer] = []
+        self._kept: list[int] = []
 
     @property
     def paths(self) -> list[Path]:
@@ -57,11 +65,24 @@ class Together:
     def __enter__(self) -> Self:
         try:
             for path, form in self._forms.items():
-                self._writers.append(open_writer(path, form, footage=self._footage, about=self._about))
+                writer = open_writer(path, form, footage=self._footage, about=self._about)
+                self._writers.append(writer)
+                self._kept.append(writer.keep(self._past) if self._past else 0)
         except BaseException as error:
             self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
+
+    def again(self, row: Row, image: Image) -> None:
+        """Writes the next row that is taken over into those files that lack it: a video may have ended early.
+
+        Raises:
+            OutputError: One of them cannot be written.
+        """
+        for writer, kept in zip(self._writers, self._kept, strict=True):
+            if self._again >= kept:
+                writer.add(row, image)
+        self._again += 1
 
     def add(self, row: Row, image: Image) -> None:
         """Writes one frame into all of them.
@@ -69,6 +90,8 @@ class Together:
         Raises:
             OutputError: One of them cannot be written; what was written before stays.
         """
+        if not self.rows and self._goes_on:
+            self._settle_tables()
         self.rows += 1  # first: a frame that some of them have is no reason to throw it away
         for writer in self._writers:
             writer.add(row, image)
@@ -76,18 +99,34 @@ class Together:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            with undivided():
+        later = () if error is None else (OutputError,)  # the error that came first is the one to tell
+        with undivided():
+            with suppress(*later):
                 self._close()
-                for writer in self._writers:
-                    writer.settle() if self.rows else writer.discard()
-            return
-        with undivided(), suppress(OutputError):  # the error that came first is the one to tell
-            self._close()
-            for writer in self._writers if not self.rows else ():
-                writer.discard()
+            for writer in self._writers:
+                with suppress(*later):
+                    self._end(writer, failed=error is not None)
 
     def _close(self) -> None:
         with ExitStack() as stack:  # each is closed, whatever becomes of the others
             for writer in self._writers:
                 stack.callback(writer.close)
+
+    def _end(self, writer: Writer, *, failed: bool) -> None:
+        """Gives a file its name, removes it, or leaves it beside an earlier one that has other frames."""
+        if not self.rows and (failed or not self._goes_on):
+            writer.discard()
+        elif not failed or self._goes_on:
+            writer.settle()
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the new files hold all that the earlier ones hold."""
+        return bool(self._past) and not self._void and self._again == len(self._past)
+
+    def _settle_tables(self) -> None:
+        """Gives files their names while they grow, where the system allows it: a crash then costs nothing."""
+        for writer in self._writers:
+            if writer.grows_in_place:
+                with suppress(OutputError):
+                    writer.settle()
