@@ -129,8 +129,8 @@ class EcoFilter:
             price: What the regularisation counts: ``q / || a ||``, the channels over those that are kept.
 
         Returns:
-            A ``(C, n k)``: the channels' responses to the n remembered samples, their k coefficients scaled so
-            that sums of squares are those of the functions, times the samples' weights; B ``(n k,)``: the
+            A ``(C, n k)``: the channels' responses to the n remembered samples, their k coefficients scaled
+            so that sums of squares are those of the functions, times the samples' weights; B ``(n k,)``: the
             wished response without what the other blocks give; g ``(C,)``: the regularisation of each
             channel's filter.
         """
