@@ -1,6 +1,7 @@
 """Boxes: conversions, clipping, overlap."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from slimtrack import Box
 from slimtrack.box import overlap
+from slimtrack.errors import InputError
 
 places = st.floats(-1e4, 1e4)
 sides = st.floats(0.01, 1e4)
@@ -26,6 +28,43 @@ def test_a_box_is_four_numbers_in_order() -> None:
     assert tuple(Box(1, 2, 3, 4)) == (1, 2, 3, 4)
     assert str(Box(1, 2.5, 3, 4)) == "1,2.5,3,4"
     np.testing.assert_array_equal(np.array(list(Box(1, 2, 3, 4))), [1, 2, 3, 4])
+
+
+def test_a_box_is_a_sequence() -> None:
+    box = Box(1, 2.5, 3, 4)
+    x, y, w, h = box
+    assert (x, y, w, h) == tuple(box) == (1, 2.5, 3, 4) and list(box) == [*box]
+    assert (len(box), box[1], box[-1], box[1:3], 2.5 in box, box.index(3)) == (4, 2.5, 4, (2.5, 3), True, 2)
+    array = np.array(box)
+    assert array.shape == (4,) and array.dtype == np.float64 and array.tolist() == [1, 2.5, 3, 4]
+    assert np.array([box, box]).shape == (2, 4) and np.asarray(box, dtype=np.float32)[1] == 2.5
+    with pytest.raises(IndexError):
+        box[4]
+    assert {box: 1}[Box(1, 2.5, 3, 4)] == 1 and pickle.loads(pickle.dumps(box)) == box
+    assert box != (1, 2.5, 3, 4)
+
+
+def test_corners_and_whole_pixels() -> None:
+    box = Box(1.4, 2.5, 3.2, 4.4)
+    assert box.xyxy == (1.4, 2.5, 1.4 + 3.2, 2.5 + 4.4)
+    assert box.int_xyxy == (1, 3, 5, 7) and box.int_xywh == (1, 3, 4, 4)
+    assert all(type(value) is int for value in (*box.int_xyxy, *box.int_xywh))
+    assert Box(-1.5, -0.5, 1, 1).int_xyxy == (-1, 0, 0, 1)  # halves go one way on both sides of zero
+    assert Box.from_corners(*box.xyxy) == Box(1.4, 2.5, pytest.approx(3.2), pytest.approx(4.4))  # type: ignore[arg-type]
+
+
+@given(boxes)
+def test_whole_boxes_agree(box: Box) -> None:
+    left, top, right, bottom = box.int_xyxy
+    x, y, w, h = box.int_xywh
+    assert (x, y, x + w, y + h) == (left, top, right, bottom) and w >= 0 and h >= 0
+    assert all(abs(a - b) <= 0.5 for a, b in zip(box.int_xyxy, box.xyxy, strict=True))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_box_that_is_not_finite_has_no_pixels(bad: float) -> None:
+    with pytest.raises(InputError, match="not finite: it has no whole pixels"):
+        Box(1, bad, 3, 4).int_xyxy  # noqa: B018
 
 
 def test_a_box_cannot_be_changed() -> None:

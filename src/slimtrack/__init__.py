@@ -5,6 +5,7 @@ from slimtrack.errors import SlimtrackError
 from slimtrack.follow import follow
 from slimtrack.registry import create, list_trackers
 from slimtrack.tracker import Estimate, State, Track, Tracker
+from slimtrack.video.draw import draw
 
 __all__ = [
     "Box",
@@ -14,6 +15,7 @@ __all__ = [
     "Track",
     "Tracker",
     "create",
+    "draw",
     "follow",
     "list_trackers",
 ]

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AnyArray", "Features", "Floats", "Image", "Spectrum"]
+__all__ = ["AnyArray", "AnyImage", "Features", "Floats", "Image", "Spectrum"]
 
 Image: TypeAlias = npt.NDArray[np.uint8]
 """``(height, width, 3)`` uint8, BGR. Read-only for whoever gets one."""
@@ -21,3 +21,6 @@ Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 AnyArray: TypeAlias = npt.NDArray[Any]
 """An array whose dtype is still to be checked."""
+
+AnyImage: TypeAlias = Any
+"""What users give: an array, a PIL image or a torch tensor; types of packages that need not be installed."""

@@ -1,21 +1,26 @@
 """The box: where a target is, in pixels of the frame."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
+
+from slimtrack.errors import InputError
 
 __all__ = ["Box", "overlap"]
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class Box(Sequence[float]):
     """An upright rectangle in pixels, 0-based, x to the right and y down.
 
     ``(x, y)`` is the *outer edge* of the top-left pixel: ``Box(0, 0, 1, 1)`` covers the whole of pixel (0, 0)
     and its centre is (0.5, 0.5). File formats with other conventions convert where they are read and written.
+
+    It is a sequence of its four numbers: ``x, y, w, h = box``, ``tuple(box)``, ``np.array(box)``.
 
     A box holds any four numbers, so that a bad one can be reported with its values; `Tracker.init` refuses
     what cannot be tracked.
@@ -74,6 +79,43 @@ class Box:
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.x, self.y, self.w, self.h))
+
+    def __len__(self) -> int:
+        return 4
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[float, ...]: ...
+    def __getitem__(self, index: int | slice) -> float | tuple[float, ...]:
+        return (self.x, self.y, self.w, self.h)[index]
+
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom edge."""
+        return self.x, self.y, self.right, self.bottom
+
+    @property
+    def int_xyxy(self) -> tuple[int, int, int, int]:
+        """The edges, each at the nearest pixel border: ``image[top:bottom, left:right]`` is what is inside.
+
+        Raises:
+            InputError: A number is not finite.
+        """
+        if not self.is_finite:
+            raise InputError(f"box {self} has a number that is not finite: it has no whole pixels")
+        left, top, right, bottom = (math.floor(edge + 0.5) for edge in self.xyxy)
+        return left, top, right, bottom
+
+    @property
+    def int_xywh(self) -> tuple[int, int, int, int]:
+        """The same as x, y, width and height.
+
+        Raises:
+            InputError: A number is not finite.
+        """
+        left, top, right, bottom = self.int_xyxy
+        return left, top, right - left, bottom - top
 
     def __str__(self) -> str:
         return ",".join(f"{value:g}" for value in self)

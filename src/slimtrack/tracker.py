@@ -1,5 +1,6 @@
 """The tracker: two verbs for its user, three hooks for its author."""
 
+import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -14,11 +15,12 @@ import numpy.typing as npt
 from slimtrack._blas import one_blas_thread
 from slimtrack._halves import halved_once
 from slimtrack.appearance import Appearance
-from slimtrack.arrays import AnyArray, Image
+from slimtrack.arrays import AnyImage, Image
 from slimtrack.box import Box
 from slimtrack.calibrations import CALIBRATIONS, DEFAULT
 from slimtrack.confidence import Hysteresis, State, Thresholds
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
+from slimtrack.foreign import as_array
 
 __all__ = ["Estimate", "State", "Track", "Tracker", "REGISTERED", "checked_box", "checked_image"]
 
@@ -44,6 +46,40 @@ class Track:
     box: Box
     score: float
     state: State
+
+    def to_dict(self) -> dict[str, Any]:
+        """The track as JSON can say it: ``{"box": [x, y, w, h], "score": .., "state": "tracked"}``."""
+        return {"box": [*map(float, self.box)], "score": float(self.score), "state": self.state.value}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Track":
+        """The track that `to_dict` wrote; other fields are passed over.
+
+        Raises:
+            InputError: A field is missing or holds something else.
+        """
+        try:
+            return cls(Box(*map(float, fields["box"])), float(fields["score"]), State(fields["state"]))
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise InputError(f"{fields!r} is no track: {reason}") from error
+
+    def to_json(self) -> str:
+        """The same as a line of JSON."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Track":
+        """The track that `to_json` wrote.
+
+        Raises:
+            InputError: It is no JSON, or no track.
+        """
+        try:
+            fields = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"{text!r} is no JSON: {error}") from error
+        return cls.from_dict(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +157,12 @@ class Tracker(ABC):
         """
         return []
 
-    def init(self, image: AnyArray, box: Box | npt.ArrayLike) -> None:
+    def init(self, image: AnyImage, box: Box | npt.ArrayLike) -> None:
         """Learns a target. May be called again at any time; nothing of an earlier target is kept.
 
         Args:
-            image: The frame: ``(H, W, 3)`` BGR or ``(H, W)`` grey, uint8.
+            image: The frame: ``(H, W, 3)`` BGR or ``(H, W)`` grey, uint8; or a PIL image; or a torch tensor
+                on the CPU, uint8 RGB, ``(3, H, W)`` or ``(H, W, 3)``.
             box: The target in it, a `Box` or four numbers x, y, w, h.
 
         Raises:
@@ -146,7 +183,7 @@ class Tracker(ABC):
                 self._session = None
                 raise
 
-    def update(self, image: AnyArray) -> Track:
+    def update(self, image: AnyImage) -> Track:
         """Finds the target in the next frame.
 
         Args:
@@ -265,12 +302,16 @@ class _Session:
     evidence: Mapping[str, float] = field(default_factory=dict)
 
 
-def checked_image(image: AnyArray) -> Image:
+def checked_image(image: AnyImage) -> Image:
     """The frame as ``(H, W, 3)`` uint8 BGR; grey is repeated three times.
 
+    Args:
+        image: An array of that kind or grey, or what `as_array` makes one of.
+
     Raises:
-        InputError: It is not an array of that kind, or empty.
+        InputError: It is not an image of that kind, or empty.
     """
+    image = as_array(image)
     if not isinstance(image, np.ndarray):
         raise InputError(f"image is a {type(image).__name__}, not a numpy array (H, W, 3) uint8")
     if image.dtype != np.uint8:
@@ -293,8 +334,7 @@ def checked_box(box: Box | npt.ArrayLike, image: Image) -> Box:
         InputError: It is not four finite numbers, smaller than one pixel, or (nearly) outside the frame.
     """
     try:
-        numbers = list(box) if isinstance(box, Box) else box
-        box = Box(*map(float, np.asarray(numbers, dtype=float).reshape(4)))
+        box = Box(*map(float, np.asarray(box, dtype=float).reshape(4)))
     except (TypeError, ValueError) as error:
         raise InputError(f"box is {box!r}, not four numbers x, y, w, h") from error
     if not box.is_finite:

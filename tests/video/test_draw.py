@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+import slimtrack
 from slimtrack import Box, State, Track
-from slimtrack.errors import MissingError
-from slimtrack.video.draw import COLORS, annotated, draw_box, timeline
+from slimtrack.errors import InputError, MissingError
+from slimtrack.video.draw import COLORS, draw, draw_box, timeline
 
 
 def test_the_line_lies_on_the_edge_of_the_box() -> None:
@@ -24,9 +25,31 @@ def test_a_frame_is_copied_and_each_state_has_its_colour() -> None:
     image = np.full((240, 320, 3), 128, np.uint8)
     image.flags.writeable = False
     for state in State:
-        drawn = annotated(image, Track(Box(50, 60, 70, 80), 0.5, state), 3)
+        drawn = draw(image, Track(Box(50, 60, 70, 80), 0.5, state), number=3)
         assert (drawn == COLORS[state]).all(axis=2).sum() > 100
     assert (image == 128).all()
+
+
+def test_drawing_is_public_and_takes_colours() -> None:
+    image = np.full((240, 320, 3), 128, np.uint8)
+    image.flags.writeable = False
+    track = Track(Box(50, 60, 70, 80), 0.5, State.LOST)
+    for colors in ({"lost": (255, 0, 0)}, {State.LOST: (255, 0, 0)}, {"lost": np.uint8([255, 0, 0])}):
+        drawn = slimtrack.draw(image, track, colors=colors)  # type: ignore[arg-type]
+        assert (drawn == (255, 0, 0)).all(axis=2).sum() > 100 and drawn.shape == image.shape
+        assert not (drawn == COLORS[State.LOST]).all(axis=2).any()
+    other = slimtrack.draw(image, track, colors={"tracked": (255, 0, 0)})
+    assert (other == slimtrack.draw(image, track)).all() and (image == 128).all()
+    assert slimtrack.draw(image[..., 0], track).shape == (240, 320, 3)
+    assert (slimtrack.draw(image, track, number=7)[200:, :40] != image[200:, :40]).any()
+
+
+@pytest.mark.parametrize(
+    "colors", [{"gone": (1, 2, 3)}, {"lost": (1, 2)}, {"lost": "red"}, {"lost": (1, 2, 300)}]
+)
+def test_colours_that_are_none(colors: dict[str, tuple[int, int, int]]) -> None:
+    with pytest.raises(InputError, match=r"^colors has "):
+        slimtrack.draw(np.zeros((9, 9, 3), np.uint8), Track(Box(1, 1, 3, 3), 1, State.LOST), colors=colors)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (16, 2000), (1080, 1920)])
@@ -34,7 +57,7 @@ def test_a_frame_is_copied_and_each_state_has_its_colour() -> None:
     "box", [Box(0, 0, 1, 1), Box(-1e9, 5, 1e12, 3), Box(math.nan, 0, 1, math.inf), Box(5e4, 0, 3, 3)]
 )
 def test_any_box_on_any_frame(size: tuple[int, int], box: Box) -> None:
-    assert annotated(np.zeros((*size, 3), np.uint8), Track(box, 0.0, State.LOST), 99999).shape == (*size, 3)
+    assert draw(np.zeros((*size, 3), np.uint8), Track(box, 0.0, State.LOST), number=99999).shape == (*size, 3)
 
 
 def test_the_timeline_is_a_picture(tmp_path: Path) -> None:

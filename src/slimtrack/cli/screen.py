@@ -20,7 +20,7 @@ from slimtrack.confidence import State
 from slimtrack.errors import InputError, MissingError
 from slimtrack.follow import Summary
 from slimtrack.timing import WARM_UP
-from slimtrack.video.draw import annotated
+from slimtrack.video.draw import draw
 from slimtrack.video.results import Row
 
 __all__ = ["Meter", "drawn_box", "require_screen", "summary_table"]
@@ -111,7 +111,7 @@ class Meter:
 
 def _shown(image: Image, row: Row) -> bool:
     """Plays one frame; false when the user has pressed q or Escape, or closed the window."""
-    cv2.imshow(_WINDOW, annotated(image, row.track, row.frame))
+    cv2.imshow(_WINDOW, draw(image, row.track, number=row.frame))
     pressed = cv2.waitKey(1) & 0xFF
     return pressed not in (ord("q"), 27) and cv2.getWindowProperty(_WINDOW, cv2.WND_PROP_VISIBLE) >= 1
 

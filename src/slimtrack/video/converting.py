@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from slimtrack.arrays import AnyArray, Image
+from slimtrack.arrays import AnyImage, Image
 from slimtrack.errors import SourceError
+from slimtrack.foreign import as_array
 
 __all__ = ["Converter"]
 
@@ -33,16 +34,19 @@ class Converter:
         self._scale: _Scale | None = None
         self._widened = False
 
-    def __call__(self, image: AnyArray, what: str) -> Image:
+    def __call__(self, image: AnyImage, what: str) -> Image:
         """The image as ``(H, W, 3)`` uint8 BGR.
 
         Args:
-            image: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` BGR or ``(H, W, 4)`` BGRA, uint8 or uint16.
+            image: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` BGR or ``(H, W, 4)`` BGRA, uint8 or uint16; or a
+                PIL image or tensor (`slimtrack.foreign.as_array`).
             what: How to call it in an error.
 
         Raises:
             SourceError: It has another type or number of channels.
+            InputError: It is a PIL image or tensor that is none of 8 bits.
         """
+        image = as_array(image, what)
         if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or image.size == 0:
             shape = getattr(image, "shape", type(image).__name__)
             raise SourceError(f"{what} is {shape}, not an image array (H, W) or (H, W, channels)")

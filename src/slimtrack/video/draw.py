@@ -3,18 +3,19 @@
 import importlib.util
 import io
 import itertools
+import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from slimtrack._cv2 import cv2
-from slimtrack.arrays import Image
+from slimtrack.arrays import AnyImage, Image
 from slimtrack.box import Box
 from slimtrack.confidence import State
-from slimtrack.errors import MissingError
+from slimtrack.errors import InputError, MissingError
 from slimtrack.files import atomic_write
-from slimtrack.tracker import Track
+from slimtrack.tracker import Track, checked_image
 
-__all__ = ["COLORS", "annotated", "draw_box", "require_matplotlib", "timeline"]
+__all__ = ["COLORS", "draw", "draw_box", "require_matplotlib", "timeline"]
 
 COLORS: dict[State, tuple[int, int, int]] = {
     State.TRACKED: (115, 205, 70),
@@ -27,23 +28,53 @@ _INK = (25, 25, 25)
 _SHIFT = 4  # cv2 takes coordinates in sixteenths of a pixel: boxes move smoothly
 
 
-def annotated(image: Image, track: Track, frame: int | None = None) -> Image:
+def draw(
+    image: AnyImage,
+    track: Track,
+    *,
+    colors: Mapping[State | str, tuple[int, int, int]] | None = None,
+    number: int | None = None,
+) -> Image:
     """A copy of a frame with box, score and state drawn in.
 
     Args:
-        image: ``(H, W, 3)`` uint8 BGR; not changed.
+        image: What `Tracker.update` takes; not changed.
         track: What to draw; the box is dashed while LOST, for then it is only the last believed one.
-        frame: Number to write into the corner.
+        colors: BGR for some of the states: ``{"lost": (0, 0, 255)}``.
+        number: Number to write into the corner.
+
+    Returns:
+        ``(H, W, 3)`` uint8 BGR.
+
+    Raises:
+        InputError: The image cannot be used, or the colours are none.
     """
-    canvas = image.copy()
-    color = COLORS[track.state]
+    canvas = checked_image(image).copy()
+    color = _palette(colors or {})[track.state]
     draw_box(canvas, track.box, color, dashed=track.state is State.LOST)
     label = f"{track.state.value} {track.score:.2f}"
     unit = _unit(canvas)
     _label(canvas, label, (track.box.x, track.box.y - 2 * unit), color)
-    if frame is not None:
-        _label(canvas, str(frame), (3 * unit, canvas.shape[0] - 3 * unit), (225, 225, 225))
+    if number is not None:
+        _label(canvas, str(number), (3 * unit, canvas.shape[0] - 3 * unit), (225, 225, 225))
     return canvas
+
+
+def _palette(colors: Mapping[State | str, tuple[int, int, int]]) -> dict[State, tuple[int, int, int]]:
+    """Our colours, with some replaced."""
+    palette = dict(COLORS)
+    for state, color in colors.items():
+        try:
+            blue, green, red = map(operator.index, color)
+            palette[State(state)] = blue, green, red
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"colors has {state!r}: {color!r}, not one of {', '.join(State)} and three whole numbers "
+                "blue, green, red"
+            ) from error
+        if not all(0 <= value <= 255 for value in palette[State(state)]):
+            raise InputError(f"colors has {color!r} for {state}, not numbers from 0 to 255")
+    return palette
 
 
 def draw_box(canvas: Image, box: Box, color: tuple[int, int, int], *, dashed: bool = False) -> None:

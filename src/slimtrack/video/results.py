@@ -15,7 +15,7 @@ from slimtrack.box import Box
 from slimtrack.errors import OutputError, UnknownNameError
 from slimtrack.files import Place, make_folder, writing
 from slimtrack.tracker import Track
-from slimtrack.video.draw import annotated
+from slimtrack.video.draw import draw
 from slimtrack.video.encoding import Encoder
 from slimtrack.video.feed import Footage
 
@@ -327,7 +327,7 @@ class _VideoWriter(Writer):
         return 0
 
     def add(self, row: Row, image: Image) -> None:
-        self._encoder.add(annotated(image, row.track, row.frame), row.frame, row.time)
+        self._encoder.add(draw(image, row.track, number=row.frame), row.frame, row.time)
 
     def close(self) -> None:
         if not self._encoder.close():
