@@ -228,6 +228,9 @@ def test_a_copy_goes_on_in_the_middle_of_a_sequence(
     assert [twin.update(frame) for frame in frames[3:]] == rest
     twin.init(frames[5], Box(100, 20, 60, 30))
     assert tracker.box == rest[-1].box
+    assert (twin._networks[0] is tracker._networks[0]) == (
+        copied is copy.deepcopy
+    )  # a copy loads nothing again
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])

@@ -78,6 +78,16 @@ def test_what_all_names_begin_with_is_taken_off(prefix: str, tmp_path: Path) -> 
     assert "left out" not in network.card.note
 
 
+def test_wrapped_parts_are_unwrapped(tmp_path: Path) -> None:
+    """As written by training code that spreads the convolutions alone over several processors."""
+    state = {name.replace("features.", "features.module."): array for name, array in vgg("vgg16_bn").items()}
+    network = imported(state, "vgg16_bn", tmp_path)
+    assert len(network.layers) == 13
+    assert network.card.note == "'module.' was taken out of the arrays' names"
+    with pytest.raises(InputError, match=r"it fits vgg16_bn$"):
+        imported(state, "vgg16", tmp_path)
+
+
 def test_what_lies_beside_a_wrapped_network_is_left_out_and_told(tmp_path: Path) -> None:
     state = {f"backbone.{name}": array for name, array in vgg("vgg11").items()}
     network = imported({**state, "head.weight": np.zeros(3), "head.bias": np.zeros(3)}, "vgg11", tmp_path)
@@ -125,6 +135,12 @@ def test_a_batch_normalisation_that_is_missing_is_named(tmp_path: Path) -> None:
         state = {name: array for name, array in resnet18().items() if not name.startswith(f"{gone}.")}
         with pytest.raises(InputError, match=rf"lacks its batch normalisation '{gone}'"):
             imported(state, "resnet18", tmp_path)
+
+
+def test_a_batch_normalisation_is_after_every_layer_or_after_none(tmp_path: Path) -> None:
+    state = {name: array for name, array in vgg("vgg11_bn").items() if not name.startswith("features.5.")}
+    with pytest.raises(InputError, match=r"layer conv2_1 lacks its batch normalisation 'features\.5'"):
+        imported(state, "vgg11_bn", tmp_path)
 
 
 def test_another_kernel_is_another_network(tmp_path: Path) -> None:

@@ -171,6 +171,8 @@ def test_names_are_found_once_and_shared(known: Callable[[str], Network]) -> Non
         assert known(name).card.name == name
     with pytest.raises(UnknownNameError, match="did you mean vgg19"):
         known("vgg18")
+    with pytest.raises(InputError, match="nanotrackv3 is a tracker's own and has no taps: there are cf_vggm"):
+        known("nanotrackv3")
 
 
 def test_a_missing_network_says_which_where_and_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,9 +68,7 @@ def channels_first(model: "ModelProto", what: str) -> "ModelProto":
             "there: export it with channels first (N, 3, H, W)"
         )
     renamed = {node.output[0]: value.name for node in readers}
-    for node in readers:
-        nodes.remove(node)
-    for node in nodes:
+    for node in nodes:  # nothing reads the transposed image any more
         node.input[:] = [renamed.get(name, name) for name in node.input]
     dims = _image(model).type.tensor_type.shape.dim
     for dim, size in zip(dims, (shape[0], 3, shape[1], shape[2]), strict=True):

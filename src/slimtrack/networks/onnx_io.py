@@ -83,7 +83,7 @@ def read_graph(model: "ModelProto", what: str) -> Graph:
             weights[tensor.name] = onnx.numpy_helper.to_array(tensor)
         nodes = [_node(proto, index, weights) for index, proto in enumerate(model.graph.node)]
     except (ValueError, TypeError) as error:
-        raise InputError(f"{what} holds a weight that cannot be read ({error})") from error
+        raise InputError(f"{what} holds what cannot be read ({error})") from error
     inputs = [value for value in model.graph.input if value.name not in weights]
     if len(inputs) != 1:
         names = ", ".join(value.name for value in inputs) or "none"

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from slimtrack.errors import UnknownNameError
+from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.catalogue import CATALOGUE, Entry, File
 from slimtrack.networks.find import network_folders, not_found
 from slimtrack.networks.importers.matconvnet import import_matconvnet
@@ -42,6 +42,7 @@ def locate(name: str) -> tuple[File | None, Path]:
 
     Raises:
         UnknownNameError: There is no network of that name.
+        InputError: It is one that a tracker runs as it is.
         MissingError: It was not found.
     """
     if Path(name).suffix == ".onnx":
@@ -51,6 +52,8 @@ def locate(name: str) -> tuple[File | None, Path]:
         for relative in (*files, f"{name}.onnx"):
             if (folder / relative).is_file():
                 return files.get(relative), folder / relative
+    if name not in KNOWN and name in CATALOGUE:
+        raise InputError(f"network {name} is a tracker's own and has no taps: there are {', '.join(KNOWN)}")
     if name not in KNOWN:
         raise UnknownNameError.of("network", name, KNOWN)
     raise not_found(next(iter(files), f"{name}.onnx"))

@@ -15,6 +15,9 @@ _HEADS = ("classifier", "fc")
 _COUNTER = "num_batches_tracked"
 """What a batch normalisation counts while it learns."""
 
+_WRAPPER = "module"
+"""What training on several processors puts between the parts of a name."""
+
 _SHOWN = 3
 """Names in a message."""
 
@@ -47,10 +50,12 @@ class Store:
         first: str = "",
     ) -> None:
         self._what, self._names, self._suffixes = what, names or {}, suffixes
-        self._prefix = _prefix(arrays, self._name(first) + suffixes[0], what) if first else ""
+        bare, self._prefix = arrays, ""
+        if first:
+            bare, self._prefix = _unwrapped(arrays, self._name(first) + suffixes[0], what)
         size = len(self._prefix)
-        self._arrays = {name[size:]: array for name, array in arrays.items() if name.startswith(self._prefix)}
-        self._beside = len(arrays) - len(self._arrays)
+        self._arrays = {name[size:]: array for name, array in bare.items() if name.startswith(self._prefix)}
+        self._inner, self._beside = bare is not arrays, len(bare) - len(self._arrays)
         self._used: set[str] = set()
         self._end = ""
         self._normed: bool | None = None
@@ -128,6 +133,8 @@ class Store:
                 f"{self._what} is not a file of {network}: it holds {shown}{more}, which {network} has not"
             )
         told = [f"the file ends before {self._end}"] if self._end else []
+        if self._inner:
+            told.append(f"{_WRAPPER + '.'!r} was taken out of the arrays' names")
         if self._prefix:
             told.append(f"{self._prefix!r} was taken off the arrays' names")
         if self._beside:
@@ -139,8 +146,23 @@ def _needless(name: str) -> bool:
     return name.startswith(_HEADS) or name.endswith(_COUNTER)
 
 
-def _prefix(arrays: Mapping[str, AnyArray], first: str, what: str) -> str:
-    """What the network's arrays begin with, told by its first one; empty where that is not wrapped."""
+def _unwrapped(arrays: Mapping[str, AnyArray], first: str, what: str) -> tuple[Mapping[str, AnyArray], str]:
+    """The arrays, and what those of the network begin with.
+
+    Training on several processors also wraps parts: ``features.module.0.weight``.
+    """
+    prefix = _prefix(arrays, first, what)
+    if prefix is None:
+        bare = {
+            ".".join(part for part in name.split(".") if part != _WRAPPER): a for name, a in arrays.items()
+        }
+        if len(bare) == len(arrays) and (prefix := _prefix(bare, first, what)) is not None:
+            return bare, prefix
+    return arrays, prefix or ""
+
+
+def _prefix(arrays: Mapping[str, AnyArray], first: str, what: str) -> str | None:
+    """What the network's arrays begin with, told by its first one; ``None`` where that is not there."""
     found = [name.removesuffix(first) for name in arrays if f".{name}".endswith(f".{first}")]
     roots = sorted(p for p in found if not any(p != q and p.startswith(q) for q in found))
     if len(roots) > 1:
@@ -148,4 +170,4 @@ def _prefix(arrays: Mapping[str, AnyArray], first: str, what: str) -> str:
             f"{what} holds the network {len(roots)} times, under {', '.join(map(repr, roots))}: "
             "save one of them in a file of its own"
         )
-    return roots[0] if roots else ""
+    return roots[0] if roots else None
