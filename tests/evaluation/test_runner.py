@@ -370,7 +370,7 @@ def test_a_run_is_repeated_that_often_and_no_more(data, monkeypatch, repeats, pa
         evaluate(["still"], data, repeats=-1)
 
 
-@pytest.mark.parametrize(("stop_at", "finished"), [(2, None), (3, ["A"]), (4, ["A"]), (None, ["A", "B"])])
+@pytest.mark.parametrize(("stop_at", "finished"), [(1, None), (2, ["A"]), (3, ["A"]), (None, ["A", "B"])])
 def test_ctrl_c_hands_over_what_every_tracker_has_finished(data, monkeypatch, stop_at, finished):
     class Stopped(Told):
         def weighing(self, tracker):

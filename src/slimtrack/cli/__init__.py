@@ -43,7 +43,7 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("stopped", err=True)
+            print("stopped", file=sys.stderr, flush=True)
             raise typer.Exit(_INTERRUPTED) from None
 
 
@@ -116,7 +116,8 @@ _PLAIN = {"…": "...", "±": "+-", "–": "-"}
 
 def _spelt(error: UnicodeError) -> tuple[str, int]:
     """Other letters for those that the output cannot say; what has none is escaped, as in a Python string."""
-    assert isinstance(error, UnicodeEncodeError)
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
     text = error.object[error.start : error.end]
     return "".join(_PLAIN.get(c, c.encode("ascii", "backslashreplace").decode()) for c in text), error.end
 
@@ -125,7 +126,7 @@ class _Told(logging.Handler):
     """What the library logs, as lines on stderr, above a progress bar where there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        typer.echo(f"slimtrack: {record.getMessage()}", err=True)
+        print(f"slimtrack: {record.getMessage()}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -156,7 +157,7 @@ def _fail(sentence: str, error: Exception, code: int, debug: bool) -> None:
     """Ends the process with one sentence, or with the traceback before it."""
     if debug:
         sys.excepthook(type(error), error, error.__traceback__)
-    typer.echo(f"slimtrack: {' '.join(sentence.split())}", err=True)
+    print(f"slimtrack: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
     sys.exit(code)
 
 

@@ -1,6 +1,7 @@
 """``slimtrack bench``: trackers measured on a dataset."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -131,10 +132,11 @@ def _plotter() -> Callable[[Evaluation, dict[str, Any], Path], object]:
 def _stopped(console: Console, part: Evaluation | None, resume: str) -> None:
     """Shows what was finished before Ctrl-C, and how to go on."""
     if part is None:
-        typer.echo(f"Stopped before any sequence was finished with every tracker. {resume}", err=True)
-        return
-    _print(console, summarise(part))
-    typer.echo(f"Stopped: these are the sequences that every tracker has finished. {resume}", err=True)
+        what = "Stopped before any sequence was finished with every tracker."
+    else:
+        what = "Stopped: these are the sequences that every tracker has finished."
+        _print(console, summarise(part))
+    print(f"{what} {resume}", file=sys.stderr, flush=True)
 
 
 def _how_to_resume(kept: Path | None, fresh: bool) -> str:

@@ -1,10 +1,10 @@
 """How a benchmark comes along: a bar on a terminal, lines in a log file."""
 
+import sys
 import time
 from collections import Counter
 from typing import Self
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -151,4 +151,4 @@ class _Lines(_Account):
 
     def _say(self, text: str, frames: int = 0) -> None:
         self._last = time.monotonic()
-        typer.echo(f"{(self._done + frames) / max(self._total, 1):4.0%}  {text}", err=True)
+        print(f"{(self._done + frames) / max(self._total, 1):4.0%}  {text}", file=sys.stderr, flush=True)

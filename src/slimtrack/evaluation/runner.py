@@ -4,6 +4,7 @@ import functools
 import hashlib
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
@@ -120,10 +121,12 @@ def evaluate(
     watcher.begin(len(trackers) * starts * sum(map(len, dataset)))
     runs: dict[str, dict[str, list[Run]]] = {spec: {s.name: [] for s in dataset} for spec in trackers}
     about = (jitter, threads, jobs, protocol)
+    by_name = {sequence.name: sequence for sequence in dataset}
     try:
-        for run in _in_processes(work, dataset, watcher) if jobs > 1 else _here(work, made, dataset, watcher):
+        for run, kept in _in_processes(work, dataset) if jobs > 1 else _here(work, made, dataset, watcher):
             runs[run.tracker][run.sequence].append(run)
             runs[run.tracker][run.sequence].sort(key=lambda run: run.index)
+            watcher.finished(run, by_name[run.sequence], kept)
         peaks = {spec: _peak(work, spec, dataset.sequences[0], watcher) for spec in trackers}
     except KeyboardInterrupt as stop:
         whole = tuple(s for s in dataset if all(len(own[s.name]) == starts for own in runs.values()))
@@ -185,8 +188,10 @@ class _Work:
         return self.store.get(spec, sequence.name, index, self.key(spec, sequence, first))
 
 
-def _here(work: _Work, made: dict[str, Tracker], dataset: Dataset, watcher: Watcher) -> Iterator[Run]:
-    """All runs in this process."""
+def _here(
+    work: _Work, made: dict[str, Tracker], dataset: Dataset, watcher: Watcher
+) -> Iterator[tuple[Run, bool]]:
+    """All runs in this process, and whether each was kept from before."""
     warm: set[str] = set()
     for sequence in dataset:
         pending = []
@@ -196,8 +201,7 @@ def _here(work: _Work, made: dict[str, Tracker], dataset: Dataset, watcher: Watc
                 if run is None:
                     pending.append((index, first, spec))
                     continue
-                watcher.finished(run, sequence, kept=True)
-                yield run
+                yield run, True
         frames = DecodedFrames(sequence.frames) if pending else None
         for index, first, spec in pending:
             assert frames is not None
@@ -213,8 +217,7 @@ def _here(work: _Work, made: dict[str, Tracker], dataset: Dataset, watcher: Watc
                 run = _quietest(once, again, work.repeats if work.jobs == 1 else 0)
             if work.store is not None:
                 work.store.put(run, work.key(spec, sequence, first))
-            watcher.finished(run, sequence, kept=False)
-            yield run
+            yield run, False
 
 
 def _quietest(once: Callable[[], Run], again: Callable[[], None], repeats: int) -> Run:
@@ -240,34 +243,27 @@ def _peak(work: _Work, spec: str, sequence: Sequence, watcher: Watcher) -> float
     return peak
 
 
-def _in_processes(work: _Work, dataset: Dataset, watcher: Watcher) -> Iterator[Run]:
-    """All runs in worker processes, longest sequences first."""
+def _in_processes(work: _Work, dataset: Dataset) -> Iterator[tuple[Run, bool]]:
+    """All runs in worker processes, longest sequences first, and whether each was kept from before."""
     sequences = sorted(dataset, key=len, reverse=True)
     pool = joblib.Parallel(n_jobs=work.jobs, backend="loky", return_as="generator_unordered")
-    tasks = (joblib.delayed(_task)(work, spec, sequence) for sequence in sequences for spec in work.trackers)
-    by_name = {sequence.name: sequence for sequence in sequences}
-    for runs in pool(tasks):
-        for run, kept in runs:
-            watcher.finished(run, by_name[run.sequence], kept)
-            yield run
+    results = pool(
+        joblib.delayed(_task)(work, spec, sequence) for sequence in sequences for spec in work.trackers
+    )
+    try:
+        for of_task in results:
+            yield from of_task
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns that what Ctrl-C stops is not finished
+            results.close()
 
 
 def _task(work: _Work, spec: str, sequence: Sequence) -> list[tuple[Run, bool]]:
     """All runs of one tracker over one sequence, in a worker process."""
-    told = _Collector()
-    alone = replace(work, trackers=(spec,))
     made = {spec: create(spec, **with_threads(spec, work.threads))}
-    for _ in _here(alone, made, Dataset(work.dataset, (sequence,)), told):
-        pass
-    return told.runs
-
-
-class _Collector(Watcher):
-    def __init__(self) -> None:
-        self.runs: list[tuple[Run, bool]] = []
-
-    def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
-        self.runs.append((run, kept))
+    alone = Dataset(work.dataset, (sequence,))
+    return list(_here(replace(work, trackers=(spec,)), made, alone, Watcher()))
 
 
 def _file_digest(spec: str) -> str | None:
