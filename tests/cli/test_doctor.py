@@ -142,6 +142,21 @@ def test_networks_are_listed_per_folder(tmp_path: Path, monkeypatch: pytest.Monk
     assert "does not exist" in found["networks", str(gone)]["remedy"]
 
 
+def test_a_folder_of_networks_that_may_not_be_looked_into_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "closed"))
+    asked = Path.is_dir
+
+    def refuse(path: Path) -> bool:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return asked(path)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    assert findings()["networks", str(tmp_path / "closed")]["remedy"].endswith(": permission denied")
+
+
 def test_a_folder_of_networks_may_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "")
     assert ("networks", str(tmp_path)) in {

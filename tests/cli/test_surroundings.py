@@ -136,10 +136,10 @@ def place() -> Iterator[Path]:
     write_sequence(place / "data" / "Walk")
     for path in (place, *library.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    for name in ("work", "temporary"):
-        place.chmod(0o755)
+    place.chmod(0o755)
+    for name, mode in (("work", 0o777), ("temporary", 0o777), ("closed", 0)):
         (place / name).mkdir()
-        (place / name).chmod(0o777)
+        (place / name).chmod(mode)
     yield place
     for path in library.rglob("*"):
         path.chmod(0o755)
@@ -170,6 +170,7 @@ def homeless(place: Path) -> dict[str, str]:
     return {
         "HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent", "NUMBA_CACHE_DIR": "/nonexistent/numba",
         "MPLCONFIGDIR": "/nonexistent/matplotlib", "TMPDIR": str(place / "temporary"),
+        "XDG_DATA_HOME": str(place / "closed"), "SLIMTRACK_NETWORKS": str(place / "closed" / "networks"),
         "PYTHONPATH": str(place / "library"), "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ import pytest
 
 from slimtrack.errors import InputError, MissingError
 from slimtrack.networks.find import VARIABLE, add_folder, find_network, folder_to_fill, network_folders
+from slimtrack.networks.zoo import locate
 
 
 @pytest.fixture
@@ -23,6 +24,27 @@ def test_the_first_folder_that_holds_the_file_wins(two_folders: tuple[Path, Path
     assert find_network("net/a.onnx") == second / "net" / "a.onnx"
     (first / "net" / "a.onnx").write_bytes(b"first")
     assert find_network("net/a.onnx").read_bytes() == b"first"
+
+
+def test_a_folder_that_may_not_be_looked_into_holds_nothing(
+    two_folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a home that the variables of another user name."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "closed"))
+    exists = Path.exists
+
+    def refuse(path: Path) -> bool:
+        if path.is_relative_to(tmp_path / "closed") or path.is_relative_to(tmp_path / "first"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert network_folders() == list(two_folders)
+    assert find_network("net/a.onnx") == two_folders[1] / "net" / "a.onnx"
+    with pytest.raises(MissingError):
+        find_network("net/b.onnx")
+    (two_folders[1] / "mine.onnx").write_bytes(b"")
+    assert locate("mine") == (None, two_folders[1] / "mine.onnx")
 
 
 def test_an_added_folder_comes_first_and_reaches_child_processes(

@@ -211,10 +211,12 @@ def _networks() -> Iterator[Finding]:
     if not folders:
         yield Finding("networks", VARIABLE, "not set")  # the trackers that miss their files say what to do
     for folder in folders:
-        if not folder.is_dir():
-            yield Finding(
-                "networks", str(folder), "missing", f"correct {VARIABLE}: this folder does not exist"
-            )
+        try:
+            reason = "" if folder.is_dir() else "this folder does not exist"
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+        if reason:
+            yield Finding("networks", str(folder), "missing", f"correct {VARIABLE}: {reason}")
             continue
         kinds = {".onnx", ".npz", ".mat", ".safetensors"}
         found = [path for path in folder.rglob("*") if path.suffix in kinds]

@@ -13,6 +13,7 @@ __all__ = [
     "add_folder",
     "find_network",
     "folder_to_fill",
+    "is_there",
     "network_folders",
     "not_found",
     "user_folder",
@@ -24,7 +25,7 @@ VARIABLE = "SLIMTRACK_NETWORKS"
 
 def network_folders() -> list[Path]:
     """The folders in which networks are looked for, in order; they need not exist."""
-    return [*_named(), *([user] if (user := user_folder()) and user.is_dir() else [])]
+    return [*_named(), *([user] if (user := user_folder()) and is_there(user) else [])]
 
 
 def user_folder() -> Path | None:
@@ -75,9 +76,17 @@ def find_network(relative_name: str) -> Path:
     """
     for folder in network_folders():
         path = folder / relative_name
-        if path.is_file():
+        if is_there(path):
             return path
     raise not_found(relative_name)
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or a folder is there; not one that this user may not even look for."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def not_found(relative_name: str) -> MissingError:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.catalogue import CATALOGUE, Entry, File
-from slimtrack.networks.find import network_folders, not_found
+from slimtrack.networks.find import is_there, network_folders, not_found
 from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import import_npz
 from slimtrack.networks.network import Network
@@ -50,7 +50,7 @@ def locate(name: str) -> tuple[File | None, Path]:
     files = {each.path: each for each in _files(CATALOGUE[name])} if name in KNOWN else {}
     for folder in network_folders():
         for relative in (*files, f"{name}.onnx"):
-            if (folder / relative).is_file():
+            if is_there(folder / relative):
                 return files.get(relative), folder / relative
     if name not in KNOWN and name in CATALOGUE:
         raise InputError(f"network {name} is a tracker's own and has no taps: there are {', '.join(KNOWN)}")
