@@ -3,7 +3,8 @@
 import heapq
 import math
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -84,6 +85,41 @@ class Encoder:
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = self._next_stamp(number, time), Fraction(1, _TICKS)
             self._mux(self._stream.encode(frame))
+
+    def keep(self, path: Path, places: Sequence[tuple[int, float | None]]) -> int:
+        """Takes pictures over from an earlier video, as they were encoded.
+
+        Args:
+            path: A video that this class has made, whole or torn; it may be missing.
+            places: Number and seconds of the frame that each picture shows; further ones are left out.
+
+        Returns:
+            How many it has taken: none where the earlier video was encoded in another way.
+
+        Raises:
+            OutputError: The disk is full, or it is not allowed any more.
+        """
+        import av
+
+        kept = 0
+        try:
+            with av.open(ffmpeg_name(path)) as source:
+                stream = source.streams.video[0]
+                with _encoding(self._path):
+                    self._stream = self._started(stream.width, stream.height)
+                    self._container.start_encoding()
+                if not _alike(stream, self._stream):
+                    return 0
+                packets = _plain(source, stream)
+                for (number, time), packet in zip(places, packets, strict=False):
+                    packet.pts = packet.dts = self._next_stamp(number, time)
+                    packet.time_base, packet.stream = Fraction(1, _TICKS), self._stream
+                    with _encoding(self._path):
+                        self._mux([packet])
+                    kept += 1
+        except (*_REFUSED, IndexError):
+            pass  # it is no video, or torn here: what comes after is drawn anew
+        return kept
 
     def _next_stamp(self, number: int, time: float | None) -> int:
         """When to show the frame, in ticks from the first; later than the one before, whatever it says."""
@@ -172,6 +208,23 @@ class Encoder:
             beside.replace(self._path)
         finally:
             beside.unlink(missing_ok=True)
+
+
+def _alike(earlier: Any, stream: Any) -> bool:
+    """Whether pictures of both can stand in one video: their parameter sets are the same."""
+    sets = re.split(rb"\x00\x00\x00?\x01", stream.codec_context.extradata or b"")
+    return bool(sets[1:]) and all(part in (earlier.codec_context.extradata or b"") for part in sets)
+
+
+def _plain(source: Any, stream: Any) -> Iterator[Any]:
+    """The packets of a stream in an MP4 as an encoder gives them; up to the first that is broken."""
+    import av
+
+    as_encoded = av.BitStreamFilterContext("h264_mp4toannexb", stream)
+    for packet in source.demux(stream):
+        if packet.dts is None or packet.is_corrupt:
+            return
+        yield from as_encoded.filter(packet)
 
 
 @contextmanager

@@ -318,13 +318,15 @@ class _JsonWriter(Writer):
 class _VideoWriter(Writer):
     """H.264 with box, score and state drawn in."""
 
+    grows_in_place = False  # it is rewritten when it is closed
+
     def __init__(self, path: Path, footage: Footage) -> None:
         super().__init__(path)
         self._encoder = Encoder(self.path, footage)
         self.notes = self._encoder.notes
 
     def keep(self, rows: Sequence[Row]) -> int:
-        return 0
+        return self._encoder.keep(self._place.path, [(row.frame, row.time) for row in rows])
 
     def add(self, row: Row, image: Image) -> None:
         self._encoder.add(draw(image, row.track, number=row.frame), row.frame, row.time)
