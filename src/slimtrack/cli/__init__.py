@@ -84,7 +84,10 @@ def _root(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Follow an object in a video from one box, in real time on one CPU core."""
+    """Follow an object in a video from one box, in real time on one CPU core.
+
+    To begin with: `slimtrack demo`, then `slimtrack track VIDEO --box X,Y,WIDTH,HEIGHT`.
+    """
 
 
 def main(arguments: list[str] | None = None) -> None:
