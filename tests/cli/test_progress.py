@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from slimtrack.cli import progress
+from slimtrack import Box, State, Track
+from slimtrack.cli import progress, screen
 from slimtrack.evaluation import Run, Sequence
 from slimtrack.evaluation.protocols import OTB
+from slimtrack.video.results import Row
 
 LENGTH = 21
 """Frames of each sequence."""
@@ -127,3 +129,21 @@ def test_the_bar_is_for_terminals_that_can_draw_it(
     monkeypatch.setenv("TERM", kind)
     monkeypatch.setattr(progress, "Console", lambda stderr: Console(stderr=stderr, force_terminal=terminal))
     assert type(progress.progress(OTB, 1)).__name__ == shown
+
+
+@pytest.mark.parametrize(("count", "whole"), [(90, " of 90"), (None, "")])
+def test_tracking_into_a_log_file_says_a_line_now_and_then(
+    count: int | None, whole: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(screen.time, "monotonic", lambda: now[0])
+    row = Row(1, Track(Box(1, 2, 3, 4), 0.875, State.TRACKED), 2.0)
+    image = np.zeros((20, 20, 3), np.uint8)
+    with screen.Meter(count) as meter:
+        for now[0] in (1, 29, 31, 60, 62):
+            assert meter(image, row)
+    assert capsys.readouterr().err == f"3{whole} frames, tracked 0.88\n5{whole} frames, tracked 0.88\n"
+    with screen.Meter(count, quiet=True) as meter:
+        for now[0] in (100, 200):
+            meter(image, row)
+    assert capsys.readouterr().err == ""

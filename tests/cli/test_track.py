@@ -1,6 +1,7 @@
 """``slimtrack track``: what it writes, what it prints, what it refuses."""
 
 import importlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 import slimtrack
@@ -227,6 +229,8 @@ def test_ctrl_c_is_told_and_keeps_the_files(
 
 def test_progress_begins_after_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     row = Row(0, Track(Box(0, 0, 1, 1), 1.0, State.TRACKED))
+    terminal = Console(file=io.StringIO(), force_terminal=True)
+    monkeypatch.setattr("slimtrack.cli.screen.live_console", lambda: terminal)
     with Meter(10) as meter:
         assert meter(Clip(length=1).mask(0), row)
         assert meter._progress is None

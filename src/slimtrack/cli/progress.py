@@ -13,10 +13,16 @@ from slimtrack.evaluation import Run, Sequence, Watcher
 from slimtrack.evaluation.metrics import measure
 from slimtrack.evaluation.protocols import Protocol
 
-__all__ = ["progress"]
+__all__ = ["PATIENCE", "live_console", "progress"]
 
-_PATIENCE = 30.0
+PATIENCE = 30.0
 """Seconds after which a log file gets a line although nothing is finished."""
+
+
+def live_console() -> Console | None:
+    """Stderr, where it is a terminal that can draw a bar; ``None`` for files, pipes and dumb terminals."""
+    console = Console(stderr=True)
+    return console if console.is_terminal and not console.is_dumb_terminal else None
 
 
 def progress(rules: Protocol, starts: int) -> "_Account":
@@ -26,9 +32,8 @@ def progress(rules: Protocol, starts: int) -> "_Account":
         rules: Rules of the metrics.
         starts: First boxes per sequence.
     """
-    console = Console(stderr=True)
-    live = console.is_terminal and not console.is_dumb_terminal
-    return _Bar(rules, console) if live else _Lines(rules, starts)
+    console = live_console()
+    return _Lines(rules, starts) if console is None else _Bar(rules, console)
 
 
 class _Account(Watcher):
@@ -130,7 +135,7 @@ class _Lines(_Account):
         self._last = time.monotonic()
 
     def working(self, tracker: str, sequence: str, index: int, frames: int) -> None:
-        if time.monotonic() - self._last > _PATIENCE:
+        if time.monotonic() - self._last > PATIENCE:
             self._say(f"{tracker} on {sequence}: at frame {frames}", frames)
 
     def again(self, tracker: str, sequence: str, index: int, frames: int) -> None:

@@ -16,6 +16,7 @@ from rich.table import Table
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Image
 from slimtrack.box import Box
+from slimtrack.cli.progress import PATIENCE, live_console
 from slimtrack.confidence import State
 from slimtrack.errors import InputError, MissingError
 from slimtrack.follow import Summary
@@ -63,7 +64,9 @@ def drawn_box(image: Image) -> Box:
 
 
 class Meter:
-    """Progress on the terminal once a run is longer than two seconds, and the live window.
+    """Progress once a run is longer than two seconds, and the live window.
+
+    A bar on a terminal; where stderr is a file, a line every half minute.
 
     Attributes:
         frames: Frames seen.
@@ -72,28 +75,42 @@ class Meter:
     def __init__(self, count: int | None, show: bool = False, quiet: bool = False) -> None:
         self.frames = 0
         self._count, self._show, self._quiet = count, show, quiet
-        self._start = time.monotonic()
+        self._console = live_console()
+        self._start = self._last = time.monotonic()
         self._progress: Progress | None = None
         self._task: Any = None
 
     def __call__(self, image: Image, row: Row) -> bool:
         """Takes note of one frame; whether to go on."""
         self.frames += 1
-        if self._progress is None and not self._quiet and time.monotonic() - self._start > _PATIENCE:
-            self._begin()
-        if self._progress is not None:
+        if not self._quiet:
             state = f"{row.track.state.value} {row.track.score:.2f}"
-            self._progress.update(self._task, completed=self.frames, state=state)
+            if self._console is None:
+                self._write(state)
+            elif time.monotonic() - self._start > _PATIENCE:
+                self._draw(self._console, state)
         return not self._show or _shown(image, row)
 
-    def _begin(self) -> None:
+    def _write(self, state: str) -> None:
+        if time.monotonic() - self._last > PATIENCE:
+            self._last = time.monotonic()
+            whole = f" of {self._count}" if self._count else ""
+            print(f"{self.frames}{whole} frames, {state}", file=sys.stderr, flush=True)
+
+    def _draw(self, console: Console, state: str) -> None:
+        if self._progress is None:
+            self._begin(console)
+        assert self._progress is not None
+        self._progress.update(self._task, completed=self.frames, state=state)
+
+    def _begin(self, console: Console) -> None:
         columns = (
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
         )
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._progress = Progress(*columns, console=console, transient=True)
         self._task = self._progress.add_task("tracking", total=self._count, state="")
         self._progress.start()
 
