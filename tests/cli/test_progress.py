@@ -13,6 +13,7 @@ from slimtrack.cli import progress, screen
 from slimtrack.evaluation import Run, Sequence
 from slimtrack.evaluation.protocols import OTB
 from slimtrack.video.results import Row
+from slimtrack.video.summary import Summary
 
 LENGTH = 21
 """Frames of each sequence."""
@@ -147,3 +148,11 @@ def test_tracking_into_a_log_file_says_a_line_now_and_then(
         for now[0] in (100, 200):
             meter(image, row)
     assert capsys.readouterr().err == ""
+
+
+def test_brackets_in_names_are_no_markup() -> None:
+    name = "[red]x[/red]"
+    summary = Summary(name, frames=1, outputs=[Path(name)], notes=[name])
+    console = Console(file=io.StringIO(), width=100)
+    console.print(screen.summary_table(summary))
+    assert console.file.getvalue().count(name) == 3  # type: ignore[attr-defined]

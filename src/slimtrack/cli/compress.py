@@ -275,7 +275,7 @@ def _table(
     """Before, after and their ratio."""
     whole = networks[0]
     title = f"{whole.card.name}, {'+'.join(whole.taps)}"
-    table = Table("", "before", "after", "after / before", title=title)
+    table = Table("", "before", "after", "after / before", title=escape(title))
     for label, was, is_ in lines:
         share = f"{is_ / was:.3f}" if was else "new"
         table.add_row(escape(label), str(was), str(is_), share)

@@ -124,7 +124,7 @@ def bench(
         data = {"network": name, "taps": wanted, "size": size, "cpu": cpu_name(), "runs": runs}
         typer.echo(json_format.dumps({**data, "runtimes": rows}, indent=2))
         return
-    table = Table("runtime", "p50 ms", "p95 ms", title=f"{name} {', '.join(wanted)} at {size}x{size}")
+    table = Table("runtime", "p50 ms", "p95 ms", title=escape(f"{name} {', '.join(wanted)} at {size}x{size}"))
     for row in rows:
         figures = (
             (f"{row['p50_ms']:.3f}", f"{row['p95_ms']:.3f}") if "p50_ms" in row else (row["missing"], "")

@@ -141,7 +141,7 @@ def summary_table(summary: Summary, extra: Mapping[str, str] | None = None) -> T
         extra: Further lines, such as accuracy where the truth is known.
     """
     table = Table(
-        title=f"{summary.tracker}: {summary.frames} frames", show_header=False, title_justify="left"
+        title=f"{escape(summary.tracker)}: {summary.frames} frames", show_header=False, title_justify="left"
     )
     table.add_column(style="bold")
     table.add_column(overflow="fold")
