@@ -90,6 +90,34 @@ def test_other_users_of_numba_keep_their_folder(load: Load) -> None:
     assert before == numba.config.CACHE_DIR
 
 
+def test_what_was_compiled_when_the_container_was_built_is_taken_over(load: Load, tmp_path: Path) -> None:
+    load().twice(3)
+    beside, own = tmp_path / "package" / "__pycache__", ours(tmp_path)
+    beside.unlink()
+    (compiled_there,) = own.iterdir()
+    compiled_there.rename(beside)
+    beside.chmod(0o555)
+    with pytest.MonkeyPatch.context() as patch:
+        refuse_to_write(beside, patch)
+        module = load()
+    assert Path(module.twice.stats.cache_path).is_relative_to(own)
+    assert module.twice(4) == 8
+    assert hits(module.twice) == 1
+    beside.chmod(0o755)
+
+
+def refuse_to_write(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Root may write everywhere: the probe of numba is told that it may not."""
+    probe = tempfile.TemporaryFile
+
+    def refusing(*args: Any, **named: Any) -> Any:
+        if named.get("dir") == str(folder):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return probe(*args, **named)
+
+    patch.setattr(tempfile, "TemporaryFile", refusing)
+
+
 def test_the_users_own_folder_comes_first(
     load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,11 @@
 """Loops that numba compiles: once for a machine where compiled code can be kept, and said aloud."""
 
 import contextlib
+import glob
+import inspect
 import logging
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -24,7 +27,8 @@ def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
 
     It is kept where numba keeps such things: in ``NUMBA_CACHE_DIR``, beside the source file or in the user's
     cache folder. A user who may write into none of these (a service, a container) has a folder under the
-    system's temporary one, and without that the code is compiled in every process.
+    system's temporary one, and without that the code is compiled in every process. What somebody else has
+    compiled beside the source file, when a container was built, say, is taken from there.
 
     Args:
         fastmath: Whether sums may be reordered and nothing is infinite or ``nan``.
@@ -34,6 +38,8 @@ def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
         dispatcher: Any = njit(nogil=True, fastmath=fastmath)(function)
         cache = _cache(function)
         if cache is not None:
+            with contextlib.suppress(OSError):
+                _take_over(function, cache)
             dispatcher._cache = cache  # what `njit(cache=True)` does, with a cache that cannot end a run
         return dispatcher
 
@@ -66,6 +72,21 @@ def _cache(function: Callable[..., Any]) -> _Cache | None:
     with _caching_in(folder), contextlib.suppress(RuntimeError):
         return _Cache(function)
     return None
+
+
+def _take_over(function: Callable[..., Any], cache: _Cache) -> None:
+    """Copies what lies compiled beside the source file, where nothing can be added, into the cache."""
+    beside, own = Path(inspect.getfile(function)).parent / "__pycache__", Path(cache.cache_path)
+    if beside == own:
+        return
+    name = glob.escape(cache._impl.filename_base)
+    index_last = (*beside.glob(f"{name}.*nbc"), *beside.glob(f"{name}.nbi"))  # it names the others
+    for file in index_last:
+        copy = own / file.name
+        if not copy.exists() or copy.stat().st_mtime < file.stat().st_mtime:
+            part = copy.with_name(f"{copy.name}.{os.getpid()}")
+            shutil.copy2(file, part)
+            part.replace(copy)  # another process reads the old one or the whole new one
 
 
 @contextlib.contextmanager
