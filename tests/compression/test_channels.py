@@ -243,3 +243,19 @@ def test_a_channel_that_wakes_up_takes_no_part_in_how_many_are_kept() -> None:
     first[-1], second[-1] = 0, 100 * second[-1]
     found = select([first, second], label, keep=0.5).channels
     assert abs(len(found) - len(usual)) <= 1 and len(found) < 9
+
+
+def test_context_is_wished_not_to_respond() -> None:
+    """Equation 2 in space, with examples whose wish is zero everywhere."""
+    frames, label = [features(6, 8, 9), features(6, 8, 9, seed=1)], gaussian_label(8, 9, 1.0)
+    context = np.stack([features(6, 8, 9, seed=2), features(6, 8, 9, seed=3)])
+    found = select(frames, label, context=context, keep=6, by="count", ridge=1e-3, rounds=1)
+    ridge = 1e-3 * 6 * 72
+    examples = np.concatenate([np.stack(frames), context])
+    wishes = [label, label, 0 * label, 0 * label]
+    best = joint_filters(rfft2(examples), rfft2(np.stack(wishes)), ridge)
+    loss = ridge * float((irfft2(best.conj(), (8, 9)) ** 2).sum())
+    for example, wish in zip(examples, wishes, strict=True):
+        response = irfft2((rfft2(example) * best).sum(0), (8, 9))
+        loss += float(((response - wish) ** 2).sum())
+    assert found.losses[0] == pytest.approx(loss, rel=1e-4)

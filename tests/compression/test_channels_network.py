@@ -151,3 +151,17 @@ def test_what_is_left_of_a_stack_stands_in_for_it_whichever_taps_are_left(vgg: V
         part = whole.slices[taps.index(kept)]
         assert small.margin == whole.margin
         np.testing.assert_allclose(small(patch), whole(patch)[part][[1, 4]], atol=1e-5)
+
+
+def test_a_channel_that_nothing_reads_goes_before_a_quiet_one_that_is_read(vgg: Vgg, scene: Scene) -> None:
+    """What counts is what a channel brings about, its variation times the weights that read it."""
+    network = vgg(8).truncate("relu2_1")
+    weights = np.array(network.weights("conv2_1")[0])
+    weights[:, [2, 5]] *= 1e-4
+    network = network.replace("conv2_1", weights)
+    small, _ = thinned(network, {"relu2_1": np.arange(16)}, network.prepare(scene[0]), 1e-3)
+    kept = small.weights("conv1_2")[0]
+    whole = network.weights("conv1_2")[0]
+    gone = [i for i in range(8) if not any(np.allclose(whole[i, : kept.shape[1]], k) for k in kept)]
+    assert small.layer("conv1_2").out_channels == 6
+    assert set(gone) >= {2, 5}

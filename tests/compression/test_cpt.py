@@ -10,6 +10,7 @@ from generated import Generated, made
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.compression.cpt import Settings, compress, projected
+from slimtrack.compression.information import METRICS, Metric, reduction, target_cells
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.network import Network
@@ -184,3 +185,42 @@ def test_settings_are_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(error, match=match):
         compress(vgg(16), "relu2_2", *scene, Settings(**settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("metric", ["l2", "l1", "l0"])
+@pytest.mark.parametrize("with_error", [True, False])
+def test_the_last_layer_is_reduced_by_the_settings_metric_and_error(
+    metric: Metric, with_error: bool, vgg: Vgg, scene: Scene
+) -> None:
+    network, (patch, target) = vgg(8).truncate("relu2_1"), scene
+    how = Settings("", d=4, d_prime=5, metric=metric, with_error=with_error)
+    found = compress(network, "relu2_1", patch, target, how).reduction
+    tap = network.tap("relu2_1")
+    maps = network.run(network.prepare(patch))["relu2_1"][0]
+    mask = target_cells(maps.shape[1:], tap.stride, tap.offset, target)
+    options = [
+        reduction(maps, mask, 4, d_prime=5, metric=m, with_error=e).channels.tolist()
+        for m, e in [(metric, with_error), *((m, not with_error) for m in METRICS)]
+    ]
+    assert found is not None
+    assert found.channels.tolist() == options[0]
+    assert options[0] not in options[1:]  # so that another setting would be seen
+
+
+def test_reconstruction_knows_that_the_bias_is_added(vgg: Vgg, scene: Scene) -> None:
+    """A channel without output goes: the filters that read it need no change, whatever their biases."""
+    network = vgg(8).truncate("relu2_1")
+    weights, bias = (np.array(array) for array in network.weights("conv1_2"))
+    weights[4:], bias[4:] = 0, -1.0
+    network = network.replace("conv1_2", weights, bias)
+    weights, _ = network.weights("conv2_1")
+    network = network.replace("conv2_1", weights, np.linspace(-3, 3, len(weights), dtype=np.float32))
+    how = Settings("0.5/conv1_2", d=16, d_prime=16, reconstruct="all", ridge=1e-9, cells=1 << 20)
+    found = compress(network, "relu2_1", *scene, how)
+    assert found.kept["conv1_2"].tolist() == [0, 1, 2, 3]
+    batch = network.prepare(scene[0])
+    whole, ours = (
+        net.tapped({"out": "conv2_1"}).run(batch, "out")["out"][0] for net in (network, found.network)
+    )
+    target = np.s_[:, 11:21, 11:21]
+    np.testing.assert_allclose(ours[target], whole[found.kept["conv2_1"]][target], atol=1e-2)

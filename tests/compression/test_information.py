@@ -124,3 +124,15 @@ def test_information_ratio(mask: np.ndarray) -> None:
     maps = np.ones((3, 5, 7), np.float32)
     assert np.isclose(target_information_ratio(maps, mask), mask.mean())
     assert target_information_ratio(0 * maps, mask) == 0
+
+
+def test_the_loss_of_d_prime_is_the_three_terms_of_equation_6(maps: np.ndarray, mask: np.ndarray) -> None:
+    told, error = information(maps), tracking_error(maps, mask)
+    told, error = told / told.sum(), error / error.sum()
+    order = np.argsort(error - told)
+    for count, loss in reduction(maps, mask, 2).losses.items():
+        kept = np.isin(np.arange(6), order[:count])
+        singular = np.linalg.svd(maps[kept].reshape(count, -1).astype(float))[1]
+        pca_loss = (singular[2:] ** 2).sum() / (maps.astype(float) ** 2).sum()
+        assert (pca_loss > 0) == (count > 2)
+        assert loss == pytest.approx(pca_loss + told[~kept].sum() + error[kept].sum(), rel=1e-5)

@@ -450,3 +450,17 @@ def test_a_known_shift_is_found() -> None:
         got = [shift / n for shift, n in zip(newton_peak(grid, spectrum), grid.shape, strict=True)]
         np.testing.assert_allclose(got, (dy, dx), atol=2e-3)
     assert layout.shape == filter_.layout.shape
+
+
+def test_the_direction_is_given_up_where_the_polak_ribiere_factor_is_negative() -> None:
+    """The residual has become half the last one: (|r|^2 - <last, r>) / |last|^2 is -1/4."""
+    rng = np.random.default_rng(12)
+    matrix = np.diag(rng.uniform(1, 3, 8)).astype(np.float32)
+    ones, x = np.ones(8, np.float32), np.zeros(8, np.float32)
+    solver = ConjugateGradient(ones, kept=1.0)
+    first = rng.normal(size=8).astype(np.float32)
+    solver.solve(lambda v: matrix @ v, first, x, ones, 1)  # its residual was `first`
+    before = x.copy()
+    solver.solve(lambda v: matrix @ v, matrix @ x + first / 2, x, ones, 1)
+    steepest = first / 2 * (first @ first) / (first @ matrix @ first)
+    np.testing.assert_allclose(x - before, steepest, rtol=1e-4)

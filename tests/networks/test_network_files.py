@@ -47,7 +47,9 @@ def test_any_onnx_runtime_reads_what_is_saved(small: Network, batch: np.ndarray,
     import onnxruntime
 
     session = onnxruntime.InferenceSession(tmp_path / "n.onnx", providers=["CPUExecutionProvider"])
-    np.testing.assert_array_equal(session.run(None, {"input": batch})[0], small.run(batch, "relu4")["relu4"])
+    np.testing.assert_allclose(
+        session.run(None, {"input": batch})[0], small.run(batch, "relu4")["relu4"], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_networks_can_be_sent_to_other_processes(small: Network, batch: np.ndarray) -> None:

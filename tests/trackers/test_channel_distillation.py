@@ -16,6 +16,7 @@ from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.compression import channels as selector
 from slimtrack.errors import InputError
+from slimtrack.filters._fft import rfft2
 from slimtrack.trackers import channels_cd, deepcd
 from slimtrack.video.synthetic import CLIPS
 
@@ -265,3 +266,36 @@ def test_fdeepstrcf_prunes_its_network_exactly(frames: Frames) -> None:
         tracker.update(image)
     tracker.init(*frames[3])
     assert tracker.channels is None and tracker._blocks._features[1] is whole
+
+
+@pytest.mark.parametrize("name", [V, "deepcd-s-all", "cacf-cd", "fdeepstrcf-cd"])
+def test_the_filter_begins_anew_on_both_frames(name: str, frames: Frames, monkeypatch: Any) -> None:
+    """It has not forgotten the first frame, nor the second."""
+    tracker: Any = create(name)
+    learned: list[int] = []
+    begin = "_begun" if name.startswith("fdeep") else "_make_filter"
+    make = getattr(tracker, begin)
+
+    def spied(*args: Any) -> Any:
+        made = make(*args)
+        learn = made.learn
+        made.learn = lambda *x: (learned.append(len(x[0])), learn(*x))
+        return made
+
+    tracker.init(*frames[0])
+    monkeypatch.setattr(tracker, begin, spied)
+    tracker.update(frames[1][0])
+    assert len(learned) == 2
+
+
+def test_the_deepest_layers_response_weighs_most(frames: Frames) -> None:
+    """HCF: 1, 0.5 and 0.02 from the deepest to the shallowest (Ma et al., section 5)."""
+    tracker = begun("cf2-v-11+12+21", frames, 0, **SMALL)
+    image, box = frames[1]
+    whole = rfft2(tracker._described(tracker._window.extract(image, box.cx, box.cy)))[None]
+    shares = []
+    for part, filter_ in zip(tracker._feature.slices, tracker._filter._filters, strict=True):
+        only = np.zeros_like(whole)
+        only[:, part] = whole[:, part]
+        shares.append(tracker._filter.respond(only).max() / filter_.respond(whole[:, part]).max())
+    np.testing.assert_allclose(shares, np.array([0.02, 0.5, 1]) / 1.52, rtol=1e-4)

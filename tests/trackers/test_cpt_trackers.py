@@ -10,10 +10,12 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from slimtrack import create
+from slimtrack.compression.cpt import compress
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.build import Builder
 from slimtrack.networks.card import Card
 from slimtrack.networks.network import Network
+from slimtrack.trackers import cpt
 from slimtrack.video.synthetic import CLIPS
 
 
@@ -76,3 +78,15 @@ def test_a_configuration_is_checked_when_the_tracker_is_made(network: Path) -> N
         create("cpt-kcf", network=str(network), configuration="much", **OPTIONS)
     tracker = create("cpt-kcf", network=str(network), configuration="none", **OPTIONS)
     tracker.init(*next(iter(CLIPS["plain"].frames())))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("metric", "error"), [("l2", True), ("l0", True), ("l1", False)])
+def test_what_counts_as_information_is_what_was_asked_for(
+    metric: str, error: bool, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(cpt, "compress", lambda *args: asked.append(args[-1]) or compress(*args))
+    tracker = create("cpt-kcf", network=str(network), metric=metric, error=error, **OPTIONS)
+    tracker.init(*next(iter(CLIPS["plain"].frames())))  # type: ignore[arg-type]
+    ((how),) = asked
+    assert (how.metric, how.with_error) == (metric, error)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import small_networks
 from slimtrack import Box, create
 from slimtrack.errors import InputError
 from slimtrack.features.grey import Grey
@@ -92,3 +93,22 @@ def test_little_motion_is_learned_from_what_was_seen() -> None:
         responses.append(irfft2(tracker._filters[0].spectrum(rfft2(sample)), sample.shape[-2:])[0])
     assert np.corrcoef(responses[0].ravel(), responses[1].ravel())[0, 1] > 0.98
     assert peak(responses[1]) == pytest.approx(peak(responses[0]), abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["strcf", "fdeepstrcf"])
+@pytest.mark.parametrize("shift", [(5, -4), (-4, 3)])
+def test_what_was_seen_is_learned_where_the_target_was_in_it(name: str, shift: tuple[int, int]) -> None:
+    """Every block's response to the sample it was taught with peaks at the shift, and not opposite of it."""
+    box = Box(200, 150, 56, 56)
+    with small_networks.installed():
+        tracker = create(name, temporal=0.0)
+    assert isinstance(tracker, Strcf | FdeepStrcf)
+    tracker.init(scene(box), box)
+    tracker.update(scene(box.moved(*shift)))
+    seen = tracker._seen
+    assert seen is not None
+    for filter_, x, stride in zip(tracker._filters, seen.spectra, tracker._blocks.strides, strict=True):
+        shape = tracker._blocks.sizes[tracker._blocks.strides.index(stride)]
+        response = irfft2(filter_.spectrum(x[None]), shape)[0]
+        dy, dx = (at * stride * tracker._window.pixel * tracker.scale for at in peak(response))
+        np.testing.assert_allclose((dx, dy), shift, atol=0.35 * stride * tracker._window.pixel)
