@@ -16,7 +16,7 @@ test check format: VENV ?= .venv-test
 
 help:
 	@echo 'make demo     install into .venv and track an embedded clip'
-	@echo 'make test     install into .venv-test and run the tests'
+	@echo 'make test     install into .venv-test and run the tests, in a random order'
 	@echo 'make check    ruff, mypy and import-linter, in .venv-test'
 	@echo 'make format   ruff format and the fixes it knows, in .venv-test'
 
