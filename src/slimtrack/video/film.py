@@ -77,6 +77,7 @@ class Film:
     def frames(self, start: Mark, feed: Feed) -> Iterator[Frame | Broken]:
         """The frames from ``start`` on, a number or seconds; sets the feed's pixel aspect with the first."""
         number, decoded = self._sought(start) if start and self._path else (0, self._decoded())
+        begun = False
         clock, show = _Clock(self._beginning(), feed.fps), Show(self.notes)
         for item in decoded:
             if isinstance(item, str):
@@ -85,8 +86,9 @@ class Film:
             else:
                 time = clock(item)
                 if reached(start, number, time):
-                    start = 0
-                    feed.aspect = pixel_aspect(self.stream, item)
+                    if not begun:
+                        start, begun = 0, True
+                        feed.aspect = pixel_aspect(self.stream, item)
                     yield Frame(show(item, number), number, time)
             number += 1
         if self._path is not None:

@@ -19,7 +19,10 @@ class Show:
     """
 
     def __init__(self, notes: list[str]) -> None:
+        from av.video.reformatter import VideoReformatter
+
         self._convert = Converter(notes)
+        self._formats = VideoReformatter()  # one for all: a frame's own would plan its conversion anew
 
     def __call__(self, frame: Any, number: int) -> Image:
         """The frame as ``(H, W, 3)`` uint8 BGR."""
@@ -29,11 +32,14 @@ class Show:
         name = frame.format.name
         # FFmpeg keeps the upper 8 of 16 bits: of thermal film, which uses few of them, hardly anything stays
         if name.startswith(("gray", "ya")) and frame.format.components[0].bits > 8:
-            return self._convert(frame.to_ndarray(format="gray16le"), f"frame {number}")
+            return self._convert(self._array(frame, "gray16le"), f"frame {number}")
         if name.startswith(_DEEP_COLOURS):
-            return self._convert(frame.to_ndarray(format="rgb48le")[..., ::-1], f"frame {number}")
-        image: Image = frame.to_ndarray(format="bgr24")
-        return image
+            return self._convert(self._array(frame, "rgb48le")[..., ::-1], f"frame {number}")
+        return self._array(frame, "bgr24")
+
+    def _array(self, frame: Any, form: str) -> AnyArray:
+        array: AnyArray = self._formats.reformat(frame, format=form).to_ndarray()
+        return array
 
 
 _DEEP_COLOURS = ("rgb48", "bgr48", "rgba64", "bgra64", "gbrp12", "gbrp14", "gbrp16", "gbrap12", "gbrap16")
