@@ -38,7 +38,7 @@ class Fault:
 
 _STRCF = "trackers/test_strcf_tracker.py::test_what_was_seen_is_learned_where_the_target_was_in_it"
 _REDUCED = "compression/test_cpt.py::test_the_last_layer_is_reduced_by_the_settings_metric_and_error"
-_ASKED = "trackers/test_cpt_trackers.py::test_what_counts_as_information_is_what_was_asked_for"
+_ASKED = "trackers/test_cpt_trackers.py::test_a_network_is_pruned_as_the_options_say"
 _ANEW = "trackers/test_channel_distillation.py::test_the_filter_begins_anew_on_both_frames"
 _EQUATION_12 = "filters/test_eco.py::test_channels_are_chosen_by_equation_12"
 

@@ -105,6 +105,9 @@ def test_d_prime_is_the_candidate_with_the_least_loss(maps: np.ndarray, mask: np
     assert reduction(maps, mask, 9).dimensions == 6
     by_information = reduction(maps, mask, 2, d_prime=2, with_error=False)
     assert by_information.channels.tolist() == sorted(np.argsort(-information(maps))[:2].tolist())
+    told_most = reduction(maps, mask, 2, with_error=False)  # Table I's last row
+    assert told_most.channels.tolist() == by_information.channels.tolist()
+    assert told_most.components is None
     with pytest.raises(InputError, match=r"1\.\.6"):
         reduction(maps, mask, 2, d_prime=7)
     with pytest.raises(InputError, match="d=0"):

@@ -81,12 +81,14 @@ def test_a_configuration_is_checked_when_the_tracker_is_made(network: Path) -> N
 
 
 @pytest.mark.parametrize(("metric", "error"), [("l2", True), ("l0", True), ("l1", False)])
-def test_what_counts_as_information_is_what_was_asked_for(
+def test_a_network_is_pruned_as_the_options_say(
     metric: str, error: bool, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
     monkeypatch.setattr(cpt, "compress", lambda *args: asked.append(args[-1]) or compress(*args))
-    tracker = create("cpt-kcf", network=str(network), metric=metric, error=error, **OPTIONS)
+    given = {"metric": metric, "error": error, "refit": 0.25, "cells": 300, "background": 0.5}
+    tracker = create("cpt-kcf", network=str(network), **given, **OPTIONS)
     tracker.init(*next(iter(CLIPS["plain"].frames())))  # type: ignore[arg-type]
     ((how),) = asked
     assert (how.metric, how.with_error) == (metric, error)
+    assert (how.ridge, how.cells, how.background) == (0.25, 300, 0.5)

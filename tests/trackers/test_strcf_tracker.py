@@ -112,3 +112,15 @@ def test_what_was_seen_is_learned_where_the_target_was_in_it(name: str, shift: t
         response = irfft2(filter_.spectrum(x[None]), shape)[0]
         dy, dx = (at * stride * tracker._window.pixel * tracker.scale for at in peak(response))
         np.testing.assert_allclose((dx, dy), shift, atol=0.35 * stride * tracker._window.pixel)
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_a_block_of_one_scale_is_computed_at_the_last_size(count: int) -> None:
+    """The scale whose factor is 1, also where the number of scales is even."""
+    box = Box(96, 96, 48, 48)
+    window = SearchWindow.around(Box(100, 100, 40, 40), area=16, square=True, stride=8)
+    blocks = Blocks([Hog(4), Grey(8)], window)
+    factors = scale_factors(count, 1.1)
+    _, one = blocks.sample(scene(box), 120, 120, factors, one_scale=(1,))
+    _, every = blocks.sample(scene(box), 120, 120, factors)
+    np.testing.assert_array_equal(one[0], every[factors.index(1.0)])

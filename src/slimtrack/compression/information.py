@@ -176,13 +176,17 @@ def reduction(
         d_prime: How many are selected before PCA; several: the one with the least loss is taken; ``None``:
             among ``d``, ``2 d``, ``4 d`` .. and C.
         metric: How information is measured.
-        with_error: Whether the tracking error counts; Table I's last row is without.
+        with_error: Whether the tracking error counts. Without, nothing speaks against a channel, and the
+            least loss would always be that of all of them: ``None`` for ``d_prime`` then means ``d``, the
+            channels of most information, as in Table I's last row.
         ridge: The lambda of equation 5.
 
     Raises:
         InputError: Fewer dimensions than 1, or a ``d_prime`` outside of 1..C.
     """
     total = len(maps)
+    if d_prime is None and not with_error:
+        d_prime = min(max(dimensions, 1), total)
     candidates = _candidates(total, dimensions, d_prime)
     told = _share(information(maps, metric))
     error = _share(tracking_error(maps, mask, ridge)) if with_error else np.zeros(total)

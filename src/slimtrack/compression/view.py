@@ -15,7 +15,7 @@ __all__ = ["Shown", "View", "ratio_of"]
 
 
 _AREA = 9.0
-"""Area of the window over the target's (paper 000, section IV-C)."""
+"""Area of the window over the target's (paper 000, section IV-A)."""
 
 
 class Shown(Protocol):

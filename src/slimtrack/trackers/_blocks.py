@@ -63,11 +63,12 @@ class Blocks:
         start = min(feature.margin[0] for feature in self._features)
         end = max(sum(feature.margin) for feature in self._features)
         patches = self._window.pyramid(image, cx, cy, scales, (start, math.ceil(end - start)))
+        middle = (len(scales) - 1) // 2  # where `scale_factors` has its 1
         blocks = []
         for block, (feature, cosine) in enumerate(zip(self._features, self._cosines, strict=True)):
             first = round(feature.margin[0] - start)
             h, w = (side + feature.margin[1] for side in self._window.patch[::-1])
-            chosen = slice(len(scales) // 2, len(scales) // 2 + 1) if block in one_scale else slice(None)
+            chosen = slice(middle, middle + 1) if block in one_scale else slice(None)
             part = np.ascontiguousarray(patches[chosen, first : first + h, first : first + w])
             blocks.append(np.asarray(feature(part) * cosine))
         return blocks

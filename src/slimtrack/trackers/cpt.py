@@ -17,7 +17,7 @@ __all__ = ["CptKcf", "CptSamf"]
 class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
     """KCF on one layer of a network that is pruned for the target in the first frame.
 
-    Paper 000, section IV-C. With ``method=none`` it is the paper's Base, the same on the whole network.
+    Paper 000, section IV-A. With ``method=none`` it is the paper's Base, the same on the whole network.
     """
 
     def __init__(
@@ -33,6 +33,8 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
         error: bool = True,
         reconstruct: str = "all",
         background: float = 0.01,
+        refit: float = 0.1,
+        cells: int = 1024,
         area: float = 9.0,
         side: float = 96.0,
         ridge: float = 1e-4,
@@ -48,12 +50,15 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
                 layers before the last), several with + between; none.
             method: How channels are chosen; pca: dimensions by PCA alone; none: nothing is pruned.
             d: Dimensions of the last layer.
-            d_prime: Channels of the last layer selected before PCA; 0: by the least loss.
+            d_prime: Channels of the last layer selected before PCA; 0: by the least loss, or, without the
+                tracking error, as many as there are dimensions.
             metric: How information is measured.
             error: Whether a channel's tracking error counts.
             reconstruct: Layers whose loss is made good in the weights that read them: all, deep (the
                 shallower of the two before the last), none, or names with + between.
             background: Weight of the background's output against the target's loss.
+            refit: Weight of the regularisation in the weights that make good what was lost.
+            cells: Most cells of a map, on the target and off it, by which channels are chosen.
             area: Area of the search window over the target's.
             side: Square root of the search window's pixels: small ones are enlarged, for a deep layer's
                 cells look far around them.
@@ -65,13 +70,14 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
         within(32, 1024, side=side)
         within(1, 1 << 16, d=d)
         within(0, 1 << 16, d_prime=d_prime)
-        within(0, 1e6, background=background)
+        within(0, 1e6, background=background, refit=refit)
+        within(1, 1 << 20, cells=cells)
         self._area, self._ridge = area, ridge
         self._pixels = self._least = side**2
         self._rate, self._label = rate, label
         self._how = Settings(
             "" if configuration == "none" else configuration, method, d, d_prime, metric, error, reconstruct,
-            background,
+            background, refit, cells=cells,
         )  # fmt: skip
         self._feature = self._whole = NetworkFeature(network_of(network), tap)
         planned(self._whole.network, tap, self._how)

@@ -132,7 +132,7 @@ class DeepCd(LayeredTracker):
 
 
 class DeepCdAll(DeepCd):
-    """Channel distillation of all layers of a small network (DeepCD-S-All, Ge et al., section IV-G).
+    """Channel distillation of all layers of a small network (DeepCD-S-All, Ge et al., section IV-F).
 
     Layers as different as the first and the last are brought half the way to one level: at one level the many
     channels of deep layers, coarse in place, outweigh the others, and as they are a few loud ones do. Level,

@@ -18,7 +18,9 @@ __all__ = ["FdeepStrcf", "Strcf"]
 class Strcf(BlockTracker, name="strcf"):
     """Spatial-temporal regularised correlation filter (Li et al., CVPR 2018): HOG, colour names, grey.
 
-    Departs from the article in scales 1.5 % apart instead of 1 %.
+    Departs from the article in scales 1.5 % apart instead of 1 %, and in what is learned from: where the
+    target moved by no more than a fifth of its mean side, the sample in which it was found, with the response
+    wished for where it is, instead of one cut out anew.
 
     Args:
         side: Side of the square search window over the root of the target's area.
@@ -56,7 +58,9 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
 
     Fast DeepSTRCF of paper 002, and DeepSTRCF with a network of full size. The network runs once a frame: it
     helps to find the place, and leaves the size to the hand-crafted features. Each of its channels is brought
-    to 0 .. 1 in every patch. Scales are 1.5 % apart; the published ones are 1 %.
+    to 0 .. 1 in every patch. Departs from the published form as `Strcf` does: in scales 1.5 % apart, and in
+    learning from the sample in which the target was found where that moved by no more than a fifth of its
+    mean side.
 
     Args:
         network: The network: its name, or an ONNX file.
