@@ -1,6 +1,8 @@
 """A run that goes on from an earlier one ends as if it had never been interrupted."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from slimtrack import Box, Tracker
+from slimtrack import Box, State, Track, Tracker
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, OutputError, SourceError
 from slimtrack.follow import Summary, track_video
@@ -18,7 +20,7 @@ from slimtrack.video.feed import Footage
 from slimtrack.video.frames import Frame, open_frames
 from slimtrack.video.past import Past
 from slimtrack.video.reading import read_boxes, read_rows
-from slimtrack.video.results import open_writer
+from slimtrack.video.results import Row, open_writer
 from slimtrack.video.synthetic import Clip
 
 CLIP = Clip(length=40, width=160, height=120, size=30)
@@ -296,3 +298,33 @@ def test_a_video_of_another_kind_is_drawn_anew(tmp_path: Path) -> None:
         other.mux(stream.encode())
     run(tmp_path / "broken", resume=True)
     assert_same(tmp_path / "broken", tmp_path / "whole")
+
+
+_LITTLE_ROOM = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))  # as a disk that is full: no file grows further
+import slimtrack.cli
+slimtrack.cli.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of a process there")
+def test_after_a_full_disk_both_can_be_read_and_gone_on_with(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "film.mp4", footage=Footage(25.0)) as writer:
+        for image, box in zip(CLIP.images(), CLIP.truth, strict=True):
+            writer.add(Row(0, Track(box or START, 1.0, State.TRACKED)), image)
+    words = ["track", "film.mp4", "--box", "20,20,30,30", "-t", "mosse", "--no-plot", "-o", "out"]
+    small = [sys.executable, "-c", _LITTLE_ROOM, *words]
+    done = subprocess.run(small, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "slimtrack: cannot write out/annotated.mp4: file too large" in done.stderr
+    rows = read_rows(tmp_path / "out" / "track.csv")
+    assert f"{len(rows)} frames are kept in out/track.csv" in done.stderr
+    with av.open(str(tmp_path / "out" / "annotated.mp4")) as video:
+        assert 5 < len(list(video.decode(video=0))) <= len(rows) < 40  # none of them torn
+    with open_frames(tmp_path / "film.mp4") as frames:
+        track_video(
+            frames, Box(20, 20, 30, 30), tracker="mosse", past=Past.read(tmp_path / "out" / "track.csv", {}),
+            outputs=[tmp_path / "out" / "track.csv", tmp_path / "out" / "annotated.mp4"],
+        )  # fmt: skip
+    assert len(read_rows(tmp_path / "out" / "track.csv")) == len(film(tmp_path / "out")) == 40

@@ -54,8 +54,8 @@ def parse_box(text: str, size: tuple[int, int], form: BoxFormat = BoxFormat.XYWH
 
 
 def _number(word: str, side: int) -> float:
-    """A number in pixels; ``12.5%`` of a side."""
-    return float(word[:-1]) * side / 100 if word.endswith("%") else float(word)
+    """A number in pixels; ``12.5%`` of a side, to four digits as in our tables."""
+    return round(float(word[:-1]) * side / 100, 4) if word.endswith("%") else float(word)
 
 
 def _is_fraction(box: Box) -> bool:
@@ -65,7 +65,8 @@ def _is_fraction(box: Box) -> bool:
 
 def _in_pixels(box: Box, size: tuple[int, int]) -> Box:
     width, height = size
-    return Box(box.x * width, box.y * height, box.w * width, box.h * height)
+    scaled = (box.x * width, box.y * height, box.w * width, box.h * height)
+    return Box(*(round(value, 4) for value in scaled))
 
 
 def corners_meant(box: Box, size: tuple[int, int]) -> bool:

@@ -121,17 +121,17 @@ OutOption: TypeAlias = Annotated[
         "out/<name>-<tracker>, with a number where that is taken.",
     ),
 ]
-OverwriteOption: TypeAlias = Annotated[
-    bool,
-    typer.Option("--overwrite", rich_help_panel=_RESULTS, help="Replace earlier results at --out."),
-]
 ResumeOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--resume",
         rich_help_panel=_RESULTS,
-        help="Go on with the run that was stopped: give the same command again, with this.",
+        help="Go on with a run that was stopped: the same command again, with this.",
     ),
+]
+OverwriteOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--overwrite", rich_help_panel=_RESULTS, help="Replace earlier results at --out."),
 ]
 FormatOption: TypeAlias = Annotated[
     str | None,

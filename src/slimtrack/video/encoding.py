@@ -59,6 +59,7 @@ class Encoder:
         self._begin = 0.0  # seconds of the source at which the first picture is shown
         self._sound_begin = 0.0  # and at which the video begins
         self._stamp: int | None = None
+        self._whole: int | None = None  # bytes of whole fragments, while another is written
         self._stream: Any = None
         with _encoding(path):
             import av
@@ -142,7 +143,10 @@ class Encoder:
             packet.duration = (
                 packet.duration or self._tick
             )  # of use for the last one: the others end by the next
+            # FFmpeg makes the file with the first packet
+            self._whole = self._path.stat().st_size if self._path.exists() else 0
             self._container.mux(packet)
+            self._whole = None
 
     def _started(self, width: int, height: int) -> Any:
         # zerolatency: no frame waits in the encoder; crf 20 keeps thin lines sharp
@@ -169,11 +173,20 @@ class Encoder:
                     self._mux(self._stream.encode())
         finally:
             self._container = None
-            with _encoding(self._path):
-                container.close()
+            try:
+                with _encoding(self._path):
+                    container.close()
+            finally:
+                self._cut()
         if self._stream is not None:
             self._finish()
         return self._stream is not None
+
+    def _cut(self) -> None:
+        """Takes a fragment away that was cut off: players would stumble over it."""
+        if self._whole is not None and self._path.is_file():
+            with suppress(OSError):
+                os.truncate(self._path, self._whole)
 
     def _finish(self) -> None:
         """Rewrites the fragments as a plain file; leaves them as they are where there is no room."""
