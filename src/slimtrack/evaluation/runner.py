@@ -104,6 +104,30 @@ def evaluate(
         OutputError: A finished run cannot be kept.
         Interrupted: Ctrl-C; it holds what was finished.
     """
+    _refuse(trackers, dataset, jitter, threads, jobs, repeats)
+    work = _Work(tuple(trackers), dataset.name, jitter, threads, jobs, repeats, store, fresh)
+    # made here, so that a wrong name is said before anything is run
+    made = {spec: create(spec, **with_threads(spec, threads)) for spec in trackers}
+    watcher = watcher or Watcher()
+    starts = len(first_boxes(Box(0, 0, 1, 1), jitter))
+    watcher.begin(len(trackers) * starts * sum(map(len, dataset)))
+    runs: dict[str, dict[str, list[Run]]] = {spec: {s.name: [] for s in dataset} for spec in trackers}
+    result = Evaluation(dataset, runs, jitter, threads, jobs, protocol, dict.fromkeys(trackers, math.nan))
+    by_name = {sequence.name: sequence for sequence in dataset}
+    try:
+        for run, kept in _in_processes(work, dataset) if jobs > 1 else _here(work, made, dataset, watcher):
+            runs[run.tracker][run.sequence].append(run)
+            runs[run.tracker][run.sequence].sort(key=lambda run: run.index)
+            watcher.finished(run, by_name[run.sequence], kept)
+        peaks = {spec: _peak(work, spec, dataset.sequences[0], watcher) for spec in trackers}
+    except KeyboardInterrupt as stop:
+        raise Interrupted(_finished(result, starts)) from stop
+    return replace(result, peak_rss_mb=peaks)
+
+
+def _refuse(
+    trackers: Several[str], dataset: Dataset, jitter: float, threads: int, jobs: int, repeats: int
+) -> None:
     if not trackers or len(set(map(spelt, trackers))) < len(trackers):
         raise InputError(f"trackers are {', '.join(trackers) or 'none'}: at least one is needed, each once")
     if not len(dataset):
@@ -113,28 +137,15 @@ def evaluate(
             f"jobs {jobs}, threads {threads}, repeats {repeats}, jitter {jitter}: expected >= 1, >= 1, >= 0 "
             "and >= 0 pixels"
         )
-    work = _Work(tuple(trackers), dataset.name, jitter, threads, jobs, repeats, store, fresh)
-    # made here, so that a wrong name is said before anything is run
-    made = {spec: create(spec, **with_threads(spec, threads)) for spec in trackers}
-    watcher = watcher or Watcher()
-    starts = len(first_boxes(Box(0, 0, 1, 1), jitter))
-    watcher.begin(len(trackers) * starts * sum(map(len, dataset)))
-    runs: dict[str, dict[str, list[Run]]] = {spec: {s.name: [] for s in dataset} for spec in trackers}
-    about = (jitter, threads, jobs, protocol)
-    by_name = {sequence.name: sequence for sequence in dataset}
-    try:
-        for run, kept in _in_processes(work, dataset) if jobs > 1 else _here(work, made, dataset, watcher):
-            runs[run.tracker][run.sequence].append(run)
-            runs[run.tracker][run.sequence].sort(key=lambda run: run.index)
-            watcher.finished(run, by_name[run.sequence], kept)
-        peaks = {spec: _peak(work, spec, dataset.sequences[0], watcher) for spec in trackers}
-    except KeyboardInterrupt as stop:
-        whole = tuple(s for s in dataset if all(len(own[s.name]) == starts for own in runs.values()))
-        done = {spec: {s.name: own[s.name] for s in whole} for spec, own in runs.items()}
-        unknown = dict.fromkeys(trackers, math.nan)
-        part = Evaluation(Dataset(dataset.name, whole), done, *about, unknown) if whole else None
-        raise Interrupted(part) from stop
-    return Evaluation(dataset, runs, *about, peaks)
+
+
+def _finished(result: Evaluation, starts: int) -> Evaluation | None:
+    """The sequences that every tracker has run from all its starts; ``None`` where there is none."""
+    whole = tuple(
+        s for s in result.dataset if all(len(own[s.name]) == starts for own in result.runs.values())
+    )
+    runs = {spec: {s.name: own[s.name] for s in whole} for spec, own in result.runs.items()}
+    return replace(result, dataset=Dataset(result.dataset.name, whole), runs=runs) if whole else None
 
 
 def first_boxes(box: Box, jitter: float) -> list[Box]:
