@@ -77,6 +77,11 @@ def test_among_the_images_that_a_data_set_keeps_deeper(shots: Path, tmp_path: Pa
         guard_files(origin(tmp_path / "Deer"), [tmp_path / "Deer" / "img" / "timeline.png"])
 
 
+def test_a_folder_that_would_take_the_place_of_the_images(shots: Path) -> None:
+    with pytest.raises(OutputError, match="lie among the input's images"):  # shots/img is read before shots
+        guard_files(origin(shots), [shots / "img" / "timeline.png"])
+
+
 def test_pictures_that_a_pattern_would_take(shots: Path, tmp_path: Path) -> None:
     for pattern, out in (
         (shots / "*.png", shots / "timeline.png"),

@@ -66,7 +66,7 @@ class _Inputs:
 
     Attributes:
         files: Files that are read.
-        folders: Folders all of whose images are read.
+        folders: Folders all of whose images are read, or would be if there were any.
     """
 
     def __init__(self, origin: str | None) -> None:
@@ -77,8 +77,7 @@ class _Inputs:
         if path is None:
             return
         if path.is_dir():
-            self.folders = [path, *(path / name for name in FOLDERS_INSIDE if (path / name).is_dir())]
-            self.folders = [folder.resolve() for folder in self.folders]
+            self.folders = [folder.resolve() for folder in (path, *(path / name for name in FOLDERS_INSIDE))]
             self.files = [file.resolve() for folder in self.folders for file in _pictures(folder)]
         elif path.exists():
             self.files = [path.resolve()]
@@ -109,7 +108,8 @@ def _local(origin: str | None) -> Path | None:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return [file for file in folder.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
+    files = folder.iterdir() if folder.is_dir() else ()
+    return [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
 
 
 def _number(path: Path) -> tuple[int, int] | None:
