@@ -240,3 +240,17 @@ def test_a_network_that_lost_its_deepest_tap_is_compared_at_the_same_places(
     seen = _compared(before, after, view, [(image, first)])
     wanted = view.ratio(before, before(patch)[:8])
     assert seen.after[0] == pytest.approx(wanted, rel=1e-4)  # the wrong place is 15 % off
+
+
+@pytest.mark.parametrize("command", ["cpt", "cd"])
+def test_neither_the_network_nor_the_frames_are_written_over(
+    command: str, files: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    network, frames, box = files
+    before = network.read_bytes()
+    words = ("--video", frames, "--box", box)
+    result = run(command, network, *words, "--out", network)
+    assert isinstance(result.exception, OutputError) and "is the input itself" in str(result.exception)
+    result = run(command, network, *words, "--out", tmp_path / "new.onnx", "--pictures", frames)
+    assert isinstance(result.exception, OutputError) and "among the input's images" in str(result.exception)
+    assert network.read_bytes() == before and not (tmp_path / "new.onnx").exists()

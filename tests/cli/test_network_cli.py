@@ -112,6 +112,15 @@ def test_mistakes_are_one_sentence(
     assert sentence in str(result.exception)
 
 
+def test_the_file_that_is_taken_in_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"mine")
+    (tmp_path / "link.onnx").symlink_to("a.onnx")
+    for out in ("a.onnx", "link.onnx"):
+        result = run("import", tmp_path / "a.onnx", "--out", tmp_path / out)
+        assert "is the input itself" in str(result.exception)
+    assert (tmp_path / "a.onnx").read_bytes() == b"mine"
+
+
 def test_main_ends_with_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["network", "info", "cf_vgm"])

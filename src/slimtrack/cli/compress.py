@@ -37,6 +37,7 @@ from slimtrack.timing import Stopwatch, cpu_name, quiet, single_thread
 from slimtrack.tracker import Tracker, checked_box
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
+from slimtrack.video.guard import guard_files
 
 if TYPE_CHECKING:  # numba comes with it, and `slimtrack --help` should not wait for that
     from slimtrack.trackers.deepcd import DeepCd
@@ -115,7 +116,7 @@ def cpt(
     networks: Folder = None,
 ) -> None:
     """Prune a network for the target of a video's first frame (paper 000)."""
-    folder = _folder(out, pictures, networks)
+    folder = _folder(name, out, pictures, networks)
     how = Settings(
         f"{ratio:g}/all" if configuration is None else configuration,
         method, d, d_prime, metric, error, reconstruct, background, adaptive=adaptive,
@@ -127,6 +128,7 @@ def cpt(
         first = checked_box(parse_box(box, source.size), image)
         before = NetworkFeature(whole, tap)
         view = View.around(first, before, side=side)
+        guard_files(source.origin, [folder / name for name in (CHANNELS, MAPS, RATIOS)])
         make_folder(folder)
         watch = Stopwatch()
         with watch, _progress() as tell:
@@ -177,7 +179,7 @@ def cd(
     networks: Folder = None,
 ) -> None:
     """Prune a network to the channels that are good for a target, from two frames (paper 001)."""
-    folder = _folder(out, pictures, networks)
+    folder = _folder(name, out, pictures, networks)
     keep, by = _amount(ratio, keep, by)
     whole = _cut(find(name), taps)
     follower = _distiller(name, tuple(whole.taps))(
@@ -186,6 +188,7 @@ def cd(
     with single_thread(), open_frames(video) as source:
         first = checked_box(parse_box(box, source.size), source.first)
         before = NetworkStack(whole, list(whole.taps), cell=cell)
+        guard_files(source.origin, [folder / name for name in (CHANNELS, MAPS, RATIOS)])
         make_folder(folder)
         places = _followed(follower, source, first, frames)
         watch = Stopwatch()
@@ -215,10 +218,11 @@ def cd(
 # What the commands share.
 
 
-def _folder(out: Path, pictures: Path | None, networks: Path | None) -> Path:
+def _folder(name: str, out: Path, pictures: Path | None, networks: Path | None) -> Path:
     """The folder for the pictures, when all that needs no network is in order."""
     if out.suffix != ".onnx":
         raise InputError(f"--out {out}: the name must end in .onnx")
+    guard_files(str(Path(name).resolve()), [out])
     folder = pictures or out.with_suffix("")
     require_matplotlib(folder / MAPS)
     if networks is not None:

@@ -18,6 +18,7 @@ from slimtrack.networks.importers import import_file
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
 from slimtrack.timing import Stopwatch, cpu_name, quiet, single_thread
+from slimtrack.video.guard import guard_files
 
 __all__ = ["network"]
 
@@ -66,6 +67,7 @@ def import_(
     """Turn a network of another program into an .onnx file with a card and taps."""
     if out.suffix != ".onnx":
         raise InputError(f"--out {out}: the name must end in .onnx")
+    guard_files(str(file.resolve()), [out])
     made = import_file(file, kind, sha256, taps or ())
     if fold:
         made = _folded(made)
