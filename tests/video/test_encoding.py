@@ -211,6 +211,23 @@ def test_sound_that_begins_late_and_pictures_that_begin_late(tmp_path: Path) -> 
     assert heard(target) == pytest.approx(FLASHES, abs=0.04)
 
 
+def test_a_clock_that_does_not_begin_at_zero(tmp_path: Path) -> None:
+    plain = talkie(tmp_path / "plain.mkv")
+    source = tmp_path / "late.mkv"
+    with av.open(str(plain)) as old, av.open(str(source), "w") as new:
+        copies = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
+        for packet in old.demux():
+            if packet.dts is not None:
+                shift = int(7 / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = copies[packet.stream_index]
+                new.mux(packet)
+    assert open_frames(source).footage.sound == Sound(source, pytest.approx(7, abs=0.01))  # type: ignore[arg-type]
+    target, _ = annotated(source, start=1.0)
+    assert seen(target) == pytest.approx([0.2, 1.0], abs=0.04)
+    assert heard(target) == pytest.approx(seen(target), abs=0.03)
+
+
 def test_sound_that_no_mp4_holds_is_told(tmp_path: Path) -> None:
     source = talkie(tmp_path / "a.avi", codec="pcm_mulaw")
     target, summary = annotated(source)

@@ -10,10 +10,13 @@ import pytest
 from films import film
 from pictures import gradient
 
+from slimtrack import Box, State, Track
 from slimtrack.errors import InputError, SourceError
 from slimtrack.video import cameras
 from slimtrack.video import film as pictures_of
+from slimtrack.video.feed import Footage
 from slimtrack.video.frames import Frame, open_frames
+from slimtrack.video.results import Row, open_writer
 
 UNEVEN = [
     0,
@@ -84,10 +87,33 @@ def test_uneven_frames_are_found_by_number_and_by_time(tmp_path: Path, suffix: s
 
 
 def test_times_with_three_digits_find_their_frame(tmp_path: Path) -> None:
-    thirds = [round(1000 * number / 30) for number in range(40)]
-    path = film(tmp_path / "a.mkv", thirds)
-    for number in (1, 2, 20):
-        assert next(open_frames(path, start=round(number / 30, 3)).numbered()).number == number
+    with open_writer(tmp_path / "a.mp4", footage=Footage(30)) as writer:
+        for number in range(9):
+            writer.add(Row(number, Track(Box(1, 1, 9, 9), 1.0, State.TRACKED)), gradient(90))
+    for number in range(1, 9):
+        for fps in (None, 30):
+            frames = open_frames(tmp_path / "a.mp4", fps=fps, start=round(number / 30, 3))
+            assert next(frames.numbered()).number == number
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mpg", "v9.webm"])
+def test_a_recording_that_begins_between_key_frames(tmp_path: Path, name: str) -> None:
+    codec, options = CODECS[name]
+    suffix = "webm" if name.endswith("webm") else "mkv"
+    cut = tmp_path / f"cut.{suffix}"
+    with av.open(str(film(tmp_path / f"a.{suffix}", codec=codec, options=options))) as old:
+        with av.open(str(cut), "w") as new:
+            copy = new.add_stream_from_template(old.streams.video[0])
+            for packet in itertools.islice(old.demux(video=0), 5, None):
+                if packet.dts is not None:
+                    packet.stream = copy
+                    new.mux(packet)
+    with open_frames(cut) as frames:
+        whole = list(frames.numbered())
+        assert 30 < len(whole) < 55
+    for number in (1, 10, 20):
+        wanted = whole[number]
+        assert same([next(open_frames(cut, start=wanted.number).numbered())], [wanted])
 
 
 def test_seeking_decodes_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
