@@ -324,3 +324,20 @@ def test_corrections_that_cannot_be(tmp_path: Path, place: float, box: Box, sent
     with pytest.raises(InputError, match=sentence):
         run()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_is_stopped_before_its_first_frame_has_no_results(tmp_path: Path) -> None:
+    class Stopped(Drifter):
+        def _start(self, image: Image, box: Box) -> None:
+            if self._warm:
+                raise KeyboardInterrupt
+            self._warm = True
+
+        _warm = False
+
+    (tmp_path / "a.csv").write_text("earlier")
+    outputs = [tmp_path / "a.csv", tmp_path / "b.json"]
+    summary = track_video(CLIP.images(), START, tracker=Stopped(), outputs=outputs)
+    assert summary.interrupted and not summary.outputs
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "earlier"

@@ -103,7 +103,7 @@ class Together:
         with undivided():
             with suppress(*later):
                 self._close()
-            for writer in self._writers:
+            for writer in tuple(self._writers):
                 with suppress(*later):
                     self._end(writer, failed=error is not None)
 
@@ -116,6 +116,7 @@ class Together:
         """Gives a file its name, removes it, or leaves it beside an earlier one that has other frames."""
         if not self.rows and (failed or not self._goes_on):
             writer.discard()
+            self._writers.remove(writer)
         elif not failed or self._goes_on:
             writer.settle()
 
