@@ -101,16 +101,16 @@ def test_a_recording_that_begins_between_key_frames(tmp_path: Path, name: str) -
     codec, options = CODECS[name]
     suffix = "webm" if name.endswith("webm") else "mkv"
     cut = tmp_path / f"cut.{suffix}"
-    with av.open(str(film(tmp_path / f"a.{suffix}", codec=codec, options=options))) as old:
-        with av.open(str(cut), "w") as new:
-            copy = new.add_stream_from_template(old.streams.video[0])
-            for packet in itertools.islice(old.demux(video=0), 5, None):
-                if packet.dts is not None:
-                    packet.stream = copy
-                    new.mux(packet)
+    source = film(tmp_path / f"a.{suffix}", codec=codec, options=options)
+    with av.open(str(source)) as old, av.open(str(cut), "w") as new:
+        copy = new.add_stream_from_template(old.streams.video[0])
+        for packet in itertools.islice(old.demux(video=0), 5, None):
+            if packet.dts is not None:
+                packet.stream = copy
+                new.mux(packet)
     with open_frames(cut) as frames:
         whole = list(frames.numbered())
-        assert 30 < len(whole) < 55
+        assert 25 < len(whole) < 55
     for number in (1, 10, 20):
         wanted = whole[number]
         assert same([next(open_frames(cut, start=wanted.number).numbered())], [wanted])
