@@ -16,8 +16,8 @@ from slimtrack import Box, State, create
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, MissingError
 from slimtrack.evaluation.datasets import Dataset
-from slimtrack.integrations import onnx_tracker as adapter
 from slimtrack.registry import why_missing
+from slimtrack.trackers import _onnx as shared
 
 NAMES = ("nanotrack-v1", "nanotrack-v2", "nanotrack-v3", "fear-xs", "vittrack")
 LEAST = dict(zip(NAMES, (0.73, 0.74, 0.73, 0.85, 0.85), strict=True))
@@ -29,12 +29,12 @@ LEAST = dict(zip(NAMES, (0.73, 0.74, 0.73, 0.85, 0.85), strict=True))
 
 def test_a_crop_inside_the_frame_is_the_frame() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(adapter._cut(image, Box(7, 5, 16, 16), 16, (0, 0, 0)), image[5:21, 7:23])
+    np.testing.assert_array_equal(shared.cut(image, Box(7, 5, 16, 16), 16, (0, 0, 0)), image[5:21, 7:23])
 
 
 def test_outside_the_frame_a_crop_has_the_border_colour() -> None:
     image = np.full((10, 10, 3), 200, np.uint8)
-    patch = adapter._cut(image, Box(-8, -8, 16, 16), 16, (1, 2, 3))
+    patch = shared.cut(image, Box(-8, -8, 16, 16), 16, (1, 2, 3))
     assert patch[:8].reshape(-1, 3).tolist() == [[1, 2, 3]] * 128
     assert patch[8:, 8:].min() == 200
 
@@ -42,27 +42,27 @@ def test_outside_the_frame_a_crop_has_the_border_colour() -> None:
 def test_a_crop_keeps_the_place_of_a_fraction_of_a_pixel() -> None:
     """A ramp shifted by a known fraction and enlarged is the ramp read at that place."""
     image = np.repeat(np.arange(0, 200, 4, dtype=np.uint8)[None, :, None].repeat(50, 0), 3, axis=2)
-    patch = adapter._cut(image, Box(10.25, 10, 20, 20), 40, (0, 0, 0))
+    patch = shared.cut(image, Box(10.25, 10, 20, 20), 40, (0, 0, 0))
     places = 10.25 + (np.arange(40) + 0.5) / 2 - 0.5
     np.testing.assert_allclose(patch[20, :, 0], places * 4, atol=0.51)
 
 
 def test_an_enormous_area_takes_no_enormous_memory() -> None:
-    patch = adapter._cut(np.zeros((10, 10, 3), np.uint8), Box(-1e6, -1e6, 2e6, 2e6), 16, (5, 5, 5))
+    patch = shared.cut(np.zeros((10, 10, 3), np.uint8), Box(-1e6, -1e6, 2e6, 2e6), 16, (5, 5, 5))
     assert patch.shape == (16, 16, 3)
 
 
 def test_planes_are_in_the_order_that_the_network_wants() -> None:
     patch = np.zeros((4, 4, 3), np.uint8)
     patch[...] = (10, 20, 30)
-    assert adapter._planes(patch).dtype == np.float32
-    assert adapter._planes(patch)[0, :, 0, 0].tolist() == [10, 20, 30]
-    assert adapter._planes(patch, rgb=True)[0, :, 0, 0].tolist() == [30, 20, 10]
+    assert shared.planes(patch).dtype == np.float32
+    assert shared.planes(patch)[0, :, 0, 0].tolist() == [10, 20, 30]
+    assert shared.planes(patch, rgb=True)[0, :, 0, 0].tolist() == [30, 20, 10]
 
 
 def test_change_is_one_for_the_same_box_and_grows_either_way() -> None:
     w, h = np.array([20, 40, 10, 20], np.float32), np.array([10, 20, 5, 20], np.float32)
-    same, larger, smaller, other_shape = adapter._change(w, h, 20.0, 10.0)
+    same, larger, smaller, other_shape = shared.change(w, h, 20.0, 10.0)
     assert same == pytest.approx(1)
     assert larger == pytest.approx(2)
     assert smaller == pytest.approx(2)
@@ -70,7 +70,7 @@ def test_change_is_one_for_the_same_box_and_grows_either_way() -> None:
 
 
 def test_the_square_with_context() -> None:
-    assert adapter._with_context(20, 10) == pytest.approx(math.sqrt(35 * 25))
+    assert shared.with_context(20, 10) == pytest.approx(math.sqrt(35 * 25))
 
 
 # --------------------------------------------------------------------------------- generated networks
@@ -173,7 +173,7 @@ def test_without_its_network_the_sentence_names_the_file(
 
 
 def test_without_onnx_runtime_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(shared.importlib.util, "find_spec", lambda name: None)
     reason = why_missing("nanotrack-v3")
     assert reason is not None
     assert "pip install onnxruntime" in reason

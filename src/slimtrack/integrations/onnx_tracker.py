@@ -5,74 +5,18 @@ rounded a crop to whole pixels (NanoTrack), the crop is sampled exactly; where i
 rounded one, so do we.
 """
 
-import importlib.util
 import math
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
-from slimtrack.confidence import Thresholds
-from slimtrack.errors import InputError, MissingError
-from slimtrack.integrations._model import Model
-from slimtrack.networks.find import find_network
-from slimtrack.tracker import Estimate, Track, Tracker
+from slimtrack.tracker import Estimate
+from slimtrack.trackers._onnx import Color, OnnxTracker, change, cut, planes, with_context
 
-__all__ = ["FearXs", "NanoTrackV1", "NanoTrackV2", "NanoTrackV3", "OnnxTracker", "VitTrack"]
-
-Color = tuple[float, ...]
-
-
-class OnnxTracker(Tracker):
-    """What the trackers here share: files, sessions of ONNX Runtime, raw scores.
-
-    Their scores are the networks' own, not calibrated, and never make a target LOST.
-    """
-
-    thresholds = Thresholds(tracked=0.5, doubt=0.5, lost=0.0, found=0.0, patience=1)
-    judged = False
-    files: ClassVar[tuple[str, ...]] = ()
-    """The network files it needs, as `find_network` names them."""
-    any_size: ClassVar[bool] = False
-    """Whether its networks are given areas of several sizes, also where their files name one."""
-
-    def __init__(self, *, threads: int = 1) -> None:
-        """Loads the networks.
-
-        Args:
-            threads: Threads of ONNX Runtime.
-        """
-        if threads < 1:
-            raise InputError(f"option threads={threads} is not at least 1")
-        self.require()
-        self._networks = [Model.read(name, threads, self.any_size) for name in self.files]
-
-    @classmethod
-    def require(cls) -> None:
-        """Refuses where ONNX Runtime or a network file is missing.
-
-        Raises:
-            MissingError: What is missing and how to get it.
-        """
-        if importlib.util.find_spec("onnxruntime") is None:
-            raise MissingError(f"{cls.name} needs ONNX Runtime: run `pip install onnxruntime`")
-        cls.reads({})
-
-    @classmethod
-    def reads(cls, options: Mapping[str, Any]) -> list[Path]:
-        """Its network files.
-
-        Raises:
-            MissingError: One is not here.
-        """
-        return [find_network(file) for file in cls.files]
-
-    def _learn(self, image: Image, box: Box, track: Track) -> None:
-        """Nothing: the template of the first frame is kept."""
+__all__ = ["FearXs", "NanoTrackV1", "NanoTrackV2", "NanoTrackV3", "VitTrack"]
 
 
 class _Nano(OnnxTracker):
@@ -110,9 +54,9 @@ class _Nano(OnnxTracker):
 
     def _features(self, image: Image, box: Box, side: int) -> Features:
         """The backbone's features of the square around the box, ``side`` network pixels wide."""
-        extent = _with_context(box.w, box.h) * side / 127
-        patch = _cut(image, Box.from_center(box.cx, box.cy, extent, extent), side, self._border)
-        return self._networks[0].run({"input": _planes(patch)})[0]
+        extent = with_context(box.w, box.h) * side / 127
+        patch = cut(image, Box.from_center(box.cx, box.cy, extent, extent), side, self._border)
+        return self._networks[0].run({"input": planes(patch)})[0]
 
     def _locate(self, image: Image) -> Estimate:
         last = self._place
@@ -120,10 +64,10 @@ class _Nano(OnnxTracker):
         logits, sides = self._networks[1].run({"input1": self._template, "input2": search})
         logits, sides = logits.reshape(2, -1), sides.reshape(4, -1)
         scores = 1 / (1 + np.exp(logits[0] - logits[1]))
-        scale = 127 / _with_context(last.w, last.h)
+        scale = 127 / with_context(last.w, last.h)
         low, high = self._grid - sides[:2], self._grid + sides[2:]
         w, h = high - low
-        penalties = np.exp(self.penalty * (1 - _change(w, h, last.w * scale, last.h * scale)))
+        penalties = np.exp(self.penalty * (1 - change(w, h, last.w * scale, last.h * scale)))
         best = int(np.argmax(penalties * scores * (1 - self.influence) + self._window))
         dx, dy = (low[:, best] + high[:, best]) / 2 / scale
         rate = float(penalties[best] * scores[best]) * self.rate
@@ -182,12 +126,12 @@ class FearXs(OnnxTracker, name="fear-xs"):
 
     def _start(self, image: Image, box: Box) -> None:
         self._border = tuple(cv2.mean(image)[:3])
-        patch = _cut(image, _extended(box, 0.2), 128, self._border)
-        self._template = self._networks[0].run({"image": _planes(patch, rgb=True)})[0]
+        patch = cut(image, _extended(box, 0.2), 128, self._border)
+        self._template = self._networks[0].run({"image": planes(patch, rgb=True)})[0]
 
     def _locate(self, image: Image) -> Estimate:
         area = _extended(self._place, 2.0)
-        patch = _planes(_cut(image, area, 256, self._border), rgb=True)
+        patch = planes(cut(image, area, 256, self._border), rgb=True)
         sides, logits = self._networks[1].run({"image": patch, "template_features": self._template})
         row, column = divmod(int(np.argmax(logits)), 16)
         left, top, right, bottom = sides[0, :, row, column].tolist()
@@ -236,10 +180,10 @@ class VitTrack(OnnxTracker, name="vittrack"):
 
     def _input(self, image: Image, area: Box, side: int) -> Features:
         """The area as RGB, normalised as for ImageNet."""
-        planes = _planes(_cut(image, area, side, (0, 0, 0)), rgb=True)
-        planes *= _IMAGENET.scale
-        planes += _IMAGENET.shift
-        return planes
+        picture = planes(cut(image, area, side, (0, 0, 0)), rgb=True)
+        picture *= _IMAGENET.scale
+        picture += _IMAGENET.shift
+        return picture
 
     def _locate(self, image: Image) -> Estimate:
         area = self._area(self._place, 4)
@@ -270,43 +214,7 @@ def _normalisation(mean: Color, std: Color) -> _Normalisation:
     return _Normalisation((1 / (255 * s)).astype(np.float32), -m / s)
 
 
-_COPIED = 2.0**24
-"""Most pixels of an area that is copied and resized; a larger one is sampled in the frame, without a copy."""
-
 _IMAGENET = _normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-def _cut(image: Image, area: Box, side: int, border: Color) -> Image:
-    """The area of the frame as a patch of ``side`` x ``side``, bilinear, ``border`` colour outside."""
-    if area.area <= _COPIED and all(float(value).is_integer() for value in area):
-        return np.asarray(cv2.resize(_padded(image, area, border), (side, side)))
-    sx, sy = area.w / side, area.h / side
-    # Pixel j of the patch has its centre at x + (j + 0.5) sx; cv2 counts from the pixels' centres.
-    matrix = np.array([[sx, 0, area.x + sx / 2 - 0.5], [0, sy, area.y + sy / 2 - 0.5]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    patch = cv2.warpAffine(
-        image, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=border
-    )
-    return np.asarray(patch)
-
-
-def _padded(image: Image, area: Box, border: Color) -> Image:
-    """An area of whole pixels; a view where it lies inside the frame."""
-    height, width = image.shape[:2]
-    x, y, right, bottom = (int(value) for value in (area.x, area.y, area.right, area.bottom))
-    inside = image[min(max(y, 0), height) : max(bottom, 0), min(max(x, 0), width) : max(right, 0)]
-    if inside.shape[:2] == (bottom - y, right - x):
-        return inside
-    if not inside.size:
-        return np.full((bottom - y, right - x, 3), border, np.uint8)
-    top, left = max(-y, 0), max(-x, 0)
-    below, beside = bottom - y - top - inside.shape[0], right - x - left - inside.shape[1]
-    return np.asarray(cv2.copyMakeBorder(inside, top, below, left, beside, cv2.BORDER_CONSTANT, value=border))
-
-
-def _planes(patch: Image, *, rgb: bool = False) -> Features:
-    """A patch as a network's input ``(1, 3, h, w)`` float32 in 0..255, planes BGR or RGB."""
-    return np.asarray(cv2.dnn.blobFromImage(patch, swapRB=rgb))
 
 
 def _extended(box: Box, share: float) -> Box:
@@ -314,17 +222,3 @@ def _extended(box: Box, share: float) -> Box:
     left, top = int(box.x - share * box.w), int(box.y - share * box.h)
     w, h = int(box.w * (1 + 2 * share)), int(box.h * (1 + 2 * share))
     return Box(left, top, max(w, 1), max(h, 1))
-
-
-def _with_context(w: Any, h: Any) -> Any:
-    """Side of the square that holds a box and half the sum of its sides as context."""
-    context = (w + h) / 2
-    return ((w + context) * (h + context)) ** 0.5
-
-
-def _change(w: Features, h: Features, last_w: float, last_h: float) -> Features:
-    """Change of size times change of shape against the last box, each >= 1 (a factor either way)."""
-    w, h = np.maximum(w, 1e-3), np.maximum(h, 1e-3)
-    size = _with_context(w, h) / _with_context(last_w, last_h)
-    shape = (last_w / last_h) / (w / h)
-    return np.asarray(np.maximum(size, 1 / size) * np.maximum(shape, 1 / shape))

@@ -1,4 +1,4 @@
-"""A network file that a tracker of others runs as it is published, in ONNX Runtime."""
+"""A network file that a tracker runs as it is, in ONNX Runtime."""
 
 from typing import Any
 

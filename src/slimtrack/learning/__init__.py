@@ -1,0 +1,1 @@
+"""Networks trained from annotated pictures: data, augmentation, backbones, losses, the loop. Needs torch."""

@@ -1,0 +1,1 @@
+"""Backbones: image -> features of one stride, started from ImageNet weights."""

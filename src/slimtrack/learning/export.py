@@ -1,0 +1,119 @@
+"""A trained tracker network as two ONNX files that run anywhere: one for the template, one for each frame."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from slimtrack.errors import SourceError
+from slimtrack.files import atomic_write
+from slimtrack.learning.backbones.starts import IMAGENET_MEAN, IMAGENET_STD
+from slimtrack.learning.siamese import STRIDE, Siamese, Target, design
+
+__all__ = ["export", "read_checkpoint"]
+
+
+def read_checkpoint(path: Path) -> Siamese:
+    """The network of a file that `loop.write` wrote, ready to answer.
+
+    Raises:
+        SourceError: It is no such file.
+    """
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+        network = Siamese(design(stored["design"]))
+        network.load_state_dict(stored["state"])
+    except (OSError, RuntimeError, KeyError, TypeError) as error:
+        raise SourceError(f"checkpoint {path} cannot be read ({error})") from error
+    return network.eval()
+
+
+class _Part(nn.Module):
+    """A network that takes in RGB in 0..255: the mean is subtracted, the scale is in the stem's weights."""
+
+    def __init__(self, network: Siamese) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).reshape(1, 3, 1, 1))
+
+
+class _Template(_Part):
+    def forward(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        cells, kernel = self.network.target(image - self.mean, mask)
+        return cells, kernel
+
+
+class _Search(_Part):
+    def forward(self, image: Tensor, cells: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+        said = self.network(image - self.mean, Target(cells, kernel))
+        return torch.sigmoid(said.score), said.sides
+
+
+def export(network: Siamese, folder: Path) -> None:
+    """Writes `template.onnx` and `search.onnx`; their weights are stored as float16 and computed in float32.
+
+    ``template``: ``image`` ``(1, 3, T, T)`` RGB in 0..255, ``mask`` ``(1, 1, T / 16, T / 16)`` the share of
+    each cell that the box covers, to ``cells`` and ``kernel``. ``search``: ``image`` ``(1, 3, S, S)`` with
+    these two, to ``score`` ``(1, n, n)`` in 0..1 and ``sides`` ``(1, 4, n, n)``: left, top, right, bottom in
+    search pixels from the centre of each cell of 16 pixels.
+    """
+    network = _for_pixels(network)
+    side, cells = network.design.template, network.design.template // STRIDE
+    image, mask = torch.zeros(1, 3, side, side), torch.ones(1, 1, cells, cells)
+    with torch.no_grad():
+        target = network.target(image, mask)
+    _write(
+        _Template(network), (image, mask), ["image", "mask"], ["cells", "kernel"], folder / "template.onnx"
+    )
+    search = torch.zeros(1, 3, network.design.search, network.design.search)
+    names = ["image", "cells", "kernel"]
+    _write(_Search(network), (search, *target), names, ["score", "sides"], folder / "search.onnx")
+
+
+@torch.no_grad()
+def _for_pixels(network: Siamese) -> Siamese:
+    copy = Siamese(network.design).eval()
+    copy.load_state_dict(network.state_dict())
+    copy.backbone.features[0][0].weight /= 255 * torch.tensor(IMAGENET_STD).reshape(1, 3, 1, 1)
+    return copy
+
+
+def _write(
+    module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], path: Path
+) -> None:
+    import onnx
+
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():  # the newer exporter needs one more package
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(),
+            inputs,
+            buffer,
+            input_names=names,
+            output_names=outputs,
+            opset_version=17,
+            dynamo=False,
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    _halved(model.graph, onnx)
+    with atomic_write(path, "wb") as file:
+        file.write(model.SerializeToString())
+
+
+def _halved(graph: Any, onnx: Any) -> None:
+    """Stores large weights as float16, each followed by a cast that a runtime does once."""
+    casts = []
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= 64:
+            name = tensor.name
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+            casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
