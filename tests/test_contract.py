@@ -343,6 +343,8 @@ def test_options_out_of_range_are_refused_or_harmless(name: str) -> None:
 def test_extreme_options_are_refused_by_name_or_harmless(name: str) -> None:
     """Warnings are errors here: what overflows inside is not harmless."""
     for option in _numbers(name):
+        if option.name == "threads":  # a tracker that does not refuse a thousand would start them here
+            continue
         for value in (1e-300, 1e-6, 50.0, 1e6, math.inf) if option.type is float else (50, 1000, 10**6):
             try:
                 tracks = run(create(name, **{option.name: value}), small()[:3])
