@@ -230,8 +230,14 @@ def main() -> None:
             for name in names:
                 results[name][clip.name] = found = followed(name, frames)
                 if args.details:
-                    print(f"{clip.name:14s} {name:14s} area x {found[0]:6.2f}  IoU {found[1]:.2f}", flush=True)
-    print("| tracker | tuned on: passed | last area | IoU | held out: passed | last area | IoU |\n" + "|---" * 7 + "|")
+                    print(
+                        f"{clip.name:14s} {name:14s} area x {found[0]:6.2f}  IoU {found[1]:.2f}", flush=True
+                    )
+    print(
+        "| tracker | tuned on: passed | last area | IoU | held out: passed | last area | IoU |\n"
+        + "|---" * 7
+        + "|"
+    )
     for name in names:
         print(row(name, results[name], {c.name for c in chosen if c.held_out}))
 

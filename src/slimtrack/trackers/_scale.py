@@ -74,4 +74,4 @@ class ScaleSearch:
 
     def _samples(self, image: Image, box: Box) -> Floats:
         patches = self._zoom(image, box)
-        return np.ascontiguousarray(self._hog(patches).reshape(len(patches), -1).T)
+        return np.asarray(self._hog(patches).reshape(len(patches), -1).T)
