@@ -310,6 +310,31 @@ def test_planning_a_window(box: Box, area: float, square: bool, stride: int) -> 
     assert 31.9 <= full <= 160.1
 
 
+@settings(deadline=None)
+@given(
+    st.builds(Box, st.just(0), st.just(0), st.floats(1, 900), st.floats(1, 900)),
+    st.floats(1, 25),
+    st.sampled_from([4, 12, 16]),
+)
+def test_windows_have_as_many_cells_as_transform_fast(box: Box, area: float, stride: int) -> None:
+    plain = (box.area * area) ** 0.5
+    window = SearchWindow.around(box, area=area, stride=stride)
+    for side, length in zip(window.patch, (box.w, box.h), strict=True):
+        cells = side // stride
+        for prime in (2, 3, 5):
+            while cells % prime == 0:
+                cells //= prime
+        assert cells == 1
+        # Near what was asked for, but never less than the least window's side.
+        wished = max(length * area**0.5 / window.pixel, min(32, plain))
+        assert side >= 0.9 * wished - stride
+        assert side <= max(1.1 * wished + stride, 32, 3 * stride)
+
+
+def test_a_thin_target_has_surroundings() -> None:
+    assert min(SearchWindow.around(Box(0, 0, 200, 6), area=4).patch) == 32
+
+
 @pytest.mark.parametrize("options", [{"area": 0.5}, {"pixels": 100.0}])
 def test_a_window_that_cannot_be(options: dict[str, float]) -> None:
     with pytest.raises(InputError, match="search window"):

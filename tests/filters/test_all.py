@@ -7,7 +7,7 @@ from slimtrack.errors import NotStartedError
 from slimtrack.filters._average import Average
 from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.correlation import KernelFilter, LinearFilter
-from slimtrack.filters.histogram import ColorModel, color_bins
+from slimtrack.filters.histogram import ColorModel
 from slimtrack.filters.mosse import MosseFilter
 from slimtrack.filters.response import gaussian_label
 from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
@@ -42,12 +42,15 @@ def columns(make):
 
 
 def learn_colours(model, seed):
-    bins = color_bins(np.random.default_rng(seed).integers(0, 256, (6, 7, 3), dtype=np.uint8))
+    patch = np.random.default_rng(seed).integers(0, 256, (6, 7, 3), dtype=np.uint8)
     inside = np.arange(42).reshape(6, 7) % 3 == 0
-    for array in (bins, inside):
+    for array in (patch, inside):
         array.setflags(write=False)
-    model.learn(bins, inside, ~inside)
+    model.learn(patch, inside, ~inside)
 
+
+COLOURS = np.stack(np.meshgrid(*[np.arange(0, 256, 8, dtype=np.uint8)] * 3), axis=-1).reshape(64, -1, 3)
+"""Every colour that a histogram tells apart."""
 
 FILTERS = {
     "kernel": images(KernelFilter),
@@ -60,7 +63,7 @@ FILTERS = {
     ),
     "scale": columns(ScaleFilter),
     "fast scale": columns(FastScaleFilter),
-    "colours": (ColorModel, learn_colours, lambda model: model.likelihood(np.arange(32**3).reshape(64, -1))),
+    "colours": (ColorModel, learn_colours, lambda model: model.likelihood(COLOURS)),
 }
 every = pytest.mark.parametrize(("make", "learn", "ask"), FILTERS.values(), ids=FILTERS.keys())
 

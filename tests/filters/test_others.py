@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from slimtrack.filters.histogram import ColorModel, color_bins
+from slimtrack.filters.histogram import ColorModel
 from slimtrack.filters.mosse import MosseFilter, normalised
 from slimtrack.filters.response import evidence, gaussian_label, peak, refine
 
@@ -36,12 +36,12 @@ def test_color_model_is_bayes_rule_of_the_two_histograms():
     inside = np.zeros((4, 4), bool)
     inside[:2] = True
     model = ColorModel()
-    model.learn(color_bins(patch), inside, ~inside)
+    model.learn(patch, inside, ~inside)
     # Colour 200: 7/8 of the target, none outside; colour 0: 1/8 of the target, all of the outside.
-    found = model.likelihood(color_bins(patch))
+    found = model.likelihood(patch)
     assert found[1, 1] == pytest.approx(1.0)
     assert found[3, 3] == pytest.approx((1 / 8) / (1 / 8 + 1))
-    assert model.likelihood(color_bins(np.full((1, 1, 3), 99, np.uint8)))[0, 0] == 0
+    assert model.likelihood(np.full((1, 1, 3), 99, np.uint8))[0, 0] == 0
 
 
 def test_peak_of_a_gaussian_between_cells():

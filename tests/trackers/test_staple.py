@@ -27,7 +27,8 @@ def test_the_colour_response_peaks_where_the_colours_are(
     pixel = tracker._window.pixel  # type: ignore[attr-defined]
 
     def found(dx: int, dy: int) -> np.ndarray:
-        at = peak(tracker._color_response(scene(box.moved(dx, dy))))  # type: ignore[attr-defined]
+        patch, _ = tracker._wide_patch(scene(box.moved(dx, dy)))  # type: ignore[attr-defined]
+        at = peak(tracker._color_response(patch))  # type: ignore[attr-defined]
         return np.array(at[::-1]) * 4 * pixel
 
     dx, dy = shift

@@ -2,21 +2,14 @@
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from slimtrack.arrays import Floats
-from slimtrack.filters._average import Average
 
-__all__ = ["ColorModel", "color_bins"]
+__all__ = ["ColorModel"]
 
 _LEVELS = 32
 """Levels a channel (Bertinetto et al., CVPR 2016)."""
-
-
-def color_bins(patch: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
-    """Index of each pixel's colour among 32^3, ``(..., 3)`` uint8 -> ``(...)``."""
-    level = patch >> 3
-    wide = level.astype(np.intp)
-    return np.asarray(wide[..., 0] + _LEVELS * wide[..., 1] + _LEVELS**2 * wide[..., 2])
 
 
 class ColorModel:
@@ -27,30 +20,63 @@ class ColorModel:
     """
 
     def __init__(self, rate: float = 0.04) -> None:
-        self._histograms = Average(rate)
+        self._rate, self._begun = rate, False
+        self._histograms = np.zeros((2, _LEVELS**3), np.float32)
         self._share = np.zeros(_LEVELS**3, np.float32)
 
     def learn(
         self,
-        bins: npt.NDArray[np.intp],
+        patch: npt.NDArray[np.uint8],
         inside: npt.NDArray[np.bool_],
         outside: npt.NDArray[np.bool_],
         weight: float = 1.0,
     ) -> None:
-        """Adds a patch of colour indices ``(h, w)`` with masks of sure target and sure surroundings.
+        """Adds a patch ``(h, w, 3)`` uint8 with masks ``(h, w)`` of sure target and sure surroundings.
 
         ``weight`` is the share of the usual learning rate, 0 to 1.
         """
-        self._histograms.add(np.stack([_frequencies(bins[mask]) for mask in (inside, outside)]), weight)
-        target, rest = self._histograms.value
+        counts = np.zeros_like(self._histograms)
+        _count(patch, inside, counts[0])
+        _count(patch, outside, counts[1])
+        counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        rate = self._rate * weight if self._begun else 1.0
+        self._begun = True
+        _mix(counts, np.float32(rate), self._histograms, self._share)
+
+    def likelihood(self, patch: npt.NDArray[np.uint8]) -> Floats:
+        """Probability of each pixel of ``(h, w, 3)`` uint8 to be the target's; 0 for colours never seen."""
+        out = np.empty(patch.shape[:2], np.float32)
+        _look_up(patch, self._share, out)
+        return out
+
+
+@njit(cache=True, nogil=True)
+def _color(pixel):
+    """Index of a colour among 32^3."""
+    return (pixel[0] >> 3) + _LEVELS * np.intp(pixel[1] >> 3) + _LEVELS**2 * np.intp(pixel[2] >> 3)
+
+
+@njit(cache=True, nogil=True)
+def _count(patch, mask, counts):
+    for y in range(patch.shape[0]):
+        for x in range(patch.shape[1]):
+            if mask[y, x]:
+                counts[_color(patch[y, x])] += 1
+
+
+@njit(cache=True, nogil=True)
+def _mix(newest, rate, histograms, share):
+    """Running averages of the histograms, and the target's share of each colour."""
+    for k in range(len(share)):
+        target = histograms[0, k] + rate * (newest[0, k] - histograms[0, k])
+        rest = histograms[1, k] + rate * (newest[1, k] - histograms[1, k])
+        histograms[0, k], histograms[1, k] = target, rest
         both = target + rest
-        self._share = np.divide(target, both, out=np.zeros_like(both), where=both > 0)
-
-    def likelihood(self, bins: npt.NDArray[np.intp]) -> Floats:
-        """Probability of each pixel to be the target's, ``(h, w)`` float32; 0 for colours never seen."""
-        return self._share[bins]
+        share[k] = target / both if both > 0 else np.float32(0)
 
 
-def _frequencies(bins: npt.NDArray[np.intp]) -> Floats:
-    counts = np.bincount(bins, minlength=_LEVELS**3).astype(np.float32)
-    return counts / np.float32(max(len(bins), 1))
+@njit(cache=True, nogil=True)
+def _look_up(patch, share, out):
+    for y in range(patch.shape[0]):
+        for x in range(patch.shape[1]):
+            out[y, x] = share[_color(patch[y, x])]

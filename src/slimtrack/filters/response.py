@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from numba import njit
 
 from slimtrack.arrays import Floats, Spectrum
 
@@ -43,29 +44,50 @@ def newton_peak(response: Floats, spectrum: Spectrum, steps: int = 5) -> tuple[f
         steps: Newton steps.
     """
     h, w = response.shape
-    start = np.array(divmod(int(response.argmax()), w), float)
-    ky = 2j * np.pi * np.fft.fftfreq(h)
-    kx = 2j * np.pi * np.arange(w // 2 + 1) / w
-    # A real signal's half spectrum: columns with a mirror image count twice.
-    twice = np.where((np.arange(w // 2 + 1) == 0) | (2 * np.arange(w // 2 + 1) == w), 1.0, 2.0)
-    at = start.copy()
+    start = divmod(int(response.argmax()), w)
+    y, x = _newton(spectrum, float(start[0]), float(start[1]), w, steps)
+    if max(abs(y - start[0]), abs(x - start[1])) > 1:
+        y, x = map(float, start)
+    return (y - h if y > h / 2 else y), (x - w if x > w / 2 else x)
+
+
+@njit(cache=True, nogil=True)
+def _newton(spectrum, y, x, width, steps):
+    """Newton's method for the maximum of the function with that half spectrum, from a point near it."""
+    rows, columns = spectrum.shape
+    ky, kx = 2 * math.pi / rows, 2 * math.pi / width
+    waves, part = np.empty(columns, np.complex128), np.empty(3, np.complex128)
     for _ in range(steps):
-        row, column = np.exp(ky * at[0]), twice * np.exp(kx * at[1])
-        rows = np.stack([row, row * ky, row * ky**2]) @ spectrum
-        columns = np.stack([column, column * kx, column * kx**2], axis=1)
-        value = (rows @ columns).real  # [i, j]: i times derived by y, j times by x
-        slope = np.array([value[1, 0], value[0, 1]])
-        bend = np.array([[value[2, 0], value[1, 1]], [value[1, 1], value[0, 2]]])
-        if not (bend[0, 0] < 0 and np.linalg.det(bend) > 0):
+        for j in range(columns):
+            # A real signal's half spectrum: columns with a mirror image count twice.
+            twice = 1.0 if j == 0 or 2 * j == width else 2.0
+            waves[j] = twice * complex(math.cos(kx * j * x), math.sin(kx * j * x))
+        slope_y = slope_x = bend_y = bend_x = bend_yx = 0.0
+        for i in range(rows):
+            k = ky * (i if i <= (rows - 1) // 2 else i - rows)
+            turn = complex(math.cos(k * y), math.sin(k * y))
+            part[:] = 0
+            for j in range(columns):
+                q = kx * j
+                value = spectrum[i, j] * waves[j]
+                part[0] += value
+                part[1] += value * q
+                part[2] += value * q * q
+            bend_y -= k * k * (turn * part[0]).real
+            slope_y -= k * (turn * part[0]).imag
+            slope_x -= (turn * part[1]).imag
+            bend_yx -= k * (turn * part[1]).real
+            bend_x -= (turn * part[2]).real
+        determinant = bend_y * bend_x - bend_yx * bend_yx
+        if not (bend_y < 0 and determinant > 0):
             break
-        step = np.linalg.solve(bend, slope)
-        at -= step
-        if np.abs(step).max() < _CLOSE:
+        step_y = (bend_x * slope_y - bend_yx * slope_x) / determinant
+        step_x = (bend_y * slope_x - bend_yx * slope_y) / determinant
+        y -= step_y
+        x -= step_x
+        if max(abs(step_y), abs(step_x)) < _CLOSE:
             break
-    if np.abs(at - start).max() > 1:
-        at = start
-    dy, dx = (float(v - n if v > n / 2 else v) for v, n in zip(at, (h, w), strict=True))
-    return dy, dx
+    return y, x
 
 
 def refine(before: float, centre: float, after: float) -> float:

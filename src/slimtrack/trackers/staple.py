@@ -13,7 +13,7 @@ from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
-from slimtrack.filters.histogram import ColorModel, color_bins
+from slimtrack.filters.histogram import ColorModel
 from slimtrack.filters.scale import ScaleFilter
 from slimtrack.search import SearchWindow, extract
 from slimtrack.tracker import Track
@@ -24,6 +24,9 @@ __all__ = ["Staple"]
 
 _INNER = 0.2
 """Share of the target's mean side shaved off the box for the sure-target histogram."""
+
+_AREA = 6.25
+"""Most area of the search window over the target's."""
 
 
 class Staple(ScaledTracker, name="staple"):
@@ -61,9 +64,14 @@ class Staple(ScaledTracker, name="staple"):
         return ScaleFilter()
 
     def _make_window(self, box: Box) -> SearchWindow:
-        """The target and half its mean side of surroundings on each side."""
-        mean = (box.w + box.h) / 2
-        around = Box.from_center(box.cx, box.cy, box.w + mean, box.h + mean)
+        """The target and half its mean side of surroundings on each side; less around a thin one.
+
+        Of a thin target the article's window is nearly all surroundings, and the filter would follow these.
+        """
+        sum_ = box.w + box.h
+        most = (math.sqrt(sum_**2 + 4 * (_AREA - 1) * box.area) - sum_) / 2
+        more = min(sum_ / 2, most)
+        around = Box.from_center(box.cx, box.cy, box.w + more, box.h + more)
         whole = SearchWindow.around(around, area=1.0, stride=4, pixels=self._pixels)
         return SearchWindow(whole.patch, whole.pixel, (box.w / whole.pixel, box.h / whole.pixel))
 
@@ -77,25 +85,37 @@ class Staple(ScaledTracker, name="staple"):
         return math.expm1(evidence["psr"])
 
     def _responses(self, image: Image, scales: Floats) -> Floats:
-        template = super()._responses(image, scales)
-        return (1 - self._color) * template + self._color * self._color_response(image)
+        """The window and what the colour response needs around it are one cut."""
+        patch, (x, y) = self._wide_patch(image)
+        w, h = self._window.patch
+        inner = np.ascontiguousarray(patch[None, y : y + h, x : x + w])
+        template = self._filter.respond(self._described(inner))
+        return (1 - self._color) * template + self._color * self._color_response(patch)
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
-        super()._learn(image, box, track)
         patch = self._window.extract(image, box.cx, box.cy, box.w / self._first.w)
-        self._colors.learn(color_bins(patch), self._inside, self._outside, track.score)
+        self._filter.learn(self._described(patch), weight=track.score)
+        self._colors.learn(patch, self._inside, self._outside, track.score)
+        self._scaling.learn(image, box, track.score)
 
-    def _color_response(self, image: Image) -> Floats:
+    def _wide_patch(self, image: Image) -> tuple[Image, tuple[int, int]]:
+        """The window with half a target around it, and where in it the window begins."""
+        x, y = (side // 2 + 1 for side in self._box_pixels())
+        w, h = (side + 2 * more for side, more in zip(self._window.patch, (x, y), strict=True))
+        step = self._window.pixel * self.scale
+        return extract(image, self._place.cx, self._place.cy, w * step, h * step, (w, h)), (x, y)
+
+    def _box_pixels(self) -> tuple[int, int]:
+        """Width and height of the target in patch pixels, even: its middle is then that of the patch."""
+        w, h = (max(round(side / 2), 1) * 2 for side in self._window.target)
+        return w, h
+
+    def _color_response(self, patch: Image) -> Floats:
         """Mean likelihood of the target's colours in its box at every shift of the filter's grid, wrapped."""
         w, h = self._window.patch
-        tw, th = (max(round(side), 1) for side in self._window.target)
-        wide, high = w + 2 * (tw // 2 + 1), h + 2 * (th // 2 + 1)
-        step = self._window.pixel * self.scale
-        # The middle of an even number of pixels lies between two; the blur is read at the later one's centre.
-        cx, cy = self._place.cx - 0.5 * step, self._place.cy - 0.5 * step
-        patch = extract(image, cx, cy, wide * step, high * step, (wide, high))
-        likelihood = self._colors.likelihood(color_bins(patch))
-        mean = cv2.blur(likelihood, (tw | 1, th | 1), borderType=cv2.BORDER_CONSTANT)
+        high, wide = patch.shape[:2]
+        likelihood = self._colors.likelihood(patch)
+        mean = cv2.blur(likelihood, self._box_pixels(), borderType=cv2.BORDER_CONSTANT)
         stride = self._feature.stride
         # Shift 0 is the patch's centre; the filter's response counts shifts from its first cell, wrapped.
         top, left = (high - h) // 2 + (h // 2) % stride, (wide - w) // 2 + (w // 2) % stride
