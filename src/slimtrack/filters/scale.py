@@ -78,7 +78,7 @@ class ScaleFilter:
             ``(d, count)`` float32, linear between neighbouring scales; beyond the outermost ones, these.
         """
         last = len(self.factors) - 1
-        if not last:
+        if not last or factor == 1:
             return samples
         coarse = np.log(self.factors[0] / self.factors[1])
         at = np.clip(np.arange(last + 1) - np.log(factor) / coarse, 0, last)

@@ -16,7 +16,8 @@ from slimtrack.filters.response import evidence, gaussian_label, newton_peak
 from slimtrack.filters.spectra import resized
 from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.tracker import Estimate, State, Track, Tracker
-from slimtrack.trackers._correlation import SCALE_RANGE, within
+from slimtrack.trackers._correlation import SCALE_RANGE, best_scale, within
+from slimtrack.trackers._scale import scale_search
 
 __all__ = ["BlockTracker", "Blocks", "SpectralFilter", "checked_search", "scale_factors"]
 
@@ -127,7 +128,9 @@ class _Seen:
 
 
 class BlockTracker(Tracker):
-    """A square search window, blocks of features on grids of their own, a filter each, several scales.
+    """A square search window, blocks of features on grids of their own, a filter each.
+
+    The size comes from several scales or from a scale filter.
 
     The responses are added in the Fourier domain on the finest grid. A subclass sets what follows in its
     constructor, and says in `_make_filter` how a block's filter is made.
@@ -142,6 +145,8 @@ class BlockTracker(Tracker):
     _pixels: tuple[float, float] = (150.0**2, 200.0**2)
     """Fewest and most pixels of the window."""
     _scales: Sequence[float] = (1.0,)
+    _scale_rate: float = 0.0
+    """Rate of a scale filter; 0 for none."""
     _label: float = 1 / 16
     _one_scale: Sequence[int] = ()
     """Blocks that are computed at the last size only, and help to find the place but not the size."""
@@ -165,6 +170,7 @@ class BlockTracker(Tracker):
         w, h = self._window.target
         self._mean_side = math.sqrt(w * h)
         self._filters = [self._begun(block) for block in range(len(self._features))]
+        self._scaling = scale_search(image, box, self._scale_rate)
         self._learn(image, box, Track(box, 1.0, State.TRACKED))
 
     def _wish(self, block: int) -> Floats:
@@ -183,11 +189,12 @@ class BlockTracker(Tracker):
         spectra: list[Spectrum] = [rfft2(sample) for sample in samples]
         summed = self._summed(spectra)
         responses = np.asarray(irfft2(summed, self._blocks.sizes[self._fine]))
-        best = int(responses.max(axis=(1, 2)).argmax())
+        best, scale = best_scale(responses, scales)
         stride = self._blocks.strides[self._fine]
         dy, dx = (shift * stride for shift in newton_peak(responses[best], summed[best]))
-        box = self._window.moved(self._place, dx, dy, scale=scales[best])
-        box = self._resized(box, scales[best])
+        box = self._resized(self._window.moved(self._place, dx, dy, scale=scales[best]), scale)
+        if self._scaling is not None:
+            box = self._resized(box, scale * self._scaling.factor(image, box))
         near = math.hypot(dy, dx) <= self._still * self._mean_side
         found = [x[best if len(x) > 1 else 0] for x in spectra]
         self._seen = _Seen(box, (dy, dx), found) if near else None
@@ -200,6 +207,8 @@ class BlockTracker(Tracker):
             seen = _Seen(box, (0.0, 0.0), [rfft2(sample[0]) for sample in samples])
         for filter_, x, stride in zip(self._filters, seen.spectra, self._blocks.strides, strict=True):
             filter_.learn(x, (seen.shift[0] / stride, seen.shift[1] / stride), track.score)
+        if self._scaling is not None:
+            self._scaling.learn(image, box, track.score)
 
     @property
     def scale(self) -> float:

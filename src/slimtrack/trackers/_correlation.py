@@ -11,11 +11,11 @@ from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError
 from slimtrack.features.stack import Feature
-from slimtrack.filters.response import evidence, gaussian_label, peak
+from slimtrack.filters.response import evidence, gaussian_label, peak, refine
 from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.tracker import Estimate, State, Track, Tracker
 
-__all__ = ["CorrelationTracker", "Filter", "checked", "positive", "within"]
+__all__ = ["CorrelationTracker", "Filter", "best_scale", "checked", "positive", "within"]
 
 SCALE_RANGE = (0.2, 5.0)
 """How much smaller or larger than in the first frame a target may become."""
@@ -70,6 +70,23 @@ def checked(*, ridge: float, rate: float, label: float, area: float = 1.0) -> No
     within(1e-3, 10, label=label)
 
 
+def best_scale(responses: Floats, scales: Floats) -> tuple[int, float]:
+    """Which of several scales responds most, and the scale between its neighbours at which the peak is.
+
+    Without the latter, a target that shrinks by less than half a step a frame would never seem smaller.
+
+    Args:
+        responses: ``(S, h, w)``.
+        scales: ``(S,)``, neighbours equally far apart in ratio.
+    """
+    heights = responses.max(axis=(1, 2))
+    best = int(heights.argmax())
+    if not 0 < best < len(scales) - 1:
+        return best, float(scales[best])
+    offset = refine(*(float(height) for height in heights[best - 1 : best + 2]))
+    return best, float(scales[best] * (scales[best + 1] / scales[best]) ** offset)
+
+
 class CorrelationTracker(Tracker):
     """A search window, a feature, a filter; several scales when a tracker asks for them.
 
@@ -109,10 +126,10 @@ class CorrelationTracker(Tracker):
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)
         responses = self._responses(image, scales)
-        best = int(responses.max(axis=(1, 2)).argmax())
+        best, scale = best_scale(responses, scales)
         dy, dx = (shift * self._feature.stride for shift in peak(responses[best]))
         box = self._window.moved(self._place, dx, dy, scale=scales[best])
-        return Estimate(self._resized(box, scales[best]), evidence(responses[best]))
+        return Estimate(self._resized(box, scale), evidence(responses[best]))
 
     def _responses(self, image: Image, scales: Floats) -> Floats:
         """Responses ``(S, h, w)`` around the last box, at each of the scales."""

@@ -7,12 +7,17 @@ import numpy as np
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.features.hog import Hog
+from slimtrack.filters.scale import FastScaleFilter
 from slimtrack.search import Zoom
 
-__all__ = ["ScaleFilterLike", "ScaleSearch"]
+__all__ = ["ScaleFilterLike", "ScaleSearch", "scale_search"]
 
 _MODEL_AREA = 512.0
 """Most pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
+
+_ASKED = 2
+"""How often the filter is asked, each time at the size found: its window over the scales lies still and draws
+every answer towards the last size, by a tenth or more, which adds up while a target shrinks or grows."""
 
 
 class ScaleFilterLike(Protocol):
@@ -62,8 +67,12 @@ class ScaleSearch:
 
     def factor(self, image: Image, box: Box) -> float:
         """The target's size over that of ``box``, which is centred on it."""
-        self._seen = self._samples(image, box), box
-        return self._filter.best(self._seen[0])
+        samples = self._samples(image, box)
+        self._seen = samples, box
+        found = 1.0
+        for _ in range(_ASKED):
+            found *= self._filter.best(self._filter.resized(samples, found))
+        return found
 
     def learn(self, image: Image, box: Box, weight: float = 1.0) -> None:
         """Learns the target at ``box``, at ``weight`` (0 to 1) times the usual rate."""
@@ -75,3 +84,8 @@ class ScaleSearch:
     def _samples(self, image: Image, box: Box) -> Floats:
         patches = self._zoom(image, box)
         return np.asarray(self._hog(patches).reshape(len(patches), -1).T)
+
+
+def scale_search(image: Image, first: Box, rate: float) -> ScaleSearch | None:
+    """A search with the fast scale filter, begun in the first frame; none for a rate of 0."""
+    return ScaleSearch(image, first, FastScaleFilter(rate=rate)) if rate else None

@@ -16,13 +16,12 @@ from slimtrack.features.stack import Feature
 from slimtrack.filters.eco.continuous import Block, samples
 from slimtrack.filters.eco.filter import EcoFilter
 from slimtrack.filters.response import evidence, newton_peak
-from slimtrack.filters.scale import FastScaleFilter
 from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, Track, Tracker
 from slimtrack.trackers._blocks import Blocks, scale_factors
-from slimtrack.trackers._correlation import SCALE_RANGE, within
+from slimtrack.trackers._correlation import SCALE_RANGE, best_scale, within
 from slimtrack.trackers._network import NetworkTracker, network_of
-from slimtrack.trackers._scale import ScaleSearch
+from slimtrack.trackers._scale import scale_search
 
 __all__ = ["ContinuousTracker", "Eco", "EcoHc", "Feco"]
 
@@ -148,16 +147,14 @@ class ContinuousTracker(Tracker):
         (w, h), (tw, th) = self._window.patch, self._window.target
         self._filter = EcoFilter(self._sampler.blocks, self._dims, (th / h, tw / w), **self._filter_options)
         self._filter.start([x[0] for x in self._sampled(image, box, [1.0])], steps=self._joint)
-        self._scaling = None
-        if self._scale_rate:
-            self._scaling = ScaleSearch(image, box, FastScaleFilter(rate=self._scale_rate))
+        self._scaling = scale_search(image, box, self._scale_rate)
 
     def _locate(self, image: Image) -> Estimate:
         scales = self.scale * np.asarray(self._scales)
         coefficients = self._filter.transform(self._sampled(image, self._place, scales))
         spectra = self._filter.respond(coefficients)
         responses = samples(spectra)
-        best = int(responses.max(axis=(1, 2)).argmax())
+        best, scale = best_scale(responses, scales)
         step = self._window.pixel * scales[best]
         # What was seen is learned from later: no second look at the frame.
         self._seen = coefficients[best], self._place, step
@@ -166,9 +163,9 @@ class ContinuousTracker(Tracker):
             shift / count * side * step
             for shift, count, side in zip(cells, responses.shape[1:], self._window.patch[::-1], strict=True)
         )
-        box = self._resized(self._place.moved(dx, dy), scales[best])
+        box = self._resized(self._place.moved(dx, dy), scale)
         if self._scaling is not None:
-            box = self._resized(box, scales[best] * self._scaling.factor(image, box))
+            box = self._resized(box, scale * self._scaling.factor(image, box))
         return Estimate(box, evidence(responses[best]))
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:

@@ -57,10 +57,10 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
     """STRCF with a block of a network's features beside the hand-crafted ones.
 
     Fast DeepSTRCF of paper 002, and DeepSTRCF with a network of full size. The network runs once a frame: it
-    helps to find the place, and leaves the size to the hand-crafted features. Each of its channels is brought
-    to 0 .. 1 in every patch. Departs from the published form as `Strcf` does: in scales 1.5 % apart, and in
-    learning from the sample in which the target was found where that moved by no more than a fifth of its
-    mean side.
+    helps to find the place. Each of its channels is brought to 0 .. 1 in every patch. Departs from the
+    published form in taking the size from a scale filter: five scales of hand-crafted features cost more than
+    the network (``scales=5,scale_rate=0`` is the published form, 1.5 % apart instead of 1 %); and in learning
+    from the sample in which the target was found where that moved by no more than a fifth of its mean side.
 
     Args:
         network: The network: its name, or an ONNX file.
@@ -71,6 +71,7 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
         iterations: Iterations of ADMM a frame.
         scales: Number of scales.
         step: Ratio of neighbouring scales.
+        scale_rate: Share of the newest frame in a scale filter; 0 for none.
     """
 
     _pixels = (200.0**2, 250.0**2)
@@ -85,10 +86,13 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
         temporal: float = 15.0,
         label: float = 1 / 16,
         iterations: int = 2,
-        scales: int = 5,
+        scales: int = 1,
         step: float = 1.015,
+        scale_rate: float = 0.025,
     ) -> None:
+        within(0, 1, scale_rate=scale_rate)
         super().__init__(
             side=side, temporal=temporal, label=label, iterations=iterations, scales=scales, step=step
         )
+        self._scale_rate = scale_rate
         self._features = (*self._features, NetworkFeature(network_of(network), tap, stretched=True))
