@@ -241,7 +241,7 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
         iterations: int = 5,
         label: float = 1 / 16,
         scale_rate: float = 0.025,
-        joint: int = 10,
+        joint: int = 6,
     ) -> None:
         within(1, 10, side=side)
         within(1, 31, hog=hog)
