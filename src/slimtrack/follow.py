@@ -14,7 +14,7 @@ from slimtrack.box import Box
 from slimtrack.confidence import State
 from slimtrack.errors import InputError, OutputError, SlimtrackError
 from slimtrack.files import undivided
-from slimtrack.registry import create, settings
+from slimtrack.registry import DEFAULT_TRACKER, create, settings
 from slimtrack.timing import Stopwatch, warm_up
 from slimtrack.tracker import Track, Tracker, checked_box
 from slimtrack.video.corrections import Corrections
@@ -28,8 +28,6 @@ from slimtrack.video.summary import Summary
 from slimtrack.video.together import Together
 
 __all__ = ["DEFAULT_TRACKER", "Step", "Steps", "Summary", "follow", "track_video"]
-
-DEFAULT_TRACKER = "staple"
 
 OnFrame: TypeAlias = Callable[[Image, Row], object]
 """Called with each frame and what was found in it; returning ``False`` ends the run."""

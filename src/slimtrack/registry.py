@@ -18,9 +18,12 @@ from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNa
 from slimtrack.tracker import REGISTERED, Tracker
 
 __all__ = [
-    "Option", "create", "list_trackers", "options_of", "parse_spec", "settings", "spelt", "tracker_class",
-    "why_missing", "with_threads",
+    "DEFAULT_TRACKER", "Option", "create", "list_trackers", "options_of", "parse_spec", "settings", "spelt",
+    "tracker_class", "why_missing", "with_threads",
 ]  # fmt: skip
+
+DEFAULT_TRACKER = "eco-hc"
+"""Taken where none is named."""
 
 _BY_MODULE = {
     "trackers.mosse": ("mosse",),
@@ -91,7 +94,7 @@ class Option:
             raise InputError(f"option {self.name}={value!r} is not {_described(self.type)}")
 
 
-def create(name: str, **options: Any) -> Tracker:
+def create(name: str = DEFAULT_TRACKER, **options: Any) -> Tracker:
     """Makes a tracker.
 
     Args:
