@@ -14,9 +14,9 @@ import slimtrack
 HEAVY = ("torch", "matplotlib", "cv2", "numba", "onnxruntime", "openvino", "ray", "nicegui", "av", "scipy")
 PROBE = f"""
 import sys, time
-start = time.perf_counter()
+start = time.process_time()
 import slimtrack
-seconds = time.perf_counter() - start
+seconds = time.process_time() - start
 slimtrack.list_trackers
 import json
 print(json.dumps({{"seconds": seconds, "heavy": [name for name in {HEAVY!r} if name in sys.modules]}}))
