@@ -257,6 +257,15 @@ def test_another_frame_has_other_halves() -> None:
         np.testing.assert_array_equal(patch, extract(frame, 80, 60, 160, 120, (40, 30)))
 
 
+def test_memory_that_is_used_again_holds_nothing_of_the_last_frame() -> None:
+    rng = np.random.default_rng(6)
+    frames = [rng.integers(0, 256, (120, 160, 3), dtype=np.uint8) for _ in range(3)]
+    for frame, area in zip(frames, [(80, 60, 160, 120), (60, 50, 90, 70), (100, 70, 150, 110)], strict=True):
+        with halved_once(frame):
+            found = extract(frame, *area, (20, 15))
+        np.testing.assert_array_equal(found, extract(frame, *area, (20, 15)))
+
+
 @pytest.mark.parametrize("size", [30.0, 100.0, 240.0])
 def test_a_zoom_shows_what_cuts_of_each_size_show(size: float) -> None:
     field = smooth_field(0.4 * size)

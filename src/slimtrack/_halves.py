@@ -23,9 +23,18 @@ class Halves:
     Each level has one block more on every side than the frame has: the border repeated.
     """
 
-    def __init__(self, image: Image) -> None:
+    def __init__(self, image: Image, spare: "Halves | None" = None) -> None:
         self.image = image
         self._levels: list[tuple[Image, _Area]] = []
+        if spare is not None and spare.image.shape == image.shape:
+            # New memory costs as much time as what is written to it.
+            self._levels = [(canvas, (0, 0, 0, 0)) for canvas, _ in spare._levels]
+
+    def emptied(self) -> "Halves":
+        """The memory alone: the frame is let go."""
+        empty = Halves(np.broadcast_to(np.uint8(0), self.image.shape))
+        empty._levels = self._levels
+        return empty
 
     def at(
         self, level: int, corner: tuple[float, float], size: tuple[float, float]
@@ -68,9 +77,8 @@ class Halves:
         for x, y, right, bottom in [*inside, *_missing(area, *inside)]:
             w, h = right - x, bottom - y
             source = cropped(finer, 2 * x + start, 2 * y + start, 2 * w, 2 * h)
-            canvas[y + 1 : bottom + 1, x + 1 : right + 1] = cv2.resize(
-                source, (w, h), interpolation=cv2.INTER_AREA
-            )
+            place = canvas[y + 1 : bottom + 1, x + 1 : right + 1]
+            cv2.resize(source, (w, h), dst=place, interpolation=cv2.INTER_AREA)
 
 
 def _around(a: _Area, b: _Area) -> _Area:
@@ -105,17 +113,24 @@ def _missing(wanted: _Area, there: _Area = (0, 0, 0, 0)) -> list[_Area]:
 _shared: ContextVar[Halves | None] = ContextVar("_shared", default=None)
 
 
+_spare: ContextVar[Halves | None] = ContextVar("_spare", default=None)
+"""Memory of the last frame's halves, to be written to again."""
+
+
 @contextmanager
 def halved_once(image: Image) -> Iterator[None]:
     """All cuts out of this frame share what has to be shrunk of it, until the block ends.
 
     Inside, the frame's content must not change.
     """
-    token = _shared.set(Halves(image))
+    halves = Halves(image, _spare.get())
+    _spare.set(None)
+    token = _shared.set(halves)
     try:
         yield
     finally:
         _shared.reset(token)
+        _spare.set(halves.emptied())
 
 
 def halves(image: Image) -> Halves:
