@@ -1,4 +1,4 @@
-"""Trains tracker networks of our own: `slim`, `slim-mobile`, `slim-large` (docs/learning.md).
+"""Trains tracker networks of our own: `slim`, `slim-lite`, `slim-large` (docs/learning.md).
 
 Needs torch; runs on a GPU where there is one. A start is a file of ImageNet weights (`backbones/starts.py`
 says which); a teacher is a folder with FEAR-XS's two networks.

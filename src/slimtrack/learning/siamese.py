@@ -40,19 +40,19 @@ def _plan(like: Plan, stem: int, rows: list[tuple[int, int]]) -> Plan:
     return Plan(stem, tuple(Block(*row, old.stride, old.kernel) for old, row in blocks), like.epsilon)
 
 
-_SLIM = [(16, 16), (48, 16), (64, 16), (64, 32), (112, 32), (144, 64), (320, 64), (320, 64)]
-_SLIM += [(320, 96), (480, 96), (480, 96)]
-_SLIM_MOBILE = [(16, 16), (48, 16), (48, 16), (64, 32), (96, 32), (96, 32), (160, 64), (256, 64), (256, 64)]
-_SLIM_MOBILE += [(256, 64), (256, 96), (384, 96), (384, 96)]
+_LITE = [(16, 16), (48, 16), (64, 16), (64, 32), (112, 32), (144, 64), (320, 64), (320, 64)]
+_LITE += [(320, 96), (480, 96), (480, 96)]
+_MOBILE = [(16, 16), (48, 16), (48, 16), (64, 32), (96, 32), (96, 32), (160, 64), (256, 64), (256, 64)]
+_MOBILE += [(256, 64), (256, 96), (384, 96), (384, 96)]
 _LARGE = [(32, 16), (80, 24), (96, 24), (128, 40), (192, 40), (192, 80), (480, 80), (480, 80)]
 _LARGE += [(480, 112), (672, 112), (672, 112)]
 
 DESIGNS = {
-    "slim": Design(EFFICIENTNET_LITE0, _plan(EFFICIENTNET_LITE0, 16, _SLIM), 96, 224, 112),
-    "slim-mobile": Design(MOBILENET_V2, _plan(MOBILENET_V2, 16, _SLIM_MOBILE), 96, 224, 112),
+    "slim-lite": Design(EFFICIENTNET_LITE0, _plan(EFFICIENTNET_LITE0, 16, _LITE), 96, 224, 112),
+    "slim": Design(MOBILENET_V2, _plan(MOBILENET_V2, 16, _MOBILE), 96, 224, 112),
     "slim-large": Design(EFFICIENTNET_LITE0, _plan(EFFICIENTNET_LITE0, 32, _LARGE), 128, 256, 128),
 }
-"""By name. Channels are multiples of 16 where that makes ONNX Runtime's convolutions fast (docs/slim.md)."""
+"""By name. Channels are multiples of 16 where that makes ONNX Runtime's convolutions fast."""
 
 
 def design(name: str) -> Design:
