@@ -40,7 +40,6 @@ NOT_YET = {
         "dcfnet", "cf2-v-11+12+21", "cf2-v-34", "deepcd-v-11+12+21", "deepcd-s-all", "cpt-kcf",
         "cpt-samf",
     },
-    "distractor": {"cpt-samf"},
     # Scales of 1 or 2 % reach 2 % a frame; the clip changes by up to 5 %.
     "scale": {"bacf", "cpt-samf"},
 }  # fmt: skip
