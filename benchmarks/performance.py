@@ -97,7 +97,7 @@ def install(parts: Parts) -> None:
         ("search", "extract", "cut"),
         ("filters.response", "evidence", "score"),
         ("filters.response", "peak", "peak"),
-        ("filters.response", "newton_peak", "peak"),
+        ("filters.newton", "newton_peak", "peak"),
     ):
         _replace(getattr(importlib.import_module(f"slimtrack.{where}"), name), part, parts)
     appearance = importlib.import_module("slimtrack.appearance").Appearance

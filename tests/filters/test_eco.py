@@ -17,7 +17,7 @@ from slimtrack.filters.eco.filter import EcoFilter
 from slimtrack.filters.eco.penalty import Penalty, penalty_window
 from slimtrack.filters.eco.samples import SampleSpace
 from slimtrack.filters.eco.solver import ConjugateGradient, normal_product, responses
-from slimtrack.filters.response import newton_peak
+from slimtrack.filters.newton import newton_peak
 
 EPS = float(np.finfo(np.float32).eps)
 TWO = (Block(2, (6, 7)), Block(3, (9, 8), offset=0.7))

@@ -6,8 +6,9 @@ import pytest
 from slimtrack.filters._fft import irfft2, rfft2
 from slimtrack.filters.admm import Admm
 from slimtrack.filters.bacf import BacfFilter
+from slimtrack.filters.newton import newton_peak
 from slimtrack.filters.regularisation import bowl_weight, box_weight
-from slimtrack.filters.response import gaussian_label, newton_peak
+from slimtrack.filters.response import gaussian_label
 from slimtrack.filters.spectra import inner, resized, shifted
 from slimtrack.filters.strcf import StrcfFilter
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from slimtrack._compiled import compiled
 from slimtrack.arrays import Floats
 
 __all__ = ["ColorModel"]
@@ -50,13 +50,13 @@ class ColorModel:
         return out
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _color(pixel):
     """Index of a colour among 32^3."""
     return (pixel[0] >> 3) + _LEVELS * np.intp(pixel[1] >> 3) + _LEVELS**2 * np.intp(pixel[2] >> 3)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _count(patch, mask, counts):
     for y in range(patch.shape[0]):
         for x in range(patch.shape[1]):
@@ -64,7 +64,7 @@ def _count(patch, mask, counts):
                 counts[_color(patch[y, x])] += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _mix(newest, rate, histograms, share):
     """Running averages of the histograms, and the target's share of each colour."""
     for k in range(len(share)):
@@ -75,7 +75,7 @@ def _mix(newest, rate, histograms, share):
         share[k] = target / both if both > 0 else np.float32(0)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _look_up(patch, share, out):
     for y in range(patch.shape[0]):
         for x in range(patch.shape[1]):
