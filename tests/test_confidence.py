@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slimtrack.calibrations import CALIBRATIONS, DEFAULT
-from slimtrack.confidence import Calibration, Hysteresis, State, Thresholds
+from slimtrack.confidence import Calibration, Course, Hysteresis, State, Thresholds
 
 AT = Thresholds(tracked=0.6, doubt=0.4, lost=0.2, found=0.3, patience=3)
 T, U, L = State.TRACKED, State.UNCERTAIN, State.LOST
@@ -37,72 +37,51 @@ def test_hysteresis_step_by_step(scores: tuple[float | None, ...], expected: lis
     assert states(*scores) == expected
 
 
-def with_peaks(*frames: tuple[float | None, float | None]) -> list[State]:
-    hysteresis = Hysteresis(AT)
-    return [hysteresis.decide(*frame) for frame in frames]
+def peaks(*heights: float, learned: float = 1.0) -> list[dict[str, float]]:
+    """What a course says of frames with these peaks; each is taken for usual by ``learned``."""
+    course, said = Course(), []
+    for height in heights:
+        said.append(course.follow({"peak": height}))
+        course.learn(learned)
+    return said
 
 
-USUAL = (0.9, 8.0)
-UP, DOWN = 0.41 * 8, 0.39 * 8  # around `held` of the usual height
+def test_evidence_is_averaged_over_the_frames() -> None:
+    course = Course()
+    means = [course.follow({"grey": value})["grey"] for value in (1.0, 0.0, 0.0)]
+    assert means == pytest.approx([1.0, 0.6, 0.36])  # four tenths of the newest frame
 
 
-@pytest.mark.parametrize(("peak", "expected"), [(UP, [U, U, U]), (DOWN, [U, U, L]), (None, [U, U, L])])
-def test_lost_takes_a_low_peak_too_where_there_is_one(peak: float | None, expected: list[State]) -> None:
-    assert with_peaks(USUAL, *[(0.1, peak)] * 3)[1:] == expected
+def test_a_fallen_peak_is_seen_beside_the_usual_one() -> None:
+    assert [frame["peak_change"] for frame in peaks(8.0, 8.0)] == [0.0, 0.0]
+    fallen = peaks(8.0, 2.0, learned=0.0)[-1]
+    assert fallen["peak_change"] == pytest.approx(0.4 * math.log(2 / 8))
+    assert fallen["peak"] == pytest.approx(8 + 0.4 * (2 - 8))
 
 
-@pytest.mark.parametrize("first", [0.05, 0.0, -1.0, math.nan])
-def test_a_peak_of_a_bad_beginning_is_not_the_usual_one(first: float) -> None:
-    assert with_peaks(*[(0.02, first)] * 3) == [U, U, L]
-    assert with_peaks((0.02, first), USUAL, *[(0.1, DOWN)] * 3)[2:] == [U, U, L]
+def test_what_is_usual_follows_only_frames_that_are_learned() -> None:
+    kept, learned = peaks(8.0, *[4.0] * 60, learned=0.0), peaks(8.0, *[4.0] * 60)
+    assert kept[-1]["peak_change"] == pytest.approx(math.log(4 / 8), abs=1e-6)
+    assert learned[-1]["peak_change"] == pytest.approx(0, abs=0.01)
 
 
-def test_a_peak_that_is_no_number_counts_as_fallen_and_is_forgotten() -> None:
-    nan = (0.9, math.nan)
-    assert with_peaks(USUAL, nan, *[(0.1, math.nan)] * 3)[2:] == [U, U, L]
-    assert with_peaks(USUAL, nan, *[(0.1, UP)] * 3)[2:] == [U, U, U]
+def test_the_ratio_to_sidelobes_is_a_logarithm_already() -> None:
+    course = Course()
+    course.follow({"psr": 3.0})
+    assert course.follow({"psr": 1.0})["psr_change"] == pytest.approx(0.4 * (1 - 3))
 
 
-def test_a_peak_that_sinks_slowly_is_still_the_usual_one() -> None:
-    peaks = [8.0 * 0.97**k for k in range(200)]
-    states = with_peaks(USUAL, *((0.1, peak) for peak in peaks), *[(0.1, peaks[-1] / 10)] * 3)
-    assert set(states[1:201]) == {U}  # looks different by now, and is followed all the same
-    assert states[201:] == [U, U, L]
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_evidence_that_is_no_number_counts_nothing_and_is_forgotten(value: float) -> None:
+    course = Course()
+    course.follow({"psr": value, "grey": value})
+    said = course.follow({"psr": 0.0, "grey": 0.0})
+    assert said == {"psr": 0.0, "grey": 0.0, "psr_change": 0.0}
 
 
-def test_the_usual_height_waits_while_a_target_is_lost() -> None:
-    gone = [(0.1, DOWN)] * 3
-    elsewhere = [(0.25, 0.45 * 8)] * 60  # high enough to hold, below found: no reason to come back
-    states = with_peaks(USUAL, *gone, *elsewhere, (0.35, 8.0), *[(0.1, UP * 0.97)] * 3)
-    assert set(states[4:64]) == {L}
-    assert states[64:] == [U, U, U, L]
-
-
-@pytest.mark.parametrize(
-    ("frames", "expected"),
-    [
-        ([(None, None), (0.25, 8.0)], [L, U]),  # a blink: the response is back, and that will do
-        ([(None, None), (None, None), (0.25, 8.0)], [L, L, U]),
-        ([(None, None), (0.25, DOWN), (0.25, 8.0)], [L, L, U]),
-        ([(None, None), *[(0.1, DOWN)] * 3, (0.25, 8.0)], [L, L, L, L, L]),  # its looks spoke against it, too
-        ([*[(0.1, DOWN)] * 3, (None, None), (0.25, 8.0)], [U, U, L, L, L]),
-        ([(None, None), (0.25, None)], [L, L]),
-    ],
-)
-def test_a_blink_is_over_with_the_response(
-    frames: list[tuple[float | None, float | None]], expected: list[State]
-) -> None:
-    assert with_peaks(USUAL, *frames)[1:] == expected
-
-
-@given(st.lists(st.tuples(st.none() | st.floats(0, 1), st.none() | st.floats(-1, 10)), max_size=60))
-def test_lost_always_has_its_reason(frames: list[tuple[float | None, float | None]]) -> None:
-    states, before = with_peaks(*frames), T
-    for index, state in enumerate(states):
-        if state is L and before is not L and frames[index][0] is not None:
-            last = frames[index - AT.patience + 1 : index + 1]
-            assert len(last) == AT.patience and all(s is not None and s < AT.lost for s, _ in last)
-        before = state
+def test_a_peak_that_vanishes_is_bounded() -> None:
+    assert peaks(8.0, *[0.0] * 80, learned=0.0)[-1]["peak_change"] == pytest.approx(-3)
+    assert peaks(8.0, *[-1.0] * 80, learned=0.0)[-1]["peak_change"] == pytest.approx(-3)
 
 
 @given(st.lists(st.none() | st.floats(0, 1), max_size=60))
@@ -121,16 +100,8 @@ def test_hysteresis_never_jumps_without_reason(scores: list[float | None]) -> No
 
 def test_the_default_thresholds_are_in_order() -> None:
     at = Thresholds()
-    assert 0 < at.lost <= at.found < at.tracked < 1
-    assert at.found <= at.doubt < at.tracked
+    assert 0 < at.lost <= at.doubt < at.tracked <= at.found < 1
     assert at.patience >= 1
-
-
-@pytest.mark.parametrize("calibration", [DEFAULT, *CALIBRATIONS.values()])
-def test_thresholds_fitted_to_a_tracker_are_in_order(calibration: Calibration) -> None:
-    at = Thresholds().fitted(calibration)
-    assert at.doubt == calibration.doubt
-    assert 0 < at.lost <= at.found <= at.doubt < at.tracked < 1
 
 
 def test_states_are_their_names() -> None:

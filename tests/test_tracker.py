@@ -4,10 +4,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from slimtrack import Box, State, Track, Tracker, create
-from slimtrack.calibrations import CALIBRATIONS
-from slimtrack.confidence import Thresholds
+from slimtrack import Box, State, Track, Tracker
+from slimtrack.calibrations import DEFAULT
+from slimtrack.confidence import Calibration, Thresholds
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
+from slimtrack.registry import tracker_class
 from slimtrack.tracker import Estimate, checked_box, checked_image
 
 Image = npt.NDArray[np.uint8]
@@ -32,7 +33,7 @@ class Scripted(Tracker):
             raise ZeroDivisionError("start broke")
 
     def _locate(self, image: Image) -> Estimate:
-        self.calls.append(("locate", self.box))
+        self.calls.append(("locate", self._place))
         answer = self.left.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -70,9 +71,9 @@ def test_lost_keeps_the_last_believed_box_and_does_not_learn() -> None:
     tracker = started(scored(0.9, 1), scored(0.1, 2), scored(0.1, 3), scored(0.3, 4), scored(0.45, 5))
     tracks = [tracker.update(FRAME) for _ in range(5)]
     assert [t.state for t in tracks] == ["tracked", "uncertain", "lost", "lost", "uncertain"]
-    assert [t.box.x - BOX.x for t in tracks] == [1, 2, 2, 2, 5]
+    assert [t.box.x - BOX.x for t in tracks] == [1, 2, 1, 1, 5]  # nobody believed the second box
     assert [t.score for t in tracks] == [0.9, 0.1, 0.1, 0.3, 0.45]
-    assert [box.x - BOX.x for what, box in tracker.calls if what == "learn"] == [1, 2, 5]  # type: ignore[attr-defined]
+    assert [box.x - BOX.x for what, box in tracker.calls if what == "learn"] == [1]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_a_score_of_a_trackers_own_is_bounded(given: float, expected: float) -> 
 
 def test_evidence_that_is_not_a_number_is_no_belief() -> None:
     tracker = started(Estimate(BOX, {"psr": float("nan")}))
-    assert tracker.update(FRAME).score in (0.0, pytest.approx(1 / (1 + np.exp(2))))
+    assert tracker.update(FRAME).score == pytest.approx(DEFAULT.score({}))  # as if it were not there
 
 
 def test_nothing_to_see_is_lost_at_once() -> None:
@@ -239,26 +240,42 @@ def test_a_box_may_be_four_numbers_of_any_kind(box: object) -> None:
     assert all(type(value) is float for value in checked)
 
 
-def test_thresholds_that_were_set_are_not_replaced_by_the_fitted_ones() -> None:
-    tracker = create("kcf")
-    assert tracker._thresholds() == Thresholds().fitted(CALIBRATIONS["kcf"]) != Thresholds()
-    tracker.thresholds = Thresholds(tracked=0.6, doubt=0.5, lost=0.4, found=0.45)  # type: ignore[misc]  # for one
-    assert tracker._thresholds() is tracker.thresholds
+class Evident(Scripted):
+    """Brings evidence and its own calibration: the score is the logistic of ``psr``, averaged over frames."""
+
+    thresholds = Thresholds(0.6, 0.5, 0.2, 0.4, patience=2)
+    calibration = Calibration({"psr": 1.0}, 0.0)
 
 
-def test_the_peak_among_the_evidence_keeps_a_target_from_being_lost() -> None:
-    class Evident(Scripted):
-        thresholds = Thresholds(lost=0.3, found=0.3, patience=2)
-        judged = False
+def evident(*psr: float) -> tuple[Evident, list[Track]]:
+    tracker = Evident(*(Estimate(BOX.moved(i, 0), {"psr": value}) for i, value in enumerate(psr, 1)))
+    tracker.init(FRAME, BOX)
+    return tracker, [tracker.update(FRAME) for _ in psr]
 
-    def seen(peak: float, psr: float) -> Estimate:
-        return Estimate(BOX, {"peak": peak, "psr": psr})
 
-    def states(*estimates: Estimate) -> list[State]:
-        tracker = Evident(*estimates)
-        tracker.init(FRAME, BOX)
-        return [tracker.update(FRAME).state for _ in estimates]
+def test_a_plug_in_brings_its_own_calibration_and_thresholds() -> None:
+    _, tracks = evident(2.0, -20.0, -20.0, -20.0)
+    means = [2.0, 2 - 0.4 * 22, 2 - 0.64 * 22]
+    assert [t.score for t in tracks[:3]] == pytest.approx([1 / (1 + np.exp(-m)) for m in means])
+    assert [t.state for t in tracks] == [State.TRACKED, State.UNCERTAIN, State.LOST, State.LOST]
 
-    usual = [seen(1.0, 20.0)] * 3
-    assert states(*usual, *[seen(0.9, -20.0)] * 3)[3:] == [State.UNCERTAIN] * 3
-    assert states(*usual, *[seen(0.1, -20.0)] * 3)[3:] == [State.UNCERTAIN, State.LOST, State.LOST]
+
+def test_nothing_is_learned_below_the_score_at_which_tracked_ends() -> None:
+    tracker, tracks = evident(2.0, 0.1, -3.0, 0.4)
+    learned = [box.x - BOX.x for what, box in tracker.calls if what == "learn"]  # type: ignore[attr-defined]
+    assert learned == [i for i, t in enumerate(tracks, 1) if t.score >= 0.5] == [1, 2]
+
+
+def test_a_lost_target_is_looked_for_where_the_response_leads_and_around() -> None:
+    tracker, tracks = evident(2.0, -20.0, -20.0, -20.0, -20.0, 20.0)
+    assert tracks[2].state is State.LOST
+    assert {t.box for t in tracks[2:5]} == {BOX.moved(1, 0)}  # the last one with a score for TRACKED
+    looked = [box for what, box in tracker.calls if what == "locate"]
+    assert looked[:4] == [BOX, BOX.moved(1, 0), BOX.moved(2, 0), BOX.moved(1, 0)]
+    assert looked[4] == BOX.moved(3, 0)  # where the response led to when LOST was said
+    assert tracks[-1].state is State.TRACKED and tracks[-1].box == BOX.moved(6, 0)  # judged by itself
+
+
+def test_what_is_not_calibrated_says_so() -> None:
+    assert Evident.calibrated() and not Scripted.calibrated()
+    assert tracker_class("kcf").calibrated() and not tracker_class("opencv:mosse").calibrated()

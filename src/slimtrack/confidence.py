@@ -2,10 +2,10 @@
 
 import enum
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-__all__ = ["Calibration", "Hysteresis", "State", "Thresholds"]
+__all__ = ["Calibration", "Course", "Hysteresis", "State", "Thresholds"]
 
 
 class State(enum.StrEnum):
@@ -18,36 +18,24 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where one state turns into another.
+    """Scores at which one state turns into another, and below which nothing is learned.
 
-    TRACKED is left later than it is entered, and LOST takes some frames (hysteresis).
+    TRACKED is left at a lower score than it is entered, and LOST takes some frames (hysteresis). As a score
+    is a probability, the same ones serve all trackers.
 
     Attributes:
         tracked: At or above it a target is TRACKED; an UNCERTAIN one comes back here.
-        doubt: Below it a TRACKED one becomes UNCERTAIN.
-        lost: Below it, `patience` frames in a row, a target is LOST; where there is a response, only with a
-            peak that has fallen too (`held`).
-        found: At or above it a LOST one is believed again.
+        doubt: Below it a TRACKED one becomes UNCERTAIN, and nothing is learned from a frame.
+        lost: Below it, `patience` frames in a row, a target is LOST.
+        found: At or above it a LOST one is believed again; higher than `doubt`, as it is said of one frame.
         patience: Such frames before LOST is said.
-        held: A peak at or above this share of its usual height keeps a target from being LOST. A low score
-            alone may be a target that looks different by now and is still followed, as the height of the peak
-            says; standing still would lose it.
     """
 
-    tracked: float = 0.55
-    doubt: float = 0.45
+    tracked: float = 0.4
+    doubt: float = 0.3
     lost: float = 0.3
-    found: float = 0.3
+    found: float = 0.5
     patience: int = 3
-    held: float = 0.4
-
-    def fitted(self, calibration: "Calibration") -> "Thresholds":
-        """The same for one tracker: where TRACKED ends is its calibration's."""
-        return replace(self, doubt=calibration.doubt, tracked=calibration.doubt + 0.1)
-
-
-_USUAL_RATE = 0.1
-"""Rate at which the usual height of the peak follows the frames."""
 
 
 class Hysteresis:
@@ -57,48 +45,83 @@ class Hysteresis:
         self._at = thresholds
         self._state = State.TRACKED
         self._low = 0
-        self._usual = 0.0
-        self._blinked = False
 
-    def decide(self, score: float | None, peak: float | None = None) -> State:
+    def decide(self, score: float | None) -> State:
         """The state after one more frame.
 
         Args:
-            score: Probability that the target is in its box; ``None`` when nothing was found: LOST at once,
-                and where nothing else spoke for it, only until the response is back.
-            peak: Height of the response's peak; ``None`` for a tracker without: its score decides alone.
+            score: Probability that the target is in its box; ``None`` when nothing was found: LOST at once.
         """
-        at, holds = self._at, self._holds(peak)
-        low = score is not None and score < at.lost and not holds
-        self._low = self._low + 1 if low else 0
+        at = self._at
+        self._low = self._low + 1 if score is not None and score < at.lost else 0
         if score is None or self._low >= at.patience:
-            self._blinked = score is None and (self._blinked or self._state is not State.LOST)
             self._state = State.LOST
-        elif self._state is State.LOST and score < at.found and not (self._blinked and holds):
+        elif self._state is State.LOST and score < at.found:
             pass
         elif score >= (at.doubt if self._state is State.TRACKED else at.tracked):
             self._state = State.TRACKED
         else:
             self._state = State.UNCERTAIN
-        if score is not None and not low and self._state is not State.LOST:
-            self._follow(peak, score)
         return self._state
 
-    def _holds(self, peak: float | None) -> bool:
-        """Whether the peak is about as high as usual, so that the score does not decide alone."""
-        return peak is not None and self._usual > 0 and peak >= self._at.held * self._usual
 
-    def _follow(self, peak: float | None, score: float) -> None:
-        """The usual height, slowly after the peaks of all frames in which the target was followed.
+SHARE = 0.4
+"""Share of the newest frame in the running mean of the evidence."""
 
-        Also after those with a low score: a target that changes gets lower peaks, and that is no fall.
+_USUAL_RATE = 0.1
+"""Share of the newest believed frame in what is usual."""
+
+_LOWEST = 1e-6
+"""Least height of a peak whose logarithm is taken."""
+
+
+class Course:
+    """The evidence of one target over time.
+
+    A single frame says little: blur or a turn lowers the response for a moment, and a wrong place may answer
+    well by chance. So the calibration sees a running mean, and how far the response has fallen below what is
+    usual for this target.
+    """
+
+    def __init__(self) -> None:
+        self._usual: dict[str, float] = {}
+        self._now: dict[str, float] = {}
+        self._mean: dict[str, float] = {}
+
+    def follow(self, evidence: Mapping[str, float], share: float = SHARE) -> dict[str, float]:
+        """Takes in the evidence of one more frame.
+
+        Args:
+            evidence: Named figures of the frame; what is not a finite number counts as 0.
+            share: Share of this frame in the means; 1 forgets all before it.
+
+        Returns:
+            Running means of these figures and of ``peak_change`` and ``psr_change``: logarithm of ``peak``
+            and of the peak-to-sidelobe ratio over what is usual, -3 at least.
         """
-        if peak is None or not math.isfinite(peak):
-            return
-        if self._usual > 0:
-            self._usual += _USUAL_RATE * (peak - self._usual)
-        elif score >= self._at.lost:
-            self._usual = peak
+        figures = {name: value if math.isfinite(value) else 0.0 for name, value in evidence.items()}
+        self._now = {
+            f"{name}_change": level(figures[name]) for name, level in _LEVELS.items() if name in figures
+        }
+        for name, value in self._now.items():
+            figures[name] = max(value - self._usual.setdefault(name, value), -3.0)
+        for name, value in figures.items():
+            before = self._mean.get(name, value)
+            self._mean[name] = before + share * (value - before)
+        return dict(self._mean)
+
+    def learn(self, weight: float) -> None:
+        """Takes the last frame's response for usual, ``weight`` (0 to 1) times as much as at most."""
+        for name, value in self._now.items():
+            self._usual[name] += _USUAL_RATE * weight * (value - self._usual[name])
+
+
+def _log(height: float) -> float:
+    return math.log(max(height, _LOWEST))
+
+
+_LEVELS: Mapping[str, Callable[[float], float]] = {"peak": _log, "psr": float}
+"""What is compared with its usual height, and how it is brought to a logarithm: ``psr`` is one already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +131,10 @@ class Calibration:
     Attributes:
         weights: Weight per name of evidence; evidence without a weight is ignored, missing evidence counts 0.
         bias: The constant.
-        doubt: The score below which a TRACKED target becomes UNCERTAIN; chosen so that few frames without the
-            target reach it.
     """
 
     weights: Mapping[str, float]
     bias: float
-    doubt: float = 0.45
 
     def score(self, evidence: Mapping[str, float]) -> float:
         """The probability that the box overlaps the target by more than one half."""

@@ -18,9 +18,10 @@ from slimtrack.appearance import Appearance
 from slimtrack.arrays import AnyImage, Image
 from slimtrack.box import Box
 from slimtrack.calibrations import CALIBRATIONS, DEFAULT
-from slimtrack.confidence import Hysteresis, State, Thresholds
+from slimtrack.confidence import SHARE, Calibration, Course, Hysteresis, State, Thresholds
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
 from slimtrack.foreign import as_array
+from slimtrack.lookout import Lookout
 
 __all__ = ["Estimate", "State", "Track", "Tracker", "REGISTERED", "checked_box", "checked_image"]
 
@@ -114,6 +115,9 @@ class Tracker(ABC):
     name: ClassVar[str] = ""
     """The name it is registered under."""
 
+    calibration: ClassVar[Calibration | None] = None
+    """From its evidence to its score; ``None``: the one that was fitted for its name, or for all of ours."""
+
     thresholds: ClassVar[Thresholds] = Thresholds()
     """Where its score changes its state."""
 
@@ -173,7 +177,7 @@ class Tracker(ABC):
         box = checked_box(box, image)
         self._session = None
         with self._guarded("init"), halved_once(image):
-            session = _Session(image.shape[:2], box, Hysteresis(self._thresholds()))
+            session = _Session.begun(image.shape[:2], box, self.thresholds)
             if self.judged:
                 session.appearance = Appearance(image, box)
             self._session = session
@@ -202,13 +206,12 @@ class Tracker(ABC):
         with self._guarded("update"), halved_once(image):
             estimate = self._locate(image)
             box = _kept_in(estimate.box, image)
-            score = self._score(image, box, estimate)
-            nothing = box is None or session.evidence.get("flat", 0.0) > 0
-            state = session.hysteresis.decide(None if nothing else score, self._height(session.evidence))
-            if box is not None and state is not State.LOST:
-                session.box = box
-                self._learn(image, box, Track(box, 1.0, state))
-        return Track(session.box, score, state)
+            score = None if box is None else self._score(image, box, estimate)
+            track = session.believe(box, score)
+            if box is not None and track.score >= session.thresholds.doubt and track.state is not State.LOST:
+                session.learn(track.score)
+                self._learn(image, box, track)
+        return track
 
     @property
     def box(self) -> Box:
@@ -221,8 +224,8 @@ class Tracker(ABC):
 
     @property
     def _place(self) -> Box:
-        """Where the target is looked for in the next frame."""
-        return self._started().box
+        """Where to look for the target: the last box, while LOST the one that the response leads to."""
+        return self._started().place
 
     @property
     def evidence(self) -> Mapping[str, float]:
@@ -239,14 +242,10 @@ class Tracker(ABC):
 
     @abstractmethod
     def _learn(self, image: Image, box: Box, track: Track) -> None:
-        """Adapts to the target at ``box``; not called while LOST.
+        """Adapts to the target at ``box``; not called while LOST or where the score is too low to be TRACKED.
 
         ``track.score`` is the share of the usual learning rate that the frame is worth.
         """
-
-    def _height(self, evidence: Mapping[str, float]) -> float | None:
-        """What falls when the target is gone, to be compared with what is usual; ``None`` for no response."""
-        return evidence.get("peak")
 
     def _started(self) -> "_Session":
         if self._session is None:
@@ -255,27 +254,29 @@ class Tracker(ABC):
             )
         return self._session
 
-    def _thresholds(self) -> Thresholds:
-        """What somebody has set stays as it is; of the usual ones, where TRACKED ends is fitted."""
-        calibration = CALIBRATIONS.get(self.name)
-        usual = self.thresholds == Thresholds()
-        return self.thresholds.fitted(calibration) if usual and calibration else self.thresholds
+    @classmethod
+    def calibrated(cls) -> bool:
+        """Whether its scores were fitted to be probabilities."""
+        return cls.calibration is not None or cls.name in CALIBRATIONS
 
-    def _score(self, image: Image, box: Box | None, estimate: Estimate) -> float:
+    def _calibration(self) -> Calibration:
+        return self.calibration or CALIBRATIONS.get(self.name, DEFAULT)
+
+    def _score(self, image: Image, box: Box, estimate: Estimate) -> float | None:
+        """The calibrated score of a box; ``None`` where it holds nothing to see."""
         session = self._started()
-        if box is None:
-            session.evidence = {}
-            return 0.0
         if estimate.score is not None:
             session.evidence = {"score": estimate.score}
             return _bounded(estimate.score)
         evidence = dict(estimate.evidence)
         if session.appearance is not None:
             evidence |= session.appearance.evidence(image, box)
-        session.evidence = evidence
         if evidence.get("flat", 0.0) > 0:  # nothing to see: no calibration has to learn that
-            return 0.0
-        return _bounded(CALIBRATIONS.get(self.name, DEFAULT).score(evidence))
+            session.evidence = evidence
+            return None
+        # While LOST each frame looks at another place: their evidence is not to be averaged.
+        session.evidence = session.course.follow(evidence, 1.0 if session.lookout else SHARE)
+        return _bounded(self._calibration().score(session.evidence))
 
     @contextmanager
     def _guarded(self, verb: str) -> Iterator[None]:
@@ -293,13 +294,51 @@ class Tracker(ABC):
 
 @dataclass(slots=True)
 class _Session:
-    """What is known since the last `init`."""
+    """What is known since the last `init`.
+
+    Attributes:
+        shape: Height and width of the frames.
+        box: What is said of where the target is.
+        place: Where to look for the target.
+        believed: The last box whose score was high enough for TRACKED.
+        thresholds: Where the score changes the state.
+    """
 
     shape: tuple[int, ...]
     box: Box
+    place: Box
+    believed: Box
+    thresholds: Thresholds
     hysteresis: Hysteresis
+    course: Course = field(default_factory=Course)
+    lookout: Lookout | None = None
     appearance: Appearance | None = None
     evidence: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def begun(cls, shape: tuple[int, ...], box: Box, thresholds: Thresholds) -> "_Session":
+        return cls(shape, box, box, box, thresholds, Hysteresis(thresholds))
+
+    def believe(self, box: Box | None, score: float | None) -> Track:
+        """What is said of a frame in which this was found; ``None``: nothing."""
+        state = self.hysteresis.decide(score)
+        if box is None or score is None:
+            pass  # nothing to see: the target is likely to be where it was when there is
+        elif state is State.LOST:
+            if self.lookout is None:
+                self.box, self.lookout = self.believed, Lookout(self.believed, box)
+            self.place = self.lookout.next(box)
+        else:
+            self.lookout, self.place, self.box = None, box, box
+            if score >= self.thresholds.doubt:
+                self.believed = box
+        return Track(self.box, score or 0.0, state)
+
+    def learn(self, weight: float) -> None:
+        """Takes the frame last judged for the target's, ``weight`` (0 to 1) times as much as at most."""
+        self.course.learn(weight)
+        if self.appearance is not None:
+            self.appearance.learn(weight)
 
 
 def checked_image(image: AnyImage) -> Image:

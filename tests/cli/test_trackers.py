@@ -8,11 +8,11 @@ from typer.testing import CliRunner
 
 from slimtrack import Box, Tracker, list_trackers
 from slimtrack.arrays import Image
-from slimtrack.calibrations import CALIBRATIONS
 from slimtrack.cli import app
 from slimtrack.cli.trackers import _type_name, causes
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.find import VARIABLE
+from slimtrack.registry import tracker_class
 from slimtrack.tracker import Estimate, Track
 
 
@@ -127,7 +127,7 @@ def test_it_says_which_are_not_calibrated() -> None:
             if len(cells := re.split("[│|]", line)) == 6}  # fmt: skip
     assert rows["kcf"] == "yes" and rows["opencv:mosse"] == "no"
     entries = {entry["name"]: entry["calibrated"] for entry in json.loads(output("--json"))}
-    assert entries == {name: name in CALIBRATIONS for name in list_trackers(missing=True)}
+    assert entries == {name: tracker_class(name).calibrated() for name in list_trackers(missing=True)}
     assert "Not calibrated: the order of its scores can be trusted" in output("opencv:mosse")
     assert "calibrated" not in output("kcf")
 

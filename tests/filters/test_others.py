@@ -59,7 +59,19 @@ def test_psr_is_of_what_lies_apart_from_the_peak(y, x):
     rest = np.roll(response, (5 - y, 5 - x), (0, 1))
     rest[:11, :11] = np.nan  # 11 x 11 cells around the peak, wrapped
     wanted = (3 - np.nanmean(rest)) / np.nanstd(rest)
-    assert evidence(response) == pytest.approx({"peak": 3.0, "psr": np.log1p(wanted)}, rel=1e-4)
+    second = np.nanmax(rest) / 3
+    assert evidence(response) == pytest.approx(
+        {"peak": 3.0, "psr": np.log1p(wanted), "second": second}, rel=1e-4
+    )
+
+
+def test_the_second_peak_is_none_where_the_first_takes_all():
+    assert evidence(np.ones((3, 3), np.float32))["second"] in (0.0, 1.0)
+    lone = np.zeros((40, 40), np.float32)
+    lone[7, 9] = 2.0
+    assert evidence(lone)["second"] == 0.0
+    lone[25, 30] = 1.0
+    assert evidence(lone)["second"] == 0.5
 
 
 def test_evidence_prefers_one_clear_peak():

@@ -15,6 +15,7 @@ from slimtrack import create
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.compression import channels as selector
+from slimtrack.confidence import Calibration
 from slimtrack.errors import InputError
 from slimtrack.filters._fft import rfft2
 from slimtrack.trackers import channels_cd, deepcd
@@ -60,8 +61,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     return seen
 
 
+CERTAIN = Calibration({}, 30.0)
+"""Scores of 1: trackers that are compared here learn all frames alike."""
+
+
 def begun(name: str, frames: Frames, updates: int = 1, **options: Any) -> Any:
     tracker = create(name, **options)
+    tracker.calibration = CERTAIN
     tracker.init(*frames[0])
     for image, _ in frames[1 : 1 + updates]:
         tracker.update(image)
@@ -184,6 +190,7 @@ def test_a_new_target_begins_with_all_channels(frames: Frames) -> None:
     tracker.init(*frames[3])
     assert not tracker.channels and tracker._feature is tracker._whole
     fresh = create(V, keep=10, by="count", **SMALL)
+    fresh.calibration = CERTAIN
     fresh.init(*frames[3])
     for image, _ in frames[4:]:
         assert tracker.update(image) == fresh.update(image)
@@ -248,7 +255,7 @@ def test_eco_on_all_channels_is_nearly_eco(frames: Frames) -> None:
     """Nothing is dropped: only the filter's training is a little further."""
     chosen, plain = begun("feco-cd", frames, keep=1.0, loss=0), begun("feco", frames)
     for image, _ in frames[2:]:
-        np.testing.assert_allclose([*chosen.update(image).box], [*plain.update(image).box], atol=0.5)
+        assert chosen.update(image).box.iou(plain.update(image).box) > 0.95
 
 
 def test_fdeepstrcf_prunes_its_network_exactly(frames: Frames) -> None:

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from slimtrack.calibrations import CALIBRATIONS
 from slimtrack.errors import MissingError
 from slimtrack.networks.find import add_folder
 from slimtrack.registry import (
@@ -79,7 +78,7 @@ class _Entry:
     @property
     def calibrated(self) -> bool:
         """Whether its score was fitted to be a probability."""
-        return self.name in CALIBRATIONS
+        return tracker_class(self.name).calibrated()
 
 
 def causes(reasons: Mapping[str, str]) -> list[tuple[list[str], str]]:

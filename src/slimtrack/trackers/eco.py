@@ -15,7 +15,8 @@ from slimtrack.features.network import NetworkFeatures
 from slimtrack.features.stack import Feature
 from slimtrack.filters.eco.continuous import Block, samples
 from slimtrack.filters.eco.filter import EcoFilter
-from slimtrack.filters.response import evidence, newton_peak
+from slimtrack.filters.newton import newton_peak
+from slimtrack.filters.response import evidence
 from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, Track, Tracker
 from slimtrack.trackers._blocks import Blocks, scale_factors

@@ -1,7 +1,6 @@
 """Staple: a HOG filter and colour histograms, added."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -79,10 +78,6 @@ class Staple(ScaledTracker, name="staple"):
         super()._prepare()
         self._colors = ColorModel(self._color_rate)
         self._inside, self._outside = _masks(self._window)
-
-    def _height(self, evidence: Mapping[str, float]) -> float | None:
-        """The peak-to-sidelobe ratio: colours answer everywhere a little, so the peak does not fall far."""
-        return math.expm1(evidence["psr"])
 
     def _responses(self, image: Image, scales: Floats) -> Floats:
         """The window and what the colour response needs around it are one cut."""
