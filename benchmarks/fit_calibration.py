@@ -84,8 +84,8 @@ def collect(name: str, calibration: Calibration, sequence: Sequence) -> Evidence
         tracker.calibration = calibration
         tracker.thresholds = SURE
         run = track_once(tracker, DecodedFrames(sequence.frames), Box(*sequence.truth[0]))
-    names = [key for key in USED if key in run.evidence]
-    evidence = np.stack([run.evidence[key][1:] for key in names], axis=1)
+    none = np.zeros(len(sequence))
+    evidence = np.stack([run.evidence.get(key, none)[1:] for key in USED], axis=1)
     right = overlaps(run.boxes, sequence.truth)[1:] > 0.5
     labels = np.where(sequence.absent[1:], False, right)
     known = np.isfinite(evidence).all(axis=1)
@@ -110,7 +110,7 @@ def module_text(default: Calibration, calibrations: Mapping[str, Calibration]) -
     """The whole of ``calibrations.py``, formatted as the rest of the package."""
     lines = [
         f"DEFAULT = {described(default, '')}",
-        '"""For trackers that have none of their own: fitted on all of ours together."""',
+        '"""For trackers that have none of their own: fitted on several of ours together."""',
         "",
         "CALIBRATIONS: dict[str, Calibration] = {",
         *(f'    "{name}": {described(value, "    ")},' for name, value in calibrations.items()),

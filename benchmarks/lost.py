@@ -1,9 +1,11 @@
 """How soon LOST is said when a target disappears, and how often it is said wrongly.
 
-Command: ``python benchmarks/lost.py sequences/dev absences/judge --trackers eco-hc,kcf,staple,feco``
+Command: ``python benchmarks/lost.py sequences/dev absences/tune absences/judge``
 
 An absence of at least 20 frames is told in time when the tracker says LOST within 15 frames of its
-beginning. A frame is good where the box overlaps the target by more than one half; a good one that is
+beginning; where it said so before already, the absence is left out and counted apart. Scores are fitted on
+``sequences/dev`` and ``absences/tune``: only ``absences/judge`` is unseen by the fit, and it is made from the
+same sequences. A frame is good where the box overlaps the target by more than one half; a good one that is
 called LOST or UNCERTAIN is a false alarm. Scores are judged on all frames but the first, those without the
 target counted as wrong.
 """
@@ -35,6 +37,7 @@ class Tally:
 
     absences: int = 0
     told: int = 0
+    lost_before: int = 0
     good: int = 0
     good_lost: int = 0
     good_uncertain: int = 0
@@ -45,6 +48,9 @@ class Tally:
         """Counts a run; names the absences that were not told in time."""
         missed = []
         for first, last in absences(sequence):
+            if run.states[first - 1] == LOST:
+                self.lost_before += 1
+                continue
             self.absences += 1
             if (run.states[first : min(first + SOON + 1, last)] == LOST).any():
                 self.told += 1
@@ -86,6 +92,7 @@ def judge(name: str, sequences: list[Sequence], verbose: bool) -> str:
     s, y = np.concatenate(scores), np.concatenate(labels)
     return (
         f"| {name} | {tally.told} of {tally.absences} ({tally.told / max(tally.absences, 1):.0%}) "
+        f"| {tally.lost_before} "
         f"| {tally.good_lost / max(tally.good, 1):.1%} | {tally.good_uncertain / max(tally.good, 1):.1%} "
         f"| {tally.absent_tracked / max(tally.absent, 1):.1%} "
         f"| {auroc(s, y):.3f} | {expected_calibration_error(s, y):.3f} |"
@@ -102,8 +109,10 @@ def main() -> None:
     parser.add_argument("--verbose", action="store_true", help="name the absences that were not told in time")
     options = parser.parse_args()
     sequences = [sequence for folder in options.data for sequence in Dataset.read(folder)]
-    print("| tracker | LOST in time | good: LOST | good: UNCERTAIN | absent: TRACKED | AUROC | ECE |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| tracker | told in time | LOST before | good LOST | good UNCERTAIN | absent TRACKED | AUROC | ECE |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for name in options.trackers.split(","):
         print(judge(name, sequences, options.verbose), flush=True)
 

@@ -276,6 +276,16 @@ def test_a_lost_target_is_looked_for_where_the_response_leads_and_around() -> No
     assert tracks[-1].state is State.TRACKED and tracks[-1].box == BOX.moved(6, 0)  # judged by itself
 
 
+def test_nothing_to_see_after_low_scores_says_the_last_believed_box_and_looks_around() -> None:
+    blind = [Estimate(None)] * 6
+    tracker = started(scored(0.9, 1), scored(0.1, 30), *blind)
+    tracks = [tracker.update(FRAME) for _ in range(8)]
+    assert tracks[1].state is State.UNCERTAIN and tracks[1].box == BOX.moved(30, 0)
+    assert {(t.state, t.box) for t in tracks[2:]} == {(State.LOST, BOX.moved(1, 0))}
+    looked = [box for what, box in tracker.calls if what == "locate"]
+    assert len(set(map(tuple, looked[3:]))) > 2  # not one place for ever
+
+
 def test_what_is_not_calibrated_says_so() -> None:
     assert Evident.calibrated() and not Scripted.calibrated()
     assert tracker_class("kcf").calibrated() and not tracker_class("opencv:mosse").calibrated()

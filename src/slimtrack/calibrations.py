@@ -6,17 +6,19 @@ __all__ = ["CALIBRATIONS", "DEFAULT"]
 
 DEFAULT = Calibration(
     {
-        "psr": 0.8,
-        "second": -2,
-        "shape": 2,
-        "grey": 1.5,
-        "color": 6,
-        "peak_change": 1,
-        "psr_change": 1,
+        "psr": 0.3828,
+        "second": -0.5273,
+        "peak_change": 1.045,
+        "psr_change": 0.6734,
+        "shape": 1.882,
+        "grey": 1.716,
+        "color": 4.237,
+        "outside": -2.748,
+        "scene": -0.4885,
     },
-    -2.5,
+    -1.145,
 )
-"""For trackers that have none of their own: fitted on all of ours together."""
+"""For trackers that have none of their own: fitted on several of ours together."""
 
 CALIBRATIONS: dict[str, Calibration] = {
     "kcf": Calibration(
@@ -63,6 +65,36 @@ CALIBRATIONS: dict[str, Calibration] = {
             "scene": -0.5862,
         },
         -2.371,
+    ),
+    "samf": Calibration(
+        {
+            "peak": 2.445,
+            "psr": 0.6232,
+            "second": -1.306,
+            "peak_change": 1.194,
+            "psr_change": 0.6502,
+            "shape": 1.271,
+            "grey": 1.437,
+            "color": 3.774,
+            "outside": -2.609,
+            "scene": -0.4353,
+        },
+        -1.862,
+    ),
+    "cacf": Calibration(
+        {
+            "peak": 2.163,
+            "psr": 0.4926,
+            "second": -0.9759,
+            "peak_change": 0.5064,
+            "psr_change": 0.3924,
+            "shape": 0.3834,
+            "grey": 1.739,
+            "color": 4.49,
+            "outside": -1.989,
+            "scene": -0.3488,
+        },
+        -1.979,
     ),
     "staple": Calibration(
         {
@@ -111,18 +143,18 @@ CALIBRATIONS: dict[str, Calibration] = {
     ),
     "eco-hc": Calibration(
         {
-            "peak": 1.46,
-            "psr": 0.3664,
-            "second": -1.635,
-            "peak_change": 0.5436,
-            "psr_change": 0.5938,
-            "shape": 1.601,
-            "grey": 0.7145,
-            "color": 3.339,
-            "outside": -3.455,
-            "scene": -0.4044,
+            "peak": 1.81,
+            "psr": 0.3605,
+            "second": -1.367,
+            "peak_change": 0.6457,
+            "psr_change": 0.7006,
+            "shape": 1.689,
+            "grey": 0.5302,
+            "color": 3.394,
+            "outside": -2.265,
+            "scene": -0.4346,
         },
-        -0.2514,
+        -0.4954,
     ),
     "feco": Calibration(
         {

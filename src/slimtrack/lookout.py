@@ -7,7 +7,7 @@ from slimtrack.box import Box
 __all__ = ["Lookout"]
 
 _LEASH = 1.0
-"""How far a response may lead from the last believed box, over the target's mean side."""
+"""How far a response may lead from where it led when LOST was said, over the target's mean side."""
 
 _RADIUS = 1.5
 """How far around it is looked beside, over the target's mean side: about where search windows end."""

@@ -323,12 +323,12 @@ class _Session:
         """What is said of a frame in which this was found; ``None``: nothing."""
         state = self.hysteresis.decide(score)
         if box is None or score is None:
-            pass  # nothing to see: the target is likely to be where it was when there is
-        elif state is State.LOST:
+            box = self.believed  # nothing was seen: nowhere does the response lead
+        if state is State.LOST:
             if self.lookout is None:
                 self.box, self.lookout = self.believed, Lookout(self.believed, box)
             self.place = self.lookout.next(box)
-        else:
+        elif score is not None:
             self.lookout, self.place, self.box = None, box, box
             if score >= self.thresholds.doubt:
                 self.believed = box

@@ -210,7 +210,9 @@ class _Said:
             console = Console(stderr=self.stdout)
             console.print(summary_table(summary))
             if summary.interrupted:
-                kept = "; everything up to there is written, --resume goes on" if summary.outputs else ""
+                kept = "; everything up to there is written" if summary.outputs else ""
+                if any(str(path).endswith(".csv") for path in summary.outputs):
+                    kept += ", --resume goes on"
                 console.print(f"Stopped after {summary.frames} frames{kept}.")
         if summary.interrupted:
             raise typer.Exit(130)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from slimtrack.errors import MissingError
+from slimtrack.errors import MissingError, SlimtrackError
 from slimtrack.networks.find import add_folder
 from slimtrack.registry import (
     Option,
@@ -78,7 +78,10 @@ class _Entry:
     @property
     def calibrated(self) -> bool:
         """Whether its score was fitted to be a probability."""
-        return tracker_class(self.name).calibrated()
+        try:
+            return tracker_class(self.name).calibrated()
+        except SlimtrackError:  # a plug-in that cannot be imported
+            return False
 
 
 def causes(reasons: Mapping[str, str]) -> list[tuple[list[str], str]]:

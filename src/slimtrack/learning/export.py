@@ -1,6 +1,7 @@
 """A trained tracker network as two ONNX files that run anywhere: one for the template, one for each frame."""
 
 import io
+import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def read_checkpoint(path: Path) -> Siamese:
         stored = torch.load(path, map_location="cpu", weights_only=True)
         network = Siamese(design(stored["design"]))
         network.load_state_dict(stored["state"])
-    except (OSError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise SourceError(f"checkpoint {path} cannot be read ({error})") from error
     return network.eval()
 
