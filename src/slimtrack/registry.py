@@ -40,10 +40,10 @@ _BY_MODULE = {
     "trackers.hcf": ("cf2-v-11+12+21", "cf2-v-34"),
     "trackers.deepcd": ("deepcd-v-11+12+21", "deepcd-s-all"),
     "trackers.cpt": ("cpt-kcf", "cpt-samf"),
-    "integrations.opencv": tuple(
+    "peers.opencv": tuple(
         f"opencv:{name}" for name in ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")
     ),
-    "integrations.onnx_tracker": ("nanotrack-v1", "nanotrack-v2", "nanotrack-v3", "fear-xs", "vittrack"),
+    "peers.onnx_tracker": ("nanotrack-v1", "nanotrack-v2", "nanotrack-v3", "fear-xs", "vittrack"),
 }
 _MODULES = {name: f"slimtrack.{module}" for module, names in _BY_MODULE.items() for name in names}
 """Name -> module that defines it, so that listing names imports nothing."""

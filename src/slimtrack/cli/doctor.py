@@ -141,7 +141,7 @@ def _threads() -> Iterator[Finding]:
 
 
 def _opencv() -> Iterator[Finding]:
-    from slimtrack.integrations.opencv import flavour
+    from slimtrack.peers.opencv import flavour
 
     try:
         version = str(cv2.__version__)

@@ -15,7 +15,7 @@ from slimtrack import Box, State, create, list_trackers
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, InternalError, MissingError, NotStartedError
 from slimtrack.evaluation.datasets import Dataset
-from slimtrack.integrations import opencv as adapter
+from slimtrack.peers import opencv as adapter
 from slimtrack.registry import tracker_class, why_missing
 
 PLAIN = ("kcf", "csrt", "mil", "mosse", "medianflow")

@@ -1,0 +1,1 @@
+"""Other people's trackers under our interface, to measure against."""
