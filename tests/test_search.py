@@ -130,7 +130,7 @@ def test_shrinking_does_not_fold() -> None:
     """Stripes finer than the patch can hold turn into grey, not into coarser stripes."""
     frame = np.zeros((400, 400, 3), np.uint8)
     frame[:, ::2] = 255
-    for step in (2.0, 3.0, 3.7, 5.0, 6.2):
+    for step in (2.0, 3.0, 3.7, 5.0, 6.2, 8.0, 11.7):
         patch = extract(frame, 201.3, 199.6, 32 * step, 32 * step, (32, 32))
         assert patch.astype(float).std() < 45, step  # bare bilinear sampling: about 100
     assert extract(frame, 201, 199, 128, 128, (32, 32)).astype(float).std() < 1
@@ -214,7 +214,12 @@ def test_frames_wider_than_opencv_counts() -> None:
 def test_halves_are_means_of_the_frame_wherever_they_are_asked_for(
     shape: tuple[int, int], asked: list[tuple[int, float, float, float, float]], seed: int
 ) -> None:
-    """Each block is the mean of its pixels, the border repeated, whatever was asked for before."""
+    """Each block is the mean of its pixels, the border repeated, whatever was asked for before.
+
+    From level 3 on it is the mean of every eighth: the middle four in rows 1 and 5 of each 8 x 8.
+    """
+    read = np.zeros((8, 8))
+    read[[1, 5], 2:6] = 1
     frame = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
     halves = Halves(frame)
     for level, x, y, w, h in asked:
@@ -223,7 +228,9 @@ def test_halves_are_means_of_the_frame_wherever_they_are_asked_for(
         blocks = [-(-n // side) for n in shape]
         spare = [(side, (n + 1) * side - length) for n, length in zip(blocks, shape, strict=True)]
         wide = np.pad(frame.astype(float), (*spare, (0, 0)), mode="edge")
-        means = wide.reshape(blocks[0] + 2, side, blocks[1] + 2, side, 3).mean((1, 3))
+        weights = np.ones((side, side)) if level < 3 else np.tile(read, (side // 8, side // 8))
+        parts = wide.reshape(blocks[0] + 2, side, blocks[1] + 2, side, 3)
+        means = np.einsum("ayxbc,yb->axc", parts, weights / weights.sum())
         rows, columns = (
             np.clip(np.arange(np.floor(at), np.ceil(at + extent / side)).astype(int), 0, n + 1)
             for at, extent, n in ((top, h, blocks[0]), (left, w, blocks[1]))

@@ -16,10 +16,22 @@ _Area = tuple[int, int, int, int]
 """Blocks from x and y up to, not with, another x and y."""
 
 
+_SPARSE = 3
+"""The level made from the frame itself, of 8 of a block's 64 pixels: the middle four of its rows 1 and 5.
+
+Nearly all the time of halving goes into reading the frame, row by row: 2.1 ms for the window of a 900 pixel
+target if all are read, 0.7 ms for every fourth. In a patch so much coarser, the mean of 8 pixels is enough.
+"""
+
+_ABOVE = 0.5
+"""How far the mean of rows 1 and 5 lies above the middle of the block, in pixels of the frame."""
+
+
 class Halves:
     """A frame at one half, one quarter .. of its size, made where and when it is asked for.
 
-    Block ``j`` of level ``n`` is the mean of pixels ``2^n j`` up to ``2^n (j + 1)``, whatever was cut before.
+    Block ``j`` of level ``n`` is the mean of pixels ``2^n j`` up to ``2^n (j + 1)``, whatever was cut before;
+    from level 3 on, of every eighth of them.
     Each level has one block more on every side than the frame has: the border repeated.
     """
 
@@ -49,7 +61,8 @@ class Halves:
             for v, extent, least, n in zip(first, size, low, (width, height), strict=True)
         ]
         canvas = self._filled(level, (low[0], low[1], high[0], high[1]))
-        return canvas, first[0] + 1, first[1] + 1
+        lower = _ABOVE / 2**level if level >= _SPARSE else 0.0
+        return canvas, first[0] + 1, first[1] + 1 + lower
 
     def _filled(self, level: int, area: _Area) -> Image:
         """The blocks of a level, block -1 first, those of ``area`` at least being there."""
@@ -65,20 +78,25 @@ class Halves:
         return canvas
 
     def _fill(self, level: int, canvas: Image, area: _Area) -> None:
-        """Fills blocks of a level with means over 2 x 2 of the level before."""
-        before = 2 ** (level - 1)
+        """Fills blocks of a level with means over the level before, or over the frame."""
+        factor = 2**_SPARSE if level == _SPARSE else 2
+        before = 2**level // factor
         width, height = (-(-side // before) for side in self.image.shape[1::-1])
         # Inside, the finer level is read where it lies; only what touches the border is copied.
-        inside = _common(area, (0, 0, width // 2, height // 2))
+        inside = _common(area, (0, 0, width // factor, height // factor))
         finer, start = self.image, 0
-        if level > 1:
+        if before > 1:
             under = _clamped((2 * area[0], 2 * area[1], 2 * area[2], 2 * area[3]), width, height)
             finer, start = self._filled(level - 1, under), 1
         for x, y, right, bottom in [*inside, *_missing(area, *inside)]:
             w, h = right - x, bottom - y
-            source = cropped(finer, 2 * x + start, 2 * y + start, 2 * w, 2 * h)
+            source = cropped(finer, factor * x + start, factor * y + start, factor * w, factor * h)
             place = canvas[y + 1 : bottom + 1, x + 1 : right + 1]
-            cv2.resize(source, (w, h), dst=place, interpolation=cv2.INTER_AREA)
+            if level == _SPARSE:
+                source = cv2.resize(source[1::4], (4 * w, h), interpolation=cv2.INTER_AREA)
+                cv2.resize(source, (w, h), dst=place, interpolation=cv2.INTER_LINEAR)
+            else:
+                cv2.resize(source, (w, h), dst=place, interpolation=cv2.INTER_AREA)
 
 
 def _around(a: _Area, b: _Area) -> _Area:

@@ -20,8 +20,8 @@ def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[i
 
     Outside the frame the nearest border pixel is repeated. An area shrunk by two or more is first halved (by
     means over 2 x 2 pixels) as often as leaves a step below two, then sampled bilinearly, so that no detail
-    folds into the patch. While a tracker works, the halves of a frame are made once for
-    all cuts out of it (`slimtrack._halves`).
+    folds into the patch; three halvings and more read every eighth pixel. While a tracker works, the halves
+    of a frame are made once for all cuts out of it (`slimtrack._halves`).
 
     Args:
         image: ``(H, W, 3)`` uint8.
