@@ -1,0 +1,1 @@
+"""Parts of trackers that learn while they track: pooling of boxes, classifiers, overlap prediction."""
