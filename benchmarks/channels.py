@@ -38,7 +38,7 @@ from slimtrack.cli.bench import split_specs
 from slimtrack.compression.channels import Indices, Level, friendliness, select
 from slimtrack.compression.report import Size
 from slimtrack.features.taps import NetworkStack
-from slimtrack.filters._fft import rfft2
+from slimtrack.filters.fft import rfft2
 from slimtrack.filters.response import gaussian_label, peak
 from slimtrack.filters.spectral import SpectralLinearFilter
 from slimtrack.networks.find import add_folder

@@ -30,7 +30,7 @@ from slimtrack.box import Box
 from slimtrack.evaluation.datasets import Dataset
 from slimtrack.evaluation.once import DecodedFrames
 from slimtrack.features.hog import Hog
-from slimtrack.filters._fft import rfft2
+from slimtrack.filters.fft import rfft2
 from slimtrack.registry import create
 from slimtrack.timing import single_thread
 

@@ -15,8 +15,8 @@ from slimtrack.compression.channels import (
     swap_search,
 )
 from slimtrack.errors import InputError
-from slimtrack.filters._fft import irfft2, rfft2
 from slimtrack.filters.correlation import LinearFilter
+from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.response import gaussian_label
 
 

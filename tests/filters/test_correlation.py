@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slimtrack.filters._fft import energy, irfft2, rfft2
 from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.correlation import KernelFilter, LinearFilter, kernel_correlation
+from slimtrack.filters.fft import energy, irfft2, rfft2
 from slimtrack.filters.response import gaussian_label, peak
 
 sizes = st.integers(3, 6)

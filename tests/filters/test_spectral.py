@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from slimtrack.filters._fft import rfft2
 from slimtrack.filters.correlation import LinearFilter
+from slimtrack.filters.fft import rfft2
 from slimtrack.filters.response import gaussian_label, peak
 from slimtrack.filters.spectral import SpectralLinearFilter
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from slimtrack.filters._fft import irfft2, rfft2
 from slimtrack.filters.admm import Admm
 from slimtrack.filters.bacf import BacfFilter
+from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.newton import newton_peak
 from slimtrack.filters.regularisation import bowl_weight, box_weight
 from slimtrack.filters.response import gaussian_label

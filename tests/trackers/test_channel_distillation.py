@@ -17,7 +17,7 @@ from slimtrack.box import Box
 from slimtrack.compression import channels as selector
 from slimtrack.confidence import Calibration
 from slimtrack.errors import InputError
-from slimtrack.filters._fft import rfft2
+from slimtrack.filters.fft import rfft2
 from slimtrack.trackers import channels_cd, deepcd
 from slimtrack.video.synthetic import CLIPS
 

@@ -11,7 +11,7 @@ from slimtrack import Box, create
 from slimtrack.errors import InputError
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
-from slimtrack.filters._fft import irfft2, rfft2
+from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.response import peak
 from slimtrack.search import SearchWindow
 from slimtrack.trackers._blocks import Blocks, scale_factors

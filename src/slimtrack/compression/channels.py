@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from slimtrack.arrays import Features, Floats, Spectrum
 from slimtrack.errors import InputError
-from slimtrack.filters._fft import rfft2
+from slimtrack.filters.fft import rfft2
 
 __all__ = [
     "Amount", "Indices", "Level", "Reading", "Selection", "common_energy", "friendliness", "half_weights",

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from slimtrack.arrays import AnyArray, Features, Floats
 from slimtrack.box import Box
 from slimtrack.errors import InputError
-from slimtrack.filters._fft import irfft2, rfft2
 from slimtrack.filters.correlation import kernel_correlation
+from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.response import gaussian_label
 
 __all__ = [

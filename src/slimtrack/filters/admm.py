@@ -6,7 +6,7 @@ import numpy as np
 
 from slimtrack._compiled import compiled
 from slimtrack.arrays import Features, Floats, Spectrum
-from slimtrack.filters._fft import irfft2, power, rfft2
+from slimtrack.filters.fft import irfft2, power, rfft2
 from slimtrack.filters.spectra import inner, shifted
 
 __all__ = ["Admm", "RegularisedFilter"]

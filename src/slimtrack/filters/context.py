@@ -4,7 +4,7 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats
 from slimtrack.filters._average import Average
-from slimtrack.filters._fft import irfft2, rfft2
+from slimtrack.filters.fft import irfft2, rfft2
 
 __all__ = ["ContextFilter"]
 

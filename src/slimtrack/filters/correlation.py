@@ -6,7 +6,7 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Spectrum
 from slimtrack.filters._average import Average
-from slimtrack.filters._fft import energy, irfft2, power, rfft2
+from slimtrack.filters.fft import energy, irfft2, power, rfft2
 
 __all__ = ["Kernel", "KernelFilter", "LinearFilter", "kernel_correlation"]
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters._average import Average
-from slimtrack.filters._fft import fft, ifft
+from slimtrack.filters.fft import fft, ifft
 from slimtrack.filters.response import refine
 
 __all__ = ["FastScaleFilter", "ScaleFilter"]

@@ -4,7 +4,7 @@ import numpy as np
 
 from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters._average import Average
-from slimtrack.filters._fft import irfft2, power, rfft2
+from slimtrack.filters.fft import irfft2, power, rfft2
 from slimtrack.filters.spectra import shifted
 
 __all__ = ["SpectralLinearFilter"]

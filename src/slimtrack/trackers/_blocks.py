@@ -11,7 +11,7 @@ import numpy as np
 from slimtrack.arrays import Features, Floats, Image, Spectrum
 from slimtrack.box import Box
 from slimtrack.features.stack import Feature
-from slimtrack.filters._fft import irfft2, rfft2
+from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.newton import newton_peak
 from slimtrack.filters.response import evidence, gaussian_label
 from slimtrack.filters.spectra import resized

@@ -19,9 +19,9 @@ from slimtrack.compression.channels import (
 from slimtrack.compression.inner import thinned
 from slimtrack.compression.stack import pruned
 from slimtrack.features.network import NetworkFeature, NetworkFeatures
-from slimtrack.filters._fft import rfft2
 from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.eco.continuous import samples
+from slimtrack.filters.fft import rfft2
 from slimtrack.tracker import Track, Tracker
 from slimtrack.trackers._correlation import within
 from slimtrack.trackers.cacf import Cacf

@@ -8,7 +8,7 @@ from slimtrack.box import Box
 from slimtrack.compression.channels import Amount, Indices, Level, Reading, select
 from slimtrack.compression.distilled import only
 from slimtrack.features.taps import NetworkStack
-from slimtrack.filters._fft import rfft2
+from slimtrack.filters.fft import rfft2
 from slimtrack.filters.spectral import SpectralLinearFilter
 from slimtrack.tracker import Track
 from slimtrack.trackers._correlation import within

@@ -12,7 +12,7 @@ from slimtrack.arrays import Floats, Image, Spectrum
 from slimtrack.box import Box
 from slimtrack.errors import UnknownNameError
 from slimtrack.features.taps import NetworkStack
-from slimtrack.filters._fft import rfft2
+from slimtrack.filters.fft import rfft2
 from slimtrack.filters.spectral import SpectralLinearFilter
 from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, Track

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from slimtrack.arrays import AnyArray, Features, Floats, Spectrum
-from slimtrack.filters._fft import irfft2, rfft2
+from slimtrack.filters.fft import irfft2, rfft2
 
 __all__ = ["Block", "Layout", "cubic_spectrum", "frequencies", "samples", "wished_response"]
 

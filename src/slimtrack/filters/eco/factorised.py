@@ -3,10 +3,10 @@
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Spectrum
-from slimtrack.filters._fft import power
 from slimtrack.filters.eco.continuous import Layout
 from slimtrack.filters.eco.penalty import Penalty
 from slimtrack.filters.eco.solver import ConjugateGradient, responses
+from slimtrack.filters.fft import power
 
 __all__ = ["JointProblem", "principal_projection"]
 

@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from slimtrack.arrays import Features, Floats, Spectrum
-from slimtrack.filters._fft import power
 from slimtrack.filters.eco.continuous import Block, Layout, wished_response
 from slimtrack.filters.eco.factorised import JointProblem, principal_projection
 from slimtrack.filters.eco.penalty import Penalty, penalty_window
 from slimtrack.filters.eco.samples import SampleSpace
 from slimtrack.filters.eco.solver import ConjugateGradient, normal_product, responses
+from slimtrack.filters.fft import power
 
 __all__ = ["EcoFilter"]
 
