@@ -28,7 +28,7 @@ import numpy as np
 
 from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.evaluation.datasets import Dataset, Sequence
+from slimtrack.datasets import Dataset, Sequence
 
 BEFORE, GONE, AFTER = 70, 40, 40
 """Frames before the disappearance, without the target, and after."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from slimtrack.evaluation.datasets import Dataset
+from slimtrack.datasets import Dataset
 from slimtrack.evaluation.metrics import bootstrap_difference, measure
 
 WORKER = """

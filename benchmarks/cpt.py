@@ -32,7 +32,7 @@ from slimtrack.arrays import AnyArray, Image
 from slimtrack.box import Box
 from slimtrack.compression.cpt import Settings, compress
 from slimtrack.compression.view import View, ratio_of
-from slimtrack.evaluation.datasets import Dataset
+from slimtrack.datasets import Dataset
 from slimtrack.evaluation.metrics import bootstrap_difference
 from slimtrack.evaluation.runner import evaluate
 from slimtrack.evaluation.runs import Store

@@ -26,8 +26,8 @@ from absences import KINDS
 from slimtrack.box import Box
 from slimtrack.calibrations import CALIBRATIONS, DEFAULT
 from slimtrack.confidence import Calibration, Thresholds
+from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error, fit_logistic, held_out_scores
-from slimtrack.evaluation.datasets import Dataset, Sequence
 from slimtrack.evaluation.metrics import overlaps
 from slimtrack.evaluation.once import DecodedFrames, track_once
 from slimtrack.files import atomic_write

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from slimtrack.confidence import State
+from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error
-from slimtrack.evaluation.datasets import Dataset, Sequence
 from slimtrack.evaluation.metrics import overlaps
 from slimtrack.evaluation.once import DecodedFrames, track_once
 from slimtrack.evaluation.runs import STATES, Run

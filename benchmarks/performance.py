@@ -27,7 +27,7 @@ import slimtrack.features
 import slimtrack.filters
 from _names import ours
 from slimtrack.box import Box
-from slimtrack.evaluation.datasets import Dataset
+from slimtrack.datasets import Dataset
 from slimtrack.evaluation.once import DecodedFrames
 from slimtrack.features.hog import Hog
 from slimtrack.filters.fft import rfft2

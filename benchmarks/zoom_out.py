@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slimtrack.box import Box
-from slimtrack.evaluation.datasets import Dataset, Sequence
+from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.runner import DecodedFrames
 from slimtrack.registry import create
 from slimtrack.timing import single_thread

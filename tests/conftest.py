@@ -5,6 +5,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from slimtrack.tracker import REGISTERED
@@ -52,3 +55,23 @@ def shared() -> Callable[[str], Path]:
         return root / part
 
     return find
+
+
+@pytest.fixture
+def write_sequence(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a sequence into the folder ``data`` and returns that folder."""
+
+    def write(
+        name: str, truth: npt.ArrayLike, *, frames: int | None = None, sep: str = ",", suffix: str = ".jpg"
+    ) -> Path:
+        rows = np.atleast_2d(np.asarray(truth, dtype=float))
+        folder = tmp_path / "data" / name / "img"
+        folder.mkdir(parents=True)
+        image = np.random.default_rng(len(rows)).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+        for number in range(1, (len(rows) if frames is None else frames) + 1):
+            cv2.imwrite(str(folder / f"{number:04d}{suffix}"), image)
+        text = "\n".join(sep.join(f"{value:g}" for value in row) for row in rows)
+        (folder.parent / "groundtruth_rect.txt").write_text(text + "\n")
+        return tmp_path / "data"
+
+    return write

@@ -1,12 +1,9 @@
 """Trackers by name: which exist, which can be made here, what options they have."""
 
 import importlib
-import importlib.metadata
-import importlib.util
 import inspect
 import math
 import re
-import sys
 import types
 import typing
 from collections.abc import Collection, Mapping
@@ -14,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNameError
+from slimtrack.errors import InputError, MissingError, UnknownNameError
+from slimtrack.plugins import entry_points, import_file, load
 from slimtrack.tracker import REGISTERED, Tracker
 
 __all__ = [
@@ -169,7 +167,7 @@ def list_trackers(*, missing: bool = False) -> list[str]:
     Args:
         missing: List also those whose package or network is not here (`why_missing` says what).
     """
-    names = [*_MODULES, *(entry.name for entry in _entry_points())]
+    names = [*_MODULES, *(entry.name for entry in entry_points("tracker"))]
     names += [name for name in REGISTERED if name not in names]
     return [name for name in names if missing or why_missing(name) is None]
 
@@ -210,7 +208,7 @@ def spelt(spec: str) -> str:
         return spec.strip()
     if name.casefold().startswith(tuple(_FAMILIES)):
         return name.casefold() + bracket + options
-    known = [*REGISTERED, *_MODULES, *(entry.name for entry in _entry_points())]
+    known = [*REGISTERED, *_MODULES, *(entry.name for entry in entry_points("tracker"))]
     return _in_case(name, known) + bracket + options
 
 
@@ -263,53 +261,15 @@ def _import_for(name: str) -> None:
     """Imports the module that defines a tracker; nothing where none is known."""
     file, _, _ = name.rpartition(":")
     if file.endswith(".py"):
-        _import_file(Path(file))
+        import_file(Path(file), "tracker")
     elif family := next((module for start, module in _FAMILIES.items() if name.startswith(start)), None):
         importlib.import_module(family).member(name)
     elif name in _MODULES:
         importlib.import_module(_MODULES[name])
     else:
-        for entry in _entry_points():
+        for entry in entry_points("tracker"):
             if entry.name == name:
-                _load(entry)
-
-
-def _load(entry: importlib.metadata.EntryPoint) -> None:
-    """Imports a tracker that another package brings; a broken one must not break the list of all."""
-    try:
-        entry.load()
-    except SlimtrackError:
-        raise
-    except Exception as error:
-        raise MissingError(
-            f"tracker {entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _import_file(path: Path) -> None:
-    """Runs a tracker file of the user's, once."""
-    module_name = f"slimtrack_file_{path.resolve().as_posix().replace('/', '_').removesuffix('.py')}"
-    if module_name in sys.modules:
-        return
-    if not path.is_file():
-        raise InputError(f"tracker file {path} does not exist")
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"tracker file {path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SlimtrackError:
-        del sys.modules[module_name]
-        raise
-    except Exception as error:
-        del sys.modules[module_name]
-        raise InputError(f"tracker file {path} failed to import ({type(error).__name__}: {error})") from error
-
-
-def _entry_points() -> list[importlib.metadata.EntryPoint]:
-    return list(importlib.metadata.entry_points(group="slimtrack.trackers"))
+                load(entry, "tracker")
 
 
 def _documented(text: str) -> dict[str, str]:

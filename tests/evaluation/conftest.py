@@ -1,9 +1,5 @@
-"""A small dataset on disk, and trackers whose behaviour is known."""
+"""Trackers whose behaviour is known."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -69,26 +65,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """No processes for memory, and no run repeated because of the machine: tests of these say so."""
     monkeypatch.setattr(runner, "peak_memory", lambda spec, sequence, *, threads: 100.0)
     monkeypatch.setattr(runner, "disturbed", lambda runs: False)
-
-
-@pytest.fixture
-def write_sequence(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a sequence into the folder ``data`` and returns that folder."""
-
-    def write(
-        name: str, truth: npt.ArrayLike, *, frames: int | None = None, sep: str = ",", suffix: str = ".jpg"
-    ) -> Path:
-        rows = np.atleast_2d(np.asarray(truth, dtype=float))
-        folder = tmp_path / "data" / name / "img"
-        folder.mkdir(parents=True)
-        image = np.random.default_rng(len(rows)).integers(0, 255, (48, 64, 3), dtype=np.uint8)
-        for number in range(1, (len(rows) if frames is None else frames) + 1):
-            cv2.imwrite(str(folder / f"{number:04d}{suffix}"), image)
-        text = "\n".join(sep.join(f"{value:g}" for value in row) for row in rows)
-        (folder.parent / "groundtruth_rect.txt").write_text(text + "\n")
-        return tmp_path / "data"
-
-    return write
 
 
 def moving(frames: int, step: float = 1.0) -> Rows:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from slimtrack.datasets import read_truth
 from slimtrack.errors import InputError, UnknownNameError
-from slimtrack.evaluation.datasets import read_boxes
 from slimtrack.evaluation.metrics import bootstrap_difference, center_errors, measure, overlaps, repaired
 from slimtrack.evaluation.protocols import GOT10K, OTB, PROTOCOLS, PYSOT, protocol
 
@@ -28,8 +28,8 @@ def test_every_number_of_the_oracles(shared):
         rows = list(csv.DictReader(file))
     assert len(rows) == 649
     for row in rows:
-        found = read_boxes(folder / "otb" / row["tracker"] / f"{row['sequence']}.txt")
-        truth = read_boxes(folder / "otb" / "groundtruth" / f"{row['sequence']}.txt")
+        found = read_truth(folder / "otb" / row["tracker"] / f"{row['sequence']}.txt")
+        truth = read_truth(folder / "otb" / "groundtruth" / f"{row['sequence']}.txt")
         assert len(truth) == int(row["n_frames"])
         # MDNet's files of two sequences end a frame early
         curves = measure(found, truth, may_end_early=True)
@@ -43,8 +43,8 @@ def test_published_means(shared):
     folder = shared("oracles/otb")
     aucs, ious = [], []
     for file in sorted(shared("sequences/otb").iterdir()):
-        truth = read_boxes(file / "groundtruth_rect.txt")
-        found = read_boxes(folder / "KCF" / f"{file.name}.txt")
+        truth = read_truth(file / "groundtruth_rect.txt")
+        found = read_truth(folder / "KCF" / f"{file.name}.txt")
         aucs.append(measure(found, truth).auc)
         ious.append(overlaps(repaired(found, truth), truth).mean())
     assert np.mean(aucs) == pytest.approx(0.370, abs=5e-4)

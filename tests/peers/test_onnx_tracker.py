@@ -14,8 +14,8 @@ import pytest
 
 from slimtrack import Box, State, create
 from slimtrack.arrays import Image
+from slimtrack.datasets import Dataset
 from slimtrack.errors import InputError, MissingError
-from slimtrack.evaluation.datasets import Dataset
 from slimtrack.registry import why_missing
 from slimtrack.trackers import _onnx as shared
 

@@ -13,8 +13,8 @@ import pytest
 
 from slimtrack import Box, State, create, list_trackers
 from slimtrack.arrays import Image
+from slimtrack.datasets import Dataset
 from slimtrack.errors import InputError, InternalError, MissingError, NotStartedError
-from slimtrack.evaluation.datasets import Dataset
 from slimtrack.peers import opencv as adapter
 from slimtrack.registry import tracker_class, why_missing
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from slimtrack.evaluation.datasets import Dataset
+from slimtrack.datasets import Dataset
 from slimtrack.evaluation.runner import evaluate
 from slimtrack.evaluation.summary import summarise
 

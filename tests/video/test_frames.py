@@ -13,7 +13,8 @@ import pytest
 from pictures import gradient
 
 from slimtrack.errors import SourceError
-from slimtrack.video.frames import natural_key, open_frames
+from slimtrack.image_files import natural_key
+from slimtrack.video.frames import open_frames
 
 
 def write_video(path: Path, count: int = 30, *, size: tuple[int, int] = (64, 48), **options: str) -> Path:

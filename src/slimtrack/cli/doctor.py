@@ -23,8 +23,8 @@ from rich.table import Table
 import slimtrack
 from slimtrack._cv2 import cv2
 from slimtrack.cli.trackers import causes
+from slimtrack.datasets import Dataset
 from slimtrack.errors import MissingError, SlimtrackError
-from slimtrack.evaluation.datasets import Dataset
 from slimtrack.networks.find import VARIABLE, add_folder, network_folders
 from slimtrack.registry import list_trackers, why_missing
 from slimtrack.timing import cpu_name

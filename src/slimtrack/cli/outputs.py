@@ -10,7 +10,7 @@ from pathlib import Path
 
 from slimtrack.errors import InputError, OutputError, UnknownNameError
 from slimtrack.files import writing
-from slimtrack.video.frames import image_files
+from slimtrack.image_files import image_files
 from slimtrack.video.guard import guard_folder
 from slimtrack.video.results import FORMATS
 

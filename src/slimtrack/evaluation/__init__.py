@@ -1,6 +1,6 @@
 """Measuring trackers: datasets, metrics equal to the public toolkits', timing, and how good a score is."""
 
-from slimtrack.evaluation.datasets import Dataset, Sequence
+from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.runner import Evaluation, evaluate
 from slimtrack.evaluation.runs import Run, Store
 from slimtrack.evaluation.summary import summarise, to_json

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from slimtrack.box import Box
+from slimtrack.datasets import Sequence
 from slimtrack.errors import SlimtrackError
-from slimtrack.evaluation.datasets import Sequence
 from slimtrack.registry import create, with_threads
 from slimtrack.timing import PeakMemory, limit_threads
 from slimtrack.video.frames import ImageReader

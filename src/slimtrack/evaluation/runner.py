@@ -16,8 +16,8 @@ import joblib
 import slimtrack
 from slimtrack import timing
 from slimtrack.box import Box
+from slimtrack.datasets import Dataset, Sequence
 from slimtrack.errors import InputError
-from slimtrack.evaluation.datasets import Dataset, Sequence
 from slimtrack.evaluation.memory import peak_memory
 from slimtrack.evaluation.once import DecodedFrames, track_once
 from slimtrack.evaluation.protocols import OTB, Protocol

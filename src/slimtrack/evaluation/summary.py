@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from slimtrack import timing
 from slimtrack.confidence import State
+from slimtrack.datasets import Sequence
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error
-from slimtrack.evaluation.datasets import Sequence
 from slimtrack.evaluation.metrics import Curves, measure, overlaps
 from slimtrack.evaluation.protocols import Protocol
 from slimtrack.evaluation.runner import Evaluation

@@ -1,6 +1,6 @@
 """Who is told how an evaluation comes along."""
 
-from slimtrack.evaluation.datasets import Sequence
+from slimtrack.datasets import Sequence
 from slimtrack.evaluation.runs import Run
 
 __all__ = ["Watcher"]

@@ -10,19 +10,10 @@ from typing import Self, TypeAlias
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.errors import InputError, SourceError
 from slimtrack.video.feed import TOLERANCE, Feed, Footage, Frame, Mark, reached
-from slimtrack.video.images import IMAGE_SUFFIXES, ImageReader, image_files, natural_key
+from slimtrack.video.images import ImageReader
 from slimtrack.video.sources import feed_of
 
-__all__ = [
-    "Frame",
-    "Frames",
-    "ImageReader",
-    "Source",
-    "image_files",
-    "natural_key",
-    "open_frames",
-    "IMAGE_SUFFIXES",
-]
+__all__ = ["Frame", "Frames", "ImageReader", "Source", "open_frames"]
 
 _MOST_BROKEN = 300
 """Frames broken in a row after which a source is given up: ten seconds of a video."""

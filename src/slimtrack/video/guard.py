@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from slimtrack.errors import OutputError
-from slimtrack.video.images import FOLDERS_INSIDE, IMAGE_SUFFIXES
+from slimtrack.image_files import IMAGE_SUFFIXES
+from slimtrack.video.images import FOLDERS_INSIDE
 
 __all__ = ["guard_files", "guard_folder"]
 

@@ -1,10 +1,7 @@
 """Frames from image files and from arrays, each brought to BGR uint8."""
 
 import itertools
-import os
-import re
 from collections.abc import Iterable, Sized
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -12,34 +9,22 @@ import numpy as np
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.errors import MissingError, SourceError
+from slimtrack.image_files import IMAGE_SUFFIXES, image_files, images_among
 from slimtrack.video.converting import Converter
 from slimtrack.video.feed import Broken, Feed, Frame
 from slimtrack.video.stacks import layout
 
 __all__ = [
     "FOLDERS_INSIDE",
-    "IMAGE_SUFFIXES",
     "ImageReader",
     "arrays",
     "folder",
-    "image_files",
     "matching",
-    "natural_key",
     "one_image",
 ]
 
-IMAGE_SUFFIXES = frozenset(
-    [".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pbm",
-     ".pnm", ".jp2", ".sr", ".ras"]
-)  # fmt: skip
-"""What counts as an image in a folder: the formats that any OpenCV reads."""
-
 FOLDERS_INSIDE = ("img", "color", "imgs", "images", "frames")
 """Where data sets keep the images of a sequence: OTB's ``img``, VOT's ``color``, and their imitators."""
-
-
-_SECONDS = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-"""Names of images that are numbers with or without a fraction, such as a recorder's seconds."""
 
 
 def folder(path: Path, first: int) -> Feed:
@@ -68,30 +53,6 @@ def _name_of(folder: Path) -> str:
     return (folder.parent.name if inside else "") or folder.name
 
 
-def image_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """The images in a folder, in natural order of their names.
-
-    Raises:
-        SourceError: The folder cannot be read.
-    """
-    try:
-        paths = list(Path(folder).iterdir())
-    except OSError as error:
-        raise SourceError(
-            f"folder {folder} cannot be read: {(error.strerror or str(error)).lower()}"
-        ) from error
-    return _sorted(paths)
-
-
-def _sorted(paths: Iterable[Path]) -> list[Path]:
-    # names with a dot in front are other programs' droppings (macOS writes ._0001.jpg beside 0001.jpg)
-    images = [p for p in paths if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
-    if images and all(_SECONDS.fullmatch(p.stem) for p in images):
-        # 0.5 comes after 0.10 then, which is not the natural order
-        return sorted(images, key=lambda p: (natural_key(p.parent.as_posix()), Decimal(p.stem), p.name))
-    return sorted(images, key=lambda p: natural_key(p.as_posix()))
-
-
 def matching(text: str, pattern: str, matches: Iterable[Path], first: int) -> Feed | None:
     """The images among what a pattern found, from the one numbered ``first`` on; ``None`` where none is.
 
@@ -101,7 +62,7 @@ def matching(text: str, pattern: str, matches: Iterable[Path], first: int) -> Fe
         matches: What it found, in any order.
         first: Number of the first image to give.
     """
-    found = _sorted(matches)
+    found = images_among(matches)
     if not found:
         return None
     # absolute(): a pattern is no file that could be resolved
@@ -186,9 +147,3 @@ def arrays(source: Iterable[AnyArray], first: int) -> Feed:
     numbered = itertools.islice(enumerate(source), first, None)
     feed.items = (Frame(convert(image, f"frame {number}"), number) for number, image in numbered)
     return feed
-
-
-def natural_key(name: str) -> list[tuple[bool, int, str]]:
-    """Sorts ``frame10`` behind ``frame9``: runs of digits compare as numbers."""
-    parts = re.split(r"(\d+)", name)
-    return [(True, int(part), "") if part.isdecimal() else (False, 0, part) for part in parts]

@@ -1,13 +1,14 @@
 """Results read back: boxes of anybody's, and the rows of our own tables."""
 
 import csv
-import math
 import os
-import re
 from pathlib import Path
+
+import numpy as np
 
 from slimtrack.box import Box
 from slimtrack.confidence import State
+from slimtrack.datasets.rows import lines_of, read_truth, text_of
 from slimtrack.errors import SourceError
 from slimtrack.tracker import Track
 from slimtrack.video.results import Row
@@ -30,41 +31,10 @@ def read_boxes(path: str | os.PathLike[str]) -> list[Box | None]:
             line.
     """
     path = Path(path)
-    lines = _text(path).splitlines()
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        raise SourceError(f"{path} holds no boxes")
+    lines = lines_of(path)
     if lines[0].startswith("frame,"):
         return _csv_boxes(path, lines)
-    # a line is a frame: an empty one between others would move all that follow, so it is refused
-    return [_otb_box(line.strip(), f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")  # -sig: editors on Windows write a mark
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{path} is not a text file of boxes") from error
-    except OSError as error:
-        raise SourceError(f"boxes {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
-
-
-def _otb_box(line: str, where: str) -> Box | None:
-    try:
-        row = [float(value) for value in re.split(r"\s*[,;]\s*|\s+", line)]
-    except ValueError:
-        raise SourceError(f"{where}: {line!r} is not four numbers x, y, w, h") from None
-    if len(row) != 4:
-        raise SourceError(f"{where}: {line!r} has {len(row)} numbers, not four: x, y, w, h")
-    if all(map(math.isnan, row)):
-        return None
-    if any(map(math.isnan, row)):
-        raise SourceError(f"{where}: {line!r} is nan in part: an absent target has four nan")
-    if any(map(math.isinf, row)):
-        raise SourceError(f"{where}: {line!r} has a number that is not finite")
-    x, y, w, h = row
-    return Box(x - 1, y - 1, w, h)
+    return [Box(*row) if np.isfinite(row).all() else None for row in read_truth(path).tolist()]
 
 
 def _csv_boxes(path: Path, lines: list[str]) -> list[Box | None]:
@@ -88,7 +58,7 @@ def read_rows(path: str | os.PathLike[str]) -> list[Row]:
             line.
     """
     path = Path(path)
-    text = _text(path)
+    text = text_of(path)
     whole = text[: text.rfind("\n") + 1]
     rows = []
     for number, fields in enumerate(csv.DictReader(whole.splitlines()), start=2):

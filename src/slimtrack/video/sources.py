@@ -8,9 +8,10 @@ from pathlib import Path
 
 from slimtrack.arrays import AnyArray
 from slimtrack.errors import SourceError
+from slimtrack.image_files import IMAGE_SUFFIXES
 from slimtrack.video.cameras import camera
 from slimtrack.video.feed import Feed, Mark
-from slimtrack.video.images import IMAGE_SUFFIXES, arrays, folder, matching, one_image
+from slimtrack.video.images import arrays, folder, matching, one_image
 from slimtrack.video.stacks import layout_of, stack
 from slimtrack.video.videos import url, video
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from slimtrack.box import Box
+from slimtrack.datasets import Dataset, read_truth
 from slimtrack.errors import SourceError, UnknownNameError
-from slimtrack.evaluation.datasets import Dataset, read_boxes
 from slimtrack.evaluation.once import DecodedFrames
 from slimtrack.video.frames import open_frames
 
@@ -15,7 +15,7 @@ from slimtrack.video.frames import open_frames
 def test_separators_all_read_the_same(tmp_path, sep):
     file = tmp_path / "boxes.txt"
     file.write_text(sep.join(["11", "9.5", "10", "8"]) + "\r\n" + sep.join(["nan"] * 4) + "\n\n")
-    boxes = read_boxes(file)
+    boxes = read_truth(file)
     np.testing.assert_array_equal(boxes, [[10, 8.5, 10, 8], [np.nan] * 4])
 
 
@@ -40,7 +40,7 @@ def test_malformed_row_is_named(tmp_path, row, what):
     file = tmp_path / "groundtruth_rect.txt"
     file.write_text(f"1,2,3,4\n{row}\n5,6,7,8\n")
     with pytest.raises(SourceError, match=rf"groundtruth_rect\.txt, line 2: .*{what}"):
-        read_boxes(file)
+        read_truth(file)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe1,2\x00"])
@@ -48,7 +48,7 @@ def test_file_that_holds_no_text_of_boxes(tmp_path, content):
     file = tmp_path / "boxes.txt"
     file.write_bytes(content)
     with pytest.raises(SourceError, match=r"boxes\.txt"):
-        read_boxes(file)
+        read_truth(file)
 
 
 def test_dataset_in_order_with_attributes(write_sequence):

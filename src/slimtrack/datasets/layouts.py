@@ -1,0 +1,61 @@
+"""Which layouts there are, and which one a folder has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from slimtrack.datasets.otb import Otb
+from slimtrack.datasets.reader import Reader
+from slimtrack.errors import InputError, MissingError, SourceError, UnknownNameError
+from slimtrack.plugins import entry_points, import_file, load
+
+__all__ = ["READERS", "reader_for", "reader_named"]
+
+READERS: dict[str, type[Reader]] = {"otb": Otb}
+"""Readers by name, in the order in which they are asked whether they recognise a folder."""
+
+
+def reader_for(folder: Path) -> Reader:
+    """The first reader that recognises a folder.
+
+    Raises:
+        SourceError: None does.
+    """
+    for reader in _all():
+        if reader.recognises(folder):
+            return reader
+    known = "; ".join(f"{reader.layout} ({name})" for name, reader in READERS.items())
+    raise SourceError(f"{folder} holds no sequence of a layout known here, which are: {known}")
+
+
+def reader_named(name: str) -> Reader:
+    """The reader of a name, of an installed package, or ``file.py:Class`` of a file.
+
+    Raises:
+        UnknownNameError: There is none of that name.
+        InputError: The file cannot be run, or holds no such reader.
+    """
+    file, colon, member = name.rpartition(":")
+    if colon and file.endswith(".py"):
+        found = getattr(import_file(Path(file), "dataset"), member, None)
+    else:
+        found = READERS.get(name) or _installed(name)
+    if not (isinstance(found, type) and issubclass(found, Reader)):
+        raise InputError(f"layout {name}: {member} is no class derived from slimtrack.datasets.Reader")
+    return found()
+
+
+def _all() -> Iterator[Reader]:
+    for known in READERS.values():
+        yield known()
+    for entry in entry_points("dataset"):
+        try:
+            yield load(entry, "dataset")()
+        except MissingError:
+            continue  # a broken package must not keep others from being asked
+
+
+def _installed(name: str) -> object:
+    entries = {entry.name: entry for entry in entry_points("dataset")}
+    if name not in entries:
+        raise UnknownNameError.of("layout of a dataset named", name, [*READERS, *entries])
+    return load(entries[name], "dataset")

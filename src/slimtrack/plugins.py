@@ -1,0 +1,64 @@
+"""What others bring: Python files named on the command line, and entry points of installed packages."""
+
+import importlib.metadata
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from slimtrack.errors import InputError, MissingError, SlimtrackError
+
+__all__ = ["entry_points", "import_file", "load"]
+
+
+def import_file(path: Path, kind: str) -> ModuleType:
+    """Runs a Python file of the user's, once.
+
+    Args:
+        path: The file.
+        kind: What it defines, for the error, such as ``"tracker"``.
+
+    Raises:
+        InputError: It does not exist, or fails.
+    """
+    name = f"slimtrack_file_{path.resolve().as_posix().replace('/', '_').removesuffix('.py')}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise InputError(f"{kind} file {path} does not exist")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{kind} file {path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SlimtrackError:
+        del sys.modules[name]
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise InputError(f"{kind} file {path} failed to import ({type(error).__name__}: {error})") from error
+    return module
+
+
+def entry_points(kind: str) -> list[importlib.metadata.EntryPoint]:
+    """What installed packages declare under ``slimtrack.<kind>s``."""
+    return list(importlib.metadata.entry_points(group=f"slimtrack.{kind}s"))
+
+
+def load(entry: importlib.metadata.EntryPoint, kind: str) -> Any:
+    """Imports what another package brings.
+
+    Raises:
+        MissingError: It cannot be imported.
+    """
+    try:
+        return entry.load()
+    except SlimtrackError:
+        raise
+    except Exception as error:
+        raise MissingError(
+            f"{kind} {entry.name!r} ({entry.value}) cannot be imported: {type(error).__name__}: {error}"
+        ) from error
