@@ -3,10 +3,14 @@
 import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from slimtrack import State, create
+from slimtrack import Box, State, create
+from slimtrack.cli import main
+from slimtrack.datasets import Dataset
+from slimtrack.errors import SourceError
 from slimtrack.video.synthetic import CLIPS
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +36,30 @@ def test_the_tracker_of_the_guide_runs(tmp_path: Path) -> None:
     assert np.mean([t.box.iou(box) for t, (_, box) in zip(tracks, frames[1:], strict=True) if box]) > 0.8
     assert tracks[-1].state is State.TRACKED
     assert black[-1].state is State.LOST
+
+
+def test_the_dataset_of_the_guide_is_read_and_benched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("corners.py").write_text(block("docs/adding-a-dataset.md", "corners.py"))
+    assert len(Path("corners.py").read_text().splitlines()) < 60
+    frames = Path("sequences/walk/frames")
+    frames.mkdir(parents=True)
+    for number in range(5):
+        cv2.imwrite(str(frames / f"{number}.png"), np.full((40, 60, 3), 40 * number, np.uint8))
+    Path("sequences/walk/boxes.csv").write_text("1,10,5,30,25\n2,11,5,31,25\n4,13,5,33,25\n")
+    (sequence,) = Dataset.read("sequences", layout="corners.py:Corners")
+    assert [file.stem for file in sequence.frames] == ["1", "2", "3", "4"]
+    assert sequence.absent.tolist() == [False, False, True, False]
+    assert (sequence.name, sequence.first_box) == ("walk", Box(10, 5, 20, 20))
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", "sequences/", "--layout", "corners.py:Corners", "--trackers", "mosse"])
+    assert not stop.value.code
+    assert "mosse" in capsys.readouterr().out
+    Path("sequences/walk/boxes.csv").write_text("1,10,5,30,25\n2,11,5,31\n")
+    with pytest.raises(SourceError, match=r"boxes\.csv, line 2"):
+        Dataset.read("sequences", layout="corners.py:Corners")
 
 
 def test_the_three_lines_of_the_readme_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

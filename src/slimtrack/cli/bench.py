@@ -11,8 +11,10 @@ from rich.console import Console
 
 from slimtrack.box import Box
 from slimtrack.cli.progress import progress
+from slimtrack.datasets import Dataset
+from slimtrack.datasets.layouts import READERS
 from slimtrack.errors import InputError
-from slimtrack.evaluation import Dataset, Evaluation, Store, evaluate, summarise, to_json
+from slimtrack.evaluation import Evaluation, Store, evaluate, summarise, to_json
 from slimtrack.evaluation.protocols import PROTOCOLS, protocol
 from slimtrack.evaluation.report.tables import (
     accuracy_table,
@@ -32,7 +34,7 @@ __all__ = ["bench", "split_specs"]
 
 def bench(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Sequences: NAME/img/*.jpg and NAME/groundtruth_rect.txt.")
+        Path, typer.Argument(metavar="DIR", help=f"Sequences in the layout of {', '.join(READERS)}.")
     ],
     trackers: Annotated[
         str, typer.Option(help="Names with commas between; options in brackets: kcf[kernel=linear].")
@@ -49,6 +51,14 @@ def bench(
         ),
     ] = 0.0,
     sequences: Annotated[str, typer.Option(help="Only these sequences; names with commas between.")] = "",
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=f"How the folder is laid out: {', '.join(READERS)}, or file.py:Class with your own "
+            "reader; found out if left out.",
+        ),
+    ] = None,
     networks: Annotated[
         Path | None, typer.Option(help="Folder of networks, used before SLIMTRACK_NETWORKS.")
     ] = None,
@@ -79,7 +89,7 @@ def bench(
     """
     if networks is not None:
         add_folder(networks)
-    dataset = Dataset.read(folder, names=_split(sequences) or None)
+    dataset = Dataset.read(folder, names=_split(sequences) or None, layout=layout)
     kept = runs or (json.with_name(f"{json.stem}.runs") if json else None)
     chosen, specs = protocol(rules), [spelt(spec) for spec in split_specs(trackers)]
     save_plots = _plotter() if plots else None

@@ -43,8 +43,13 @@ class Dataset:
             raise SourceError(
                 f"dataset {path} is not a folder" if path.exists() else f"dataset {path} does not exist"
             )
-        reader = reader_for(path) if layout is None else reader_named(layout)
-        files = reader.find(path)
+        reader = None if layout is None else reader_named(layout)
+        try:
+            reader = reader or reader_for(path)
+            files = reader.find(path)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise SourceError(f"dataset {path} cannot be read: {reason}") from error
         if not files:
             raise SourceError(f"{path} holds no sequence of the layout {layout}: {reader.layout}")
         for name in names or ():

@@ -3,14 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from slimtrack.datasets.got10k import Got10k
+from slimtrack.datasets.lasot import Lasot
 from slimtrack.datasets.otb import Otb
 from slimtrack.datasets.reader import Reader
+from slimtrack.datasets.trackingnet import TrackingNet
+from slimtrack.datasets.uav123 import Uav123
+from slimtrack.datasets.vot import Vot
 from slimtrack.errors import InputError, MissingError, SourceError, UnknownNameError
 from slimtrack.plugins import entry_points, import_file, load
 
 __all__ = ["READERS", "reader_for", "reader_named"]
 
-READERS: dict[str, type[Reader]] = {"otb": Otb}
+READERS: dict[str, type[Reader]] = {
+    "otb": Otb, "got10k": Got10k, "lasot": Lasot, "vot": Vot, "trackingnet": TrackingNet, "uav123": Uav123,
+}  # fmt: skip
 """Readers by name, in the order in which they are asked whether they recognise a folder."""
 
 

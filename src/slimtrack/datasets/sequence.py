@@ -52,6 +52,8 @@ class Sequence:
         Raises:
             SourceError: There are more or fewer images than rows, or the first row is no box.
         """
+        if len(truth) == 1 < len(frames):
+            raise SourceError(f"sequence {name}: {file} has the first box alone, so nothing can be measured")
         if len(frames) != len(truth):
             place = frames[0].parent if frames else file.parent
             raise SourceError(
