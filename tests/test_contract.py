@@ -12,7 +12,8 @@ import small_networks
 from slimtrack import Box, SlimtrackError, State, Track, Tracker, create, list_trackers
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, NotStartedError
-from slimtrack.registry import Option, options_of, tracker_class
+from slimtrack.options import Option, options_of
+from slimtrack.registry import tracker_class
 from slimtrack.video.synthetic import CLIPS
 
 with small_networks.installed():
@@ -264,7 +265,7 @@ def test_options_are_documented_and_typed(name: str) -> None:
         if p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     )
     for option in options_of(cls):
-        assert option.help, f"{name}: option {option.name} has no line in the docstring"
+        assert option.help, f"{name}: the annotation of option {option.name} does not say what it means"
         option.check(option.default)
         assert option.parse(str(option.default)) == option.default
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from slimtrack.confidence import SHARE, Calibration, Course, Hysteresis, State, 
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
 from slimtrack.foreign import as_array
 from slimtrack.lookout import Lookout
+from slimtrack.options import CheckedOptions
 
 __all__ = ["Estimate", "State", "Track", "Tracker", "REGISTERED", "checked_box", "checked_image"]
 
@@ -98,18 +99,21 @@ class Estimate:
     score: float | None = None
 
 
-class Tracker(ABC):
+class Tracker(metaclass=CheckedOptions):
     """Follows one target from one box: `init` once a target, `update` once a frame.
 
     A subclass names itself and fills in three hooks; checks, score, state and re-init are done here::
 
         class Mine(Tracker, name="mine"):
-            def __init__(self, *, rate: float = 0.02) -> None: ...
+            def __init__(
+                self, *, rate: Annotated[float, Range(0, 1), "Share of the newest frame."] = 0.02
+            ) -> None: ...
             def _start(self, image: Image, box: Box) -> None: ...
             def _locate(self, image: Image) -> Estimate: ...
             def _learn(self, image: Image, box: Box, track: Track) -> None: ...
 
-    Options are keyword-only constructor parameters with defaults, types and a line each in the docstring.
+    Options are keyword-only constructor parameters with defaults; their annotations say type, range and
+    meaning (`slimtrack.options`), and they are checked before the constructor runs.
     """
 
     name: ClassVar[str] = ""
@@ -138,7 +142,7 @@ class Tracker(ABC):
         cls.name = name
         REGISTERED[name] = cls
 
-    @classmethod  # noqa: B027  (most need nothing)
+    @classmethod
     def require(cls) -> None:
         """Refuses with one sentence where something this tracker needs is not here; ours need nothing.
 

@@ -1,7 +1,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +12,7 @@ from slimtrack.cli import app
 from slimtrack.cli.trackers import _type_name, causes
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.find import VARIABLE
+from slimtrack.options import Range
 from slimtrack.registry import tracker_class
 from slimtrack.tracker import Estimate, Track
 
@@ -24,13 +25,14 @@ def example() -> str:
         """Stays where it is.
 
         More about it, with [brackets].
-
-        Args:
-            rate: How fast.
-            kernel: Which kernel.
         """
 
-        def __init__(self, *, rate: float = 0.25, kernel: Literal["linear", "round"] = "round") -> None: ...
+        def __init__(
+            self,
+            *,
+            rate: Annotated[float, Range(0, 1), "How fast."] = 0.25,
+            kernel: Annotated[Literal["linear", "round"], "Which kernel."] = "round",
+        ) -> None: ...
 
         def _start(self, image: Image, box: Box) -> None: ...
 
@@ -82,7 +84,7 @@ def test_the_table_has_a_line_of_description_and_the_names_of_options(example: s
 
 def test_the_options_of_all(example: str) -> None:
     text = output("--options")
-    assert "rate=0.25 (float) How fast." in text
+    assert "rate=0.25 (float, between 0 and 1) How fast." in text
     assert "kernel=round (linear | round) Which kernel." in text
 
 
@@ -90,9 +92,8 @@ def test_one_in_detail(example: str) -> None:
     text = output(example)
     assert "example-of-cli: Stays where it is." in text
     assert "More about it, with [brackets]." in text
-    assert "Args" not in text
     for words in (
-        ("rate", "0.25", "float", "How fast."),
+        ("rate", "0.25", "float, between 0 and 1", "How fast."),
         ("kernel", "round", "linear | round", "Which kernel."),
     ):
         assert any(all(word in line for word in words) for line in text.splitlines())
@@ -100,13 +101,13 @@ def test_one_in_detail(example: str) -> None:
 
 def test_help_with_brackets_is_shown_as_it_is() -> None:
     class Bracketed(Tracker, name="bracketed-of-cli"):
-        """Reads [bold]brackets[/bold].
+        """Reads [bold]brackets[/bold]."""
 
-        Args:
-            mode: One of [red]these[/red], such as name[option=value].
-        """
-
-        def __init__(self, *, mode: str = "[blue]") -> None: ...
+        def __init__(
+            self,
+            *,
+            mode: Annotated[str, "One of [red]these[/red], such as name[option=value]."] = "[blue]",
+        ) -> None: ...
 
         def _start(self, image: Image, box: Box) -> None: ...
 
@@ -145,9 +146,10 @@ def test_as_json(example: str) -> None:
     assert entry["name"] == example
     assert entry["description"] == "Stays where it is."
     assert entry["available"] is True and entry["missing"] is None
+    assert entry["options"][0]["range"] == [0, 1]
     assert entry["options"][1] == {
-        "name": "kernel", "type": "linear | round", "choices": ["linear", "round"], "default": "round",
-        "help": "Which kernel.",
+        "name": "kernel", "type": "linear | round", "choices": ["linear", "round"], "range": None,
+        "default": "round", "help": "Which kernel.",
     }  # fmt: skip
 
 

@@ -57,8 +57,8 @@ def test_scale_factors() -> None:
     assert scale_factors(3, 1.02) == pytest.approx((1 / 1.02, 1, 1.02))
     assert scale_factors(1, 1.5) == (1,)
     for count, step in ((0, 1.02), (5, 0.9), (3, 9.0)):
-        with pytest.raises(InputError):
-            scale_factors(count, step)
+        with pytest.raises(InputError, match=r"option (scales|step)="):
+            Strcf(scales=count, step=step)
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (9, -6), (-12, 15)])

@@ -36,10 +36,11 @@ from slimtrack.cli.options import (
 )
 from slimtrack.cli.outputs import Results, Wanted, chosen_formats
 from slimtrack.cli.screen import Meter, drawn_box, require_screen, summary_table
-from slimtrack.errors import InputError, OutputError, SlimtrackError, UnknownNameError
+from slimtrack.errors import InputError, OutputError, SlimtrackError
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.networks.find import add_folder
-from slimtrack.registry import create, options_of, parse_spec, settings, tracker_class, with_threads
+from slimtrack.options import parsed
+from slimtrack.registry import create, parse_spec, settings, tracker_class, with_threads
 from slimtrack.timing import limit_threads
 from slimtrack.tracker import Tracker
 from slimtrack.video.feed import Mark
@@ -225,15 +226,10 @@ def parse_options(tracker: str, settings: Mapping[str, str] | list[str] | tuple[
         InputError: Not of that form, or a value that does not fit.
         UnknownNameError: No such tracker or option.
     """
-    plain, _ = parse_spec(tracker)
-    known = {option.name: option for option in options_of(tracker_class(plain))}
-    values = {}
+    texts = {}
     for setting in settings:
         key, sign, text = setting.partition("=")
-        key = key.strip().replace("-", "_")
         if not sign:
             raise InputError(f"--set {setting!r} is not of the form key=value")
-        if key not in known:
-            raise UnknownNameError.of(f"option of tracker {plain!r} named", key, known)
-        values[key] = known[key].parse(text)
-    return values
+        texts[key.strip().replace("-", "_")] = text
+    return parsed(tracker_class(parse_spec(tracker)[0]), texts)

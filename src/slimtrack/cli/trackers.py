@@ -16,15 +16,8 @@ from rich.table import Table
 
 from slimtrack.errors import MissingError, SlimtrackError
 from slimtrack.networks.find import add_folder
-from slimtrack.registry import (
-    Option,
-    list_trackers,
-    options_of,
-    parse_spec,
-    spelt,
-    tracker_class,
-    why_missing,
-)
+from slimtrack.options import Option, options_of
+from slimtrack.registry import list_trackers, parse_spec, spelt, tracker_class, why_missing
 
 __all__ = ["causes", "trackers"]
 
@@ -68,7 +61,7 @@ class _Entry:
 
     name: str
     text: str
-    options: list[Option]
+    options: tuple[Option, ...]
     missing: str | None
 
     @property
@@ -117,9 +110,8 @@ def _entry(name: str) -> _Entry:
     try:
         cls = tracker_class(name)
     except MissingError as error:
-        return _Entry(name, "", [], str(error))
-    body = (inspect.getdoc(cls) or "").partition("\nArgs:")[0].strip()
-    return _Entry(name, body, options_of(cls), why_missing(name))
+        return _Entry(name, "", (), str(error))
+    return _Entry(name, (inspect.getdoc(cls) or "").strip(), options_of(cls), why_missing(name))
 
 
 def _as_data(entry: _Entry) -> dict[str, Any]:
@@ -134,6 +126,7 @@ def _as_data(entry: _Entry) -> dict[str, Any]:
                 "name": option.name,
                 "type": _type_name(option.type),
                 "choices": list(option.choices),
+                "range": None if option.range is None else [option.range.low, option.range.high],
                 "default": option.default,
                 "help": option.help,
             }
@@ -175,7 +168,13 @@ def _names(entry: _Entry) -> str:
 
 
 def _line(option: Option) -> str:
-    return f"{option.name}={option.default} ({_type_name(option.type)}) {option.help}".rstrip()
+    return f"{option.name}={option.default} ({_values(option)}) {option.help}".rstrip()
+
+
+def _values(option: Option) -> str:
+    """What it may be: ``float, between 0 and 1``."""
+    kind = _type_name(option.type)
+    return kind if option.range is None else f"{kind}, {option.range}"
 
 
 def _print_one(console: Console, entry: _Entry) -> None:
@@ -187,8 +186,8 @@ def _print_one(console: Console, entry: _Entry) -> None:
     if not entry.options:
         console.print("It has no options.")
         return
-    table = Table("option", "default", "type", "meaning")
+    table = Table("option", "default", "values", "meaning")
     for option in entry.options:
-        cells = (option.name, option.default, _type_name(option.type), option.help)
+        cells = (option.name, option.default, _values(option), option.help)
         table.add_row(*(escape(str(cell)) for cell in cells))
     console.print(table)

@@ -15,6 +15,7 @@ from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.tracker import Estimate
 from slimtrack.trackers._onnx import Color, OnnxTracker, change, cut, planes, with_context
+from slimtrack.trackers._options import Threads
 
 __all__ = ["FearXs", "NanoTrackV1", "NanoTrackV2", "NanoTrackV3", "VitTrack"]
 
@@ -36,12 +37,7 @@ class _Nano(OnnxTracker):
     penalty: ClassVar[float]
     rate: ClassVar[float]
 
-    def __init__(self, *, threads: int = 1) -> None:
-        """Loads the networks.
-
-        Args:
-            threads: Threads of ONNX Runtime.
-        """
+    def __init__(self, *, threads: Threads = 1) -> None:
         super().__init__(threads=threads)
         grid = (np.arange(self.cells, dtype=np.float32) - self.cells // 2) * 16
         self._grid = np.stack(np.meshgrid(grid, grid)).reshape(2, -1)
@@ -82,33 +78,21 @@ class _Nano(OnnxTracker):
 
 
 class NanoTrackV1(_Nano, name="nanotrack-v1"):
-    """NanoTrack v1 in ONNX Runtime (a small siamese network).
-
-    Args:
-        threads: Threads of ONNX Runtime.
-    """
+    """NanoTrack v1 in ONNX Runtime (a small siamese network)."""
 
     files = ("nanotrackv1/backbone.onnx", "nanotrackv1/head.onnx")
     influence, penalty, rate = 0.462, 0.148, 0.390
 
 
 class NanoTrackV2(_Nano, name="nanotrack-v2"):
-    """NanoTrack v2 in ONNX Runtime (a small siamese network).
-
-    Args:
-        threads: Threads of ONNX Runtime.
-    """
+    """NanoTrack v2 in ONNX Runtime (a small siamese network)."""
 
     files = ("nanotrackv2/backbone.onnx", "nanotrackv2/head.onnx")
     influence, penalty, rate = 0.490, 0.150, 0.385
 
 
 class NanoTrackV3(_Nano, name="nanotrack-v3"):
-    """NanoTrack v3 in ONNX Runtime (a small siamese network).
-
-    Args:
-        threads: Threads of ONNX Runtime.
-    """
+    """NanoTrack v3 in ONNX Runtime (a small siamese network)."""
 
     files = ("nanotrackv3/backbone.onnx", "nanotrackv3/head.onnx")
     cells = 15
@@ -116,11 +100,7 @@ class NanoTrackV3(_Nano, name="nanotrack-v3"):
 
 
 class FearXs(OnnxTracker, name="fear-xs"):
-    """FEAR-XS in ONNX Runtime (a siamese network with pixel-wise correlation).
-
-    Args:
-        threads: Threads of ONNX Runtime.
-    """
+    """FEAR-XS in ONNX Runtime (a siamese network with pixel-wise correlation)."""
 
     files = ("fear_xs/template.onnx", "fear_xs/search.onnx")
 
@@ -148,23 +128,14 @@ class FearXs(OnnxTracker, name="fear-xs"):
 
 
 class VitTrack(OnnxTracker, name="vittrack"):
-    """VitTrack in ONNX Runtime (a small one-stream vision transformer, its first release).
-
-    Args:
-        threads: Threads of ONNX Runtime.
-    """
+    """VitTrack in ONNX Runtime (a small one-stream vision transformer, its first release)."""
 
     files = ("vittrack/vittrack.onnx",)
     cells: ClassVar[int] = 16
     least: ClassVar[float] = 0.20
     """Below this windowed score the box is kept."""
 
-    def __init__(self, *, threads: int = 1) -> None:
-        """Loads the network.
-
-        Args:
-            threads: Threads of ONNX Runtime.
-        """
+    def __init__(self, *, threads: Threads = 1) -> None:
         super().__init__(threads=threads)
         hann = np.hanning(self.cells + 2)[1:-1]
         self._window = np.outer(hann, hann).astype(np.float32)

@@ -17,10 +17,10 @@ from slimtrack.filters.response import evidence, gaussian_label
 from slimtrack.filters.spectra import resized
 from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.tracker import Estimate, State, Track, Tracker
-from slimtrack.trackers._correlation import SCALE_RANGE, best_scale, within
+from slimtrack.trackers._correlation import SCALE_RANGE, best_scale
 from slimtrack.trackers._scale import scale_search
 
-__all__ = ["BlockTracker", "Blocks", "SpectralFilter", "checked_search", "scale_factors"]
+__all__ = ["BlockTracker", "Blocks", "SpectralFilter", "scale_factors"]
 
 
 class Blocks:
@@ -77,25 +77,8 @@ class Blocks:
 
 
 def scale_factors(count: int, step: float) -> tuple[float, ...]:
-    """``count`` factors around 1, neighbours ``step`` apart.
-
-    Raises:
-        InputError: There would be none, or they are too far apart to be of use.
-    """
-    within(1, 33, scales=count)
-    within(1, 2, step=step)
+    """``count`` factors around 1, neighbours ``step`` apart."""
     return tuple(step ** (i - (count - 1) // 2) for i in range(count))
-
-
-def checked_search(*, side: float, label: float, iterations: int) -> None:
-    """Refuses what no tracker here can work with, in the options that all of them have.
-
-    Raises:
-        InputError: An option is out of its bounds.
-    """
-    within(1, 10, side=side)
-    within(1e-3, 10, label=label)
-    within(1, 100, iterations=iterations)
 
 
 class SpectralFilter(Protocol):

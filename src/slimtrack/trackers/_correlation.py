@@ -9,13 +9,12 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
-from slimtrack.errors import InputError
 from slimtrack.features.stack import Feature
 from slimtrack.filters.response import evidence, gaussian_label, peak, refine
 from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.tracker import Estimate, State, Track, Tracker
 
-__all__ = ["CorrelationTracker", "Filter", "best_scale", "checked", "positive", "within"]
+__all__ = ["CorrelationTracker", "Filter", "best_scale"]
 
 SCALE_RANGE = (0.2, 5.0)
 """How much smaller or larger than in the first frame a target may become."""
@@ -31,43 +30,6 @@ class Filter(Protocol):
     def respond(self, z: Features) -> Floats:
         """Responses ``(S, h, w)`` to ``(S, C, h, w)``, peak at the target's shift, wrapped around."""
         ...
-
-
-def positive(**values: float) -> None:
-    """Refuses options that must be greater than zero.
-
-    Raises:
-        InputError: One is not.
-    """
-    for name, value in values.items():
-        if not 0 < value < math.inf:
-            raise InputError(f"option {name}={value!r} must be greater than 0 and finite")
-
-
-def within(low: float, high: float, **values: float) -> None:
-    """Refuses options outside ``low`` to ``high``.
-
-    Raises:
-        InputError: One is.
-    """
-    for name, value in values.items():
-        if not low <= value <= high:
-            raise InputError(f"option {name}={value!r} must be between {low:g} and {high:g}")
-
-
-def checked(*, ridge: float, rate: float, label: float, area: float = 1.0) -> None:
-    """Refuses what no correlation filter can work with, in the options that most of them have.
-
-    The bounds lie beyond any use: they keep away what float32 cannot square, and windows of which the target
-    is no more than a dot.
-
-    Raises:
-        InputError: An option is out of its bounds.
-    """
-    within(1, 100, area=area)
-    within(1e-12, 1e6, ridge=ridge)
-    within(0, 1, rate=rate)
-    within(1e-3, 10, label=label)
 
 
 def best_scale(responses: Floats, scales: Floats) -> tuple[int, float]:

@@ -1,7 +1,6 @@
 """What the trackers on a network's features share."""
 
 import importlib.util
-import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from slimtrack.box import Box
 from slimtrack.errors import MissingError
 from slimtrack.networks import zoo
 from slimtrack.networks.network import Network
+from slimtrack.options import options_of
 from slimtrack.tracker import Tracker
 from slimtrack.trackers._correlation import CorrelationTracker
 
@@ -45,11 +45,7 @@ class NetworkTracker(Tracker):
     @classmethod
     def needed(cls) -> str:
         """The name of the network it takes when none is named."""
-        for owner in (base for base in cls.__mro__ if "__init__" in vars(base)):
-            parameters = inspect.signature(vars(owner)["__init__"]).parameters
-            if "network" in parameters:
-                return str(parameters["network"].default)
-        raise TypeError(f"{cls.__name__} has no option 'network'")
+        return next(str(option.default) for option in options_of(cls) if option.name == "network")
 
     @classmethod
     def require(cls) -> None:

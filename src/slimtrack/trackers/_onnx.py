@@ -11,10 +11,11 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
-from slimtrack.errors import InputError, MissingError
+from slimtrack.errors import MissingError
 from slimtrack.networks.find import find_network
 from slimtrack.tracker import Track, Tracker
 from slimtrack.trackers._model import Model
+from slimtrack.trackers._options import Threads
 
 __all__ = ["Color", "OnnxTracker", "change", "cut", "planes", "with_context"]
 
@@ -34,14 +35,7 @@ class OnnxTracker(Tracker):
     any_size: ClassVar[bool] = False
     """Whether its networks are given areas of several sizes, also where their files name one."""
 
-    def __init__(self, *, threads: int = 1) -> None:
-        """Loads the networks.
-
-        Args:
-            threads: Threads of ONNX Runtime.
-        """
-        if threads < 1:
-            raise InputError(f"option threads={threads} is not at least 1")
+    def __init__(self, *, threads: Threads = 1) -> None:
         self.require()
         self._networks = [Model.read(name, threads, self.any_size) for name in self.files]
 

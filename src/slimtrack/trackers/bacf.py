@@ -1,48 +1,38 @@
 """BACF: a background-aware filter on HOG, with colour names where asked for."""
 
+from typing import Annotated
+
 from slimtrack.arrays import Floats
 from slimtrack.features.color_names import ColorNames
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.bacf import BacfFilter
 from slimtrack.filters.regularisation import box_weight
-from slimtrack.trackers._blocks import BlockTracker, checked_search, scale_factors
-from slimtrack.trackers._correlation import within
+from slimtrack.trackers._blocks import BlockTracker, scale_factors
+from slimtrack.trackers._options import Iterations, LabelWidth, Rate, Ridge, ScaleCount, ScaleStep, SquareSide
 
 __all__ = ["Bacf"]
 
 
 class Bacf(BlockTracker, name="bacf"):
-    """Background-aware correlation filter (Galoogahi et al., ICCV 2017): trained on real negatives, HOG.
-
-    Args:
-        side: Side of the square search window over the root of the target's area.
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
-        label: Width of the wished response, as a share of the target's mean side.
-        iterations: Iterations of ADMM a frame.
-        scales: Number of scales.
-        step: Ratio of neighbouring scales.
-        colors: Colour names beside HOG. The article has HOG alone; the widely used public port has both.
-    """
+    """Background-aware correlation filter (Galoogahi et al., ICCV 2017): trained on real negatives, HOG."""
 
     _still = 0.0  # its model is a mean of samples, which those moved afterwards would blur
 
     def __init__(
         self,
         *,
-        side: float = 5.0,
-        ridge: float = 0.01,
-        rate: float = 0.013,
-        label: float = 1 / 16,
-        iterations: int = 2,
-        scales: int = 5,
-        step: float = 1.01,
-        colors: bool = False,
+        side: SquareSide = 5.0,
+        ridge: Ridge = 0.01,
+        rate: Rate = 0.013,
+        label: LabelWidth = 1 / 16,
+        iterations: Iterations = 2,
+        scales: ScaleCount = 5,
+        step: ScaleStep = 1.01,
+        colors: Annotated[
+            bool, "Colour names beside HOG. The article has HOG alone; the widely used public port has both."
+        ] = False,
     ) -> None:
-        checked_search(side=side, label=label, iterations=iterations)
-        within(1e-12, 1e6, ridge=ridge)
-        within(0, 1, rate=rate)
         self._side, self._ridge, self._rate, self._label = side, ridge, rate, label
         self._iterations = iterations
         self._scales = scale_factors(scales, step)

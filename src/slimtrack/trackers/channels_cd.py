@@ -1,13 +1,12 @@
 """Channel distillation (paper 001) in trackers that are there without it: CACF, ECO, DeepSTRCF."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.compression.channels import (
-    Amount,
     Indices,
     Level,
     common_energy,
@@ -23,7 +22,18 @@ from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.eco.continuous import samples
 from slimtrack.filters.fft import rfft2
 from slimtrack.tracker import Track, Tracker
-from slimtrack.trackers._correlation import within
+from slimtrack.trackers._options import (
+    Area,
+    ChannelAmount,
+    Context,
+    HogCell,
+    Inner,
+    Keep,
+    LabelWidth,
+    Rate,
+    Ridge,
+    check_keep,
+)
 from slimtrack.trackers.cacf import Cacf
 from slimtrack.trackers.eco import Eco, Feco
 from slimtrack.trackers.strcf import FdeepStrcf
@@ -43,33 +53,23 @@ class CacfCd(Cacf, name="cacf-cd"):
     The context patches take part in the choice, as examples that must not respond. As in `DeepCd`, channels
     come to the filter without their mean of the first frame and with equal deviation: they are so chosen by
     what they show, and not by their level. HOG is computed whole, because its channels share their work; what
-    gets cheaper is the filter.
-
-    Args:
-        keep: How many channels are kept; what the number means says ``by``.
-        by: Share of the energy, share of the channels, or their number.
-        area: Area of the search window over the target's.
-        context: Weight of the wish for a zero response on the four context patches.
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model; chosen on the development sequences.
-        label: Width of the wished response, as a share of the target's mean side.
-        cell: Side of a HOG cell in patch pixels.
+    gets cheaper is the filter. The default rate was chosen on the development sequences.
     """
 
     def __init__(
         self,
         *,
-        keep: float = 0.8,
-        by: Amount = "energy",
-        area: float = 6.25,
-        context: float = 25.0,
-        ridge: float = 1e-4,
-        rate: float = 0.035,
-        label: float = 0.1,
-        cell: int = 4,
+        keep: Keep = 0.8,
+        by: ChannelAmount = "energy",
+        area: Area = 6.25,
+        context: Context = 25.0,
+        ridge: Ridge = 1e-4,
+        rate: Rate = 0.035,
+        label: LabelWidth = 0.1,
+        cell: HogCell = 4,
     ) -> None:
         super().__init__(area=area, context=context, ridge=ridge, rate=rate, label=label, cell=cell)
-        within(1e-6, 1e6 if by == "count" else 1, keep=keep)
+        check_keep(keep, by)
         self._keep, self._by = keep, by
 
     @property
@@ -119,17 +119,11 @@ class CacfCd(Cacf, name="cacf-cd"):
 
 
 class _Keeping(Tracker):
-    """The options that say how many channels of a feature are kept.
+    """The options that say how many channels of a feature are kept."""
 
-    Args:
-        keep: How many channels of each feature are kept; what the number means says ``by``.
-        by: Share of the energy, share of the channels, or their number.
-        **options: Those of the tracker that it stands before.
-    """
-
-    def __init__(self, *, keep: float = 0.6, by: Amount = "ratio", **options: Any) -> None:
+    def __init__(self, *, keep: Keep = 0.6, by: ChannelAmount = "ratio", **options: Any) -> None:
         super().__init__(**options)
-        within(1e-6, 1e6 if by == "count" else 1, keep=keep)
+        check_keep(keep, by)
         self._keep, self._by = keep, by
 
 
@@ -139,15 +133,18 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
     After two frames the channels of each feature, HOG's too, are chosen by what they add to the responses of
     the filter that was learned with the projections; filter and samples go on with these. A projection mixes
     all channels of a layer, so the network gets smaller by its inner channels only.
-
-    Args:
-        loss: Share of the variation of the network's inner channels that may be lost; 0: the network stays.
-        **options: Those of `Eco`, and how many channels are kept.
     """
 
-    def __init__(self, *, loss: float = 0.1, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        loss: Annotated[
+            Inner,
+            "Share of the variation of the network's inner channels that may be lost; 0: the network stays.",
+        ] = 0.1,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
-        within(0, 1, loss=loss)
         self._loss, self._whole = loss, self._network
 
     @property

@@ -1,52 +1,50 @@
 """KCF and SAMF on one layer of a network, and the two-layer DCFNet."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from slimtrack.arrays import Floats
 from slimtrack.box import Box
 from slimtrack.features.network import NetworkFeature
-from slimtrack.filters.correlation import Kernel, KernelFilter, LinearFilter
+from slimtrack.filters.correlation import KernelFilter, LinearFilter
 from slimtrack.search import SearchWindow
-from slimtrack.trackers._correlation import checked, within
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
+from slimtrack.trackers._options import (
+    Area,
+    Bandwidth,
+    Downsample,
+    KernelName,
+    LabelWidth,
+    NetworkName,
+    Rate,
+    Ridge,
+    ScaleCount,
+    ScaleStep,
+)
 from slimtrack.trackers.samf import SCALES
 
 __all__ = ["DcfNet", "Fkcf", "Fsamf"]
 
 
 class Fkcf(NetworkCorrelationTracker, name="fkcf"):
-    """KCF on one layer of a network (papers 000 and 002).
-
-    Args:
-        network: The network: its name, or an ONNX file.
-        tap: The layer; CF-VGG's relu1, relu2 and relu5 are low, middle and high level.
-        downsample: Cells of the layer averaged into one, each way.
-        area: Area of the search window over the target's.
-        kernel: The kernel.
-        sigma: Bandwidth of the Gaussian kernel.
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
-        label: Width of the wished response, as a share of the target's mean side.
-    """
+    """KCF on one layer of a network (papers 000 and 002)."""
 
     _pixels = 192.0**2
 
     def __init__(
         self,
         *,
-        network: str = "cf_vggm",
-        tap: str = "relu1",
-        downsample: int = 2,
-        area: float = 6.25,
-        kernel: Kernel = "linear",
-        sigma: float = 0.5,
-        ridge: float = 1e-4,
-        rate: float = 0.01,
-        label: float = 0.1,
+        network: NetworkName = "cf_vggm",
+        tap: Annotated[
+            str, "The layer; CF-VGG's relu1, relu2 and relu5 are low, middle and high level."
+        ] = "relu1",
+        downsample: Downsample = 2,
+        area: Area = 6.25,
+        kernel: KernelName = "linear",
+        sigma: Bandwidth = 0.5,
+        ridge: Ridge = 1e-4,
+        rate: Rate = 0.01,
+        label: LabelWidth = 0.1,
     ) -> None:
-        checked(area=area, ridge=ridge, rate=rate, label=label)
-        within(1e-3, 1e3, sigma=sigma)
-        within(1, 16, downsample=downsample)
         self._area, self._kernel, self._sigma, self._ridge = area, kernel, sigma, ridge
         self._rate, self._label = rate, label
         self._feature = NetworkFeature(network_of(network), tap, downsample=downsample)
@@ -56,19 +54,7 @@ class Fkcf(NetworkCorrelationTracker, name="fkcf"):
 
 
 class Fsamf(Fkcf, name="fsamf"):
-    """KCF on one layer of a network over SAMF's seven scales (papers 000 and 002).
-
-    Args:
-        network: The network: its name, or an ONNX file.
-        tap: The layer.
-        downsample: Cells of the layer averaged into one, each way.
-        area: Area of the search window over the target's.
-        kernel: The kernel.
-        sigma: Bandwidth of the Gaussian kernel.
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
-        label: Width of the wished response, as a share of the target's mean side.
-    """
+    """KCF on one layer of a network over SAMF's seven scales (papers 000 and 002)."""
 
     _scales = SCALES
 
@@ -77,15 +63,6 @@ class DcfNet(NetworkCorrelationTracker, name="dcfnet"):
     """Linear correlation filter on a two-layer network trained for it (Wang et al., 2017).
 
     The weights of UDT (Wang et al., CVPR 2019), trained without labels, fit too.
-
-    Args:
-        network: ``dcfnet`` or ``udt``, or an ONNX file whose last layer is taken.
-        area: Area of the search window over the target's.
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
-        label: Width of the wished response, as a share of the target's mean side.
-        scales: Number of scales.
-        step: Ratio of neighbouring scales.
     """
 
     _pixels = 125.0**2
@@ -93,17 +70,16 @@ class DcfNet(NetworkCorrelationTracker, name="dcfnet"):
     def __init__(
         self,
         *,
-        network: Literal["dcfnet", "udt"] | str = "dcfnet",
-        area: float = 9.0,
-        ridge: float = 1e-4,
-        rate: float = 0.01,
-        label: float = 0.1,
-        scales: int = 3,
-        step: float = 1.0275,
+        network: Annotated[
+            Literal["dcfnet", "udt"] | str, "dcfnet or udt, or an ONNX file whose last layer is taken."
+        ] = "dcfnet",
+        area: Area = 9.0,
+        ridge: Ridge = 1e-4,
+        rate: Rate = 0.01,
+        label: LabelWidth = 0.1,
+        scales: ScaleCount = 3,
+        step: ScaleStep = 1.0275,
     ) -> None:
-        checked(area=area, ridge=ridge, rate=rate, label=label)
-        within(1, 33, scales=scales)
-        within(1, 2, step=step)
         loaded = network_of(network)
         self._area, self._ridge, self._rate, self._label = area, ridge, rate, label
         self._feature = NetworkFeature(loaded, list(loaded.taps)[-1])

@@ -1,21 +1,24 @@
 """DeepCD: the good channels of a network's layers, found in the first two frames, and one filter on them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
-from slimtrack.compression.channels import Amount, Indices, Level, Reading, select
+from slimtrack.compression.channels import Indices, Level, Reading, select
 from slimtrack.compression.distilled import only
 from slimtrack.features.taps import NetworkStack
 from slimtrack.filters.fft import rfft2
 from slimtrack.filters.spectral import SpectralLinearFilter
+from slimtrack.options import Range
 from slimtrack.tracker import Track
-from slimtrack.trackers._correlation import within
 from slimtrack.trackers._network import network_of
-from slimtrack.trackers.hcf import LayeredTracker, named
+from slimtrack.trackers._options import ChannelAmount, Inner, Keep, Rate, check_keep
+from slimtrack.trackers.hcf import LayeredTracker, MaxSide, named
 
 __all__ = ["DeepCd", "member"]
+
+_Level = Annotated[float, Range(0, 1), "How far channels are brought to one level: 1 wholly, 0 not at all."]
 
 _FRAMES = 2
 """Frames after which the good channels are chosen (section IV)."""
@@ -30,49 +33,30 @@ class DeepCd(LayeredTracker):
     what they show, and not by their level. And inner channels of the network that say little about this
     target go too (the joined method that the paper names as future work); ``loss=0`` computes what the paper
     does.
-
-    Args:
-        keep: How many channels are kept; what the number means says ``by``.
-        by: Share of the energy, share of the channels, or their number.
-        level: How far channels are brought to one level: 1 wholly, 0 not at all.
-        reading: How friendliness is read: stable and salient, or the printed formula.
-        loss: Share of the variation of the network's inner channels that may be lost; 0: the network is
-            pruned exactly.
-        area: Area of the search window over the target's.
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
-        label: Width of the wished response, as a share of the target's mean side.
-        still: Shift, as a share of the target's mean side, up to which the network runs once a frame; 0: it
-            always runs twice.
-        side: Square root of the search window's most pixels.
-        coarse: Square root of the cells of the coarsest layer to which a smaller search window is enlarged,
-            as far as ``side`` allows.
-        cell: Side of the common grid's cells in patch pixels.
     """
 
     def __init__(
         self,
         *,
-        keep: float = 0.5,
-        by: Amount = "energy",
-        level: float = 1.0,
-        reading: Reading = "similarity",
-        loss: float = 0.2,
-        area: float = 7.84,
-        ridge: float = 1e-4,
-        rate: float = 0.02,
-        label: float = 0.1,
-        still: float = 0.2,
-        side: float = 160.0,
-        coarse: float = 12.0,
-        cell: int = 4,
+        keep: Keep = 0.5,
+        by: ChannelAmount = "energy",
+        level: _Level = 1.0,
+        reading: Annotated[
+            Reading, "How friendliness is read: stable and salient, or the printed formula."
+        ] = "similarity",
+        loss: Inner = 0.2,
+        rate: Rate = 0.02,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            area=area, ridge=ridge, rate=rate, label=label, still=still, side=side, coarse=coarse, cell=cell
+        check_keep(keep, by)
+        super().__init__(rate=rate, **options)
+        self._keep, self._by, self._reading, self._loss, self._cell = (
+            keep,
+            by,
+            reading,
+            loss,
+            options.get("cell", 4),
         )
-        within(1e-6, 1e6 if by == "count" else 1, keep=keep)
-        within(0, 1, loss=loss, level=level)
-        self._keep, self._by, self._reading, self._loss, self._cell = keep, by, reading, loss, cell
         self._share = level
         self._whole = self._feature
 
@@ -138,25 +122,16 @@ class DeepCdAll(DeepCd):
     channels of deep layers, coarse in place, outweigh the others, and as they are a few loud ones do. Level,
     ``loss`` and ``side`` were chosen on the development sequences. Choosing among SqueezeNet's 2,624 channels
     takes seconds, once, in the second frame.
-
-    Args:
-        keep: How many channels are kept; what the number means says ``by``.
-        by: Share of the energy, share of the channels, or their number.
-        level: How far channels are brought to one level: 1 wholly, 0 not at all.
-        loss: Share of the variation of the network's inner channels that may be lost; 0: the network is
-            pruned exactly.
-        side: Square root of the search window's most pixels.
-        **options: Those of DeepCD.
     """
 
     def __init__(
         self,
         *,
-        keep: float = 123,
-        by: Amount = "count",
-        level: float = 0.5,
-        loss: float = 0.05,
-        side: float = 200.0,
+        keep: Keep = 123,
+        by: ChannelAmount = "count",
+        level: _Level = 0.5,
+        loss: Inner = 0.05,
+        side: MaxSide = 200.0,
         **options: Any,
     ) -> None:
         super().__init__(keep=keep, by=by, level=level, loss=loss, side=side, **options)

@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 
@@ -17,14 +17,32 @@ from slimtrack.filters.eco.continuous import Block, samples
 from slimtrack.filters.eco.filter import EcoFilter
 from slimtrack.filters.newton import newton_peak
 from slimtrack.filters.response import evidence
+from slimtrack.options import Range
 from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, Track, Tracker
 from slimtrack.trackers._blocks import Blocks, scale_factors
-from slimtrack.trackers._correlation import SCALE_RANGE, best_scale, within
+from slimtrack.trackers._correlation import SCALE_RANGE, best_scale
 from slimtrack.trackers._network import NetworkTracker, network_of
+from slimtrack.trackers._options import (
+    Interval,
+    LabelWidth,
+    Memory,
+    NetworkName,
+    NewSample,
+    ScaleCount,
+    ScaleRate,
+    ScaleStep,
+    SquareSide,
+)
 from slimtrack.trackers._scale import scale_search
 
 __all__ = ["ContinuousTracker", "Eco", "EcoHc", "Feco"]
+
+_Iterations = Annotated[int, Range(1, 100), "Conjugate gradient iterations a training."]
+_Shallow = Annotated[str, "The fine layer."]
+_Deep = Annotated[str, "The coarse layer."]
+_ShallowDims = Annotated[int, Range(1, 2048), "Channels of the fine layer after projection."]
+_DeepDims = Annotated[int, Range(1, 2048), "Channels of the coarse layer after projection."]
 
 
 class _Sampler(Protocol):
@@ -58,7 +76,7 @@ class _TapBlocks:
         network: The network and its taps.
         averaged: For each tap, how many cells are averaged to one, down and across.
         others: Features without a network, after the taps.
-        window: The search window; its sides are whole multiples of every stride.
+        window: The search window.
     """
 
     def __init__(
@@ -216,43 +234,28 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
 
     Departs from the article in training every third frame instead of every sixth, in a rate of 0.012 instead
     of 0.009, and in a scale filter that learns from the samples it was asked with, moved to the size found.
-
-    Args:
-        side: Side of the square search window over the root of the target's area.
-        hog: Channels of HOG after projection.
-        colors: Channels of the colour names after projection.
-        rate: Weight of a new sample.
-        memory: Most samples kept.
-        interval: The filter is trained every so many frames.
-        iterations: Conjugate gradient iterations a training.
-        label: Width of the wished response, as a share of the target's mean side.
-        scale_rate: Share of the newest frame in the scale filter.
-        joint: Gauss-Newton steps in which projections are learned with the first frame's filter; 0 for none.
     """
 
     def __init__(
         self,
         *,
-        side: float = 4.0,
-        hog: int = 10,
-        colors: int = 3,
-        rate: float = 0.012,
-        memory: int = 30,
-        interval: int = 3,
-        iterations: int = 5,
-        label: float = 1 / 16,
-        scale_rate: float = 0.025,
-        joint: int = 6,
+        side: SquareSide = 4.0,
+        hog: Annotated[int, Range(1, 31), "Channels of HOG after projection."] = 10,
+        colors: Annotated[int, Range(1, 11), "Channels of the colour names after projection."] = 3,
+        rate: NewSample = 0.012,
+        memory: Memory = 30,
+        interval: Interval = 3,
+        iterations: _Iterations = 5,
+        label: LabelWidth = 1 / 16,
+        scale_rate: Annotated[
+            float, Range(1e-6, 1), "Share of the newest frame in the scale filter."
+        ] = 0.025,
+        joint: Annotated[
+            int,
+            Range(0, 100),
+            "Gauss-Newton steps in which projections are learned with the first frame's filter; 0 for none.",
+        ] = 6,
     ) -> None:
-        within(1, 10, side=side)
-        within(1, 31, hog=hog)
-        within(1, 11, colors=colors)
-        within(1e-6, 1, rate=rate, scale_rate=scale_rate)
-        within(2, 500, memory=memory)
-        within(1, 1000, interval=interval)
-        within(1, 100, iterations=iterations)
-        within(1e-3, 10, label=label)
-        within(0, 100, joint=joint)
         self._side, self._dims, self._scale_rate = side, (hog, colors), scale_rate
         self._pixels = (150.0**2, 200.0**2)
         self._stride, self._joint = 12, joint
@@ -271,56 +274,30 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
     file of VGG-M, name its layers here. It departs from the article in training every third frame instead of
     every sixth, and in taking the size from a scale filter: five scales of a network cost five times as much
     (``scales=5,scale_rate=0`` is the article's).
-
-    Args:
-        network: The network: its name, or an ONNX file.
-        shallow: The fine layer.
-        deep: The coarse layer.
-        downsample: Cells of the fine layer averaged into one, each way.
-        shallow_dims: Channels of the fine layer after projection.
-        deep_dims: Channels of the coarse layer after projection.
-        hog: Channels of HOG after projection, beside the layers; 0 for none.
-        side: Side of the square search window over the root of the target's area.
-        rate: Weight of a new sample.
-        memory: Most samples kept.
-        interval: The filter is trained every so many frames.
-        iterations: Conjugate gradient iterations a training.
-        label: Width of the wished response, as a share of the target's mean side.
-        scales: Number of scales.
-        step: Ratio of neighbouring scales.
-        scale_rate: Share of the newest frame in a scale filter; 0 for none.
     """
 
     def __init__(
         self,
         *,
-        network: str = "resnet18",
-        shallow: str = "relu1",
-        deep: str = "layer3",
-        downsample: int = 2,
-        shallow_dims: int = 16,
-        deep_dims: int = 64,
-        hog: int = 10,
-        side: float = 4.5,
-        rate: float = 0.012,
-        memory: int = 50,
-        interval: int = 3,
-        iterations: int = 5,
-        label: float = 1 / 12,
-        scales: int = 1,
-        step: float = 1.02,
-        scale_rate: float = 0.025,
+        network: NetworkName = "resnet18",
+        shallow: _Shallow = "relu1",
+        deep: _Deep = "layer3",
+        downsample: Annotated[int, Range(1, 8), "Cells of the fine layer averaged into one, each way."] = 2,
+        shallow_dims: _ShallowDims = 16,
+        deep_dims: _DeepDims = 64,
+        hog: Annotated[
+            int, Range(0, 31), "Channels of HOG after projection, beside the layers; 0 for none."
+        ] = 10,
+        side: SquareSide = 4.5,
+        rate: NewSample = 0.012,
+        memory: Memory = 50,
+        interval: Interval = 3,
+        iterations: _Iterations = 5,
+        label: LabelWidth = 1 / 12,
+        scales: ScaleCount = 1,
+        step: ScaleStep = 1.02,
+        scale_rate: ScaleRate = 0.025,
     ) -> None:
-        within(1, 10, side=side)
-        within(1, 8, downsample=downsample)
-        within(1, 2048, shallow_dims=shallow_dims, deep_dims=deep_dims)
-        within(0, 31, hog=hog)
-        within(1e-6, 1, rate=rate)
-        within(0, 1, scale_rate=scale_rate)
-        within(2, 500, memory=memory)
-        within(1, 1000, interval=interval)
-        within(1, 100, iterations=iterations)
-        within(1e-3, 10, label=label)
         self._others = (Hog(4),) if hog else ()
         self._dims = (shallow_dims, deep_dims, hog) if hog else (shallow_dims, deep_dims)
         self._side, self._scale_rate = side, scale_rate
@@ -343,24 +320,16 @@ class Feco(Eco, name="feco"):
     """ECO on a shallow and a deep layer of a small, distilled network.
 
     The form of paper 002; departs from it as `Eco` does from its article.
-
-    Args:
-        network: The network: its name, or an ONNX file.
-        shallow: The fine layer.
-        deep: The coarse layer.
-        shallow_dims: Channels of the fine layer after projection.
-        deep_dims: Channels of the coarse layer after projection.
-        **options: Those of `Eco`.
     """
 
     def __init__(
         self,
         *,
-        network: str = "cf_vggm",
-        shallow: str = "norm1",
-        deep: str = "relu5",
-        shallow_dims: int = 3,
-        deep_dims: int = 12,
+        network: NetworkName = "cf_vggm",
+        shallow: _Shallow = "norm1",
+        deep: _Deep = "relu5",
+        shallow_dims: _ShallowDims = 3,
+        deep_dims: _DeepDims = 12,
         **options: Any,
     ) -> None:
         super().__init__(

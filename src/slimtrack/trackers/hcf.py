@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import new_class
-from typing import ClassVar, Protocol, TypeVar, cast
+from typing import Annotated, ClassVar, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -14,12 +14,15 @@ from slimtrack.errors import UnknownNameError
 from slimtrack.features.taps import NetworkStack
 from slimtrack.filters.fft import rfft2
 from slimtrack.filters.spectral import SpectralLinearFilter
+from slimtrack.options import Range
 from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, Track
-from slimtrack.trackers._correlation import checked, within
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
+from slimtrack.trackers._options import Area, LabelWidth, Rate, Ridge
 
-__all__ = ["Hcf", "LayeredTracker", "LayerFilters", "member", "named"]
+__all__ = ["Hcf", "LayeredTracker", "LayerFilters", "MaxSide", "member", "named"]
+
+MaxSide = Annotated[float, Range(32, 1024), "Square root of the search window's most pixels."]
 
 _NETWORKS = {"v": "vgg19", "s": "squeezenet1.1"}
 """The letters of paper 001."""
@@ -98,16 +101,29 @@ class LayeredTracker(NetworkCorrelationTracker):
     """Taps, the shallowest first."""
 
     def __init__(
-        self, *, area: float, ridge: float, rate: float, label: float, still: float, side: float,
-        coarse: float, cell: int,
-    ) -> None:  # fmt: skip
-        checked(area=area, ridge=ridge, rate=rate, label=label)
-        within(0, 10, still=still)
-        within(32, 1024, side=side)
-        within(0, 256, coarse=coarse)
-        within(1, 32, cell=cell)
+        self,
+        *,
+        area: Area = 7.84,
+        ridge: Ridge = 1e-4,
+        rate: Rate = 0.01,
+        label: LabelWidth = 0.1,
+        still: Annotated[
+            float,
+            Range(0, 10),
+            "Shift, as a share of the target's mean side, up to which the network runs once a frame; 0: it "
+            "always runs twice, as published.",
+        ] = 0.2,
+        side: MaxSide = 160.0,
+        coarse: Annotated[
+            float,
+            Range(0, 256),
+            "Square root of the cells of the coarsest layer to which a smaller search window is enlarged, as "
+            "far as side allows.",
+        ] = 12.0,
+        cell: Annotated[int, Range(1, 32), "Side of the common grid's cells in patch pixels."] = 4,
+    ) -> None:
         self._area, self._ridge, self._rate, self._label = area, ridge, rate, label
-        self._still, self._pixels = still, side**2
+        self._still, self._pixels, self._cell = still, side**2, cell
         network = network_of(self.network)
         self._feature = NetworkStack(network, self.layers, cell=cell)
         stride = max(network.tap(layer).stride for layer in self.layers)
@@ -158,35 +174,7 @@ class Hcf(LayeredTracker):
     """Hierarchical convolutional features (HCF, also CF2; Ma et al., ICCV 2015).
 
     The responses of the deepest three layers weigh 1, 0.5 and 0.02.
-
-    Args:
-        area: Area of the search window over the target's.
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
-        label: Width of the wished response, as a share of the target's mean side.
-        still: Shift, as a share of the target's mean side, up to which the network runs once a frame; 0: it
-            always runs twice, as published.
-        side: Square root of the search window's most pixels.
-        coarse: Square root of the cells of the coarsest layer to which a smaller search window is enlarged,
-            as far as ``side`` allows.
-        cell: Side of the common grid's cells in patch pixels.
     """
-
-    def __init__(
-        self,
-        *,
-        area: float = 7.84,
-        ridge: float = 1e-4,
-        rate: float = 0.01,
-        label: float = 0.1,
-        still: float = 0.2,
-        side: float = 160.0,
-        coarse: float = 12.0,
-        cell: int = 4,
-    ) -> None:
-        super().__init__(
-            area=area, ridge=ridge, rate=rate, label=label, still=still, side=side, coarse=coarse, cell=cell
-        )
 
     def _make_filter(self, label: Floats) -> LayerFilters:  # type: ignore[override]  # of spectra
         count = len(self.layers)

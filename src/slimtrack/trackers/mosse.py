@@ -1,5 +1,7 @@
 """MOSSE: one filter on grey levels."""
 
+from typing import Annotated
+
 import numpy as np
 
 from slimtrack._cv2 import cv2
@@ -7,38 +9,30 @@ from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.filters.mosse import MosseFilter, normalised
 from slimtrack.filters.response import evidence, gaussian_label, peak
+from slimtrack.options import Range
 from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.tracker import Estimate, Track, Tracker
-from slimtrack.trackers._correlation import within
+from slimtrack.trackers._options import Area, Rate, Ridge
 
 __all__ = ["Mosse"]
 
 
 class Mosse(Tracker, name="mosse"):
-    """Minimum output sum of squared error filter on grey levels (Bolme et al., CVPR 2010).
-
-    Args:
-        area: Area of the search window over the target's.
-        rate: Share of the newest frame in the model.
-        ridge: Weight of the regularisation, as a share of the patch's energy.
-        sigma: Width of the wished response in patch pixels.
-        warps: Slightly rotated and scaled copies of the first patch that the filter is trained on.
-    """
+    """Minimum output sum of squared error filter on grey levels (Bolme et al., CVPR 2010)."""
 
     def __init__(
         self,
         *,
-        area: float = 4.0,
-        rate: float = 0.125,
-        ridge: float = 0.01,
-        sigma: float = 2.0,
-        warps: int = 8,
+        area: Area = 4.0,
+        rate: Rate = 0.125,
+        ridge: Annotated[Ridge, "Weight of the regularisation, as a share of the patch's energy."] = 0.01,
+        sigma: Annotated[float, Range(0.01, 1e3), "Width of the desired response in patch pixels."] = 2.0,
+        warps: Annotated[
+            int,
+            Range(0, 1000),
+            "Slightly rotated and scaled copies of the first patch that the filter is trained on.",
+        ] = 8,
     ) -> None:
-        within(1, 100, area=area)
-        within(0, 1, rate=rate)
-        within(1e-12, 1e6, ridge=ridge)
-        within(0.01, 1e3, sigma=sigma)
-        within(0, 1000, warps=warps)
         self._area, self._rate, self._ridge, self._sigma, self._warps = area, rate, ridge, sigma, warps
 
     def _start(self, image: Image, box: Box) -> None:

@@ -5,9 +5,19 @@ from slimtrack.features.color_names import ColorNames, load_table
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
-from slimtrack.filters.correlation import Kernel, KernelFilter
+from slimtrack.filters.correlation import KernelFilter
 from slimtrack.trackers._context import ContextTracker
-from slimtrack.trackers._correlation import CorrelationTracker, checked, within
+from slimtrack.trackers._correlation import CorrelationTracker
+from slimtrack.trackers._options import (
+    Area,
+    Bandwidth,
+    ColorTable,
+    Context,
+    KernelName,
+    LabelWidth,
+    Rate,
+    Ridge,
+)
 
 __all__ = ["SCALES", "Samf", "SamfCa"]
 
@@ -24,16 +34,6 @@ class Samf(CorrelationTracker, name="samf"):
     """Scale adaptive kernelized correlation filter (Li and Zhu, ECCVW 2014).
 
     With the seven scales of paper 000.
-
-    Args:
-        area: Area of the search window over the target's.
-        kernel: The kernel.
-        sigma: Bandwidth of the Gaussian kernel.
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
-        label: Width of the wished response, as a share of the target's mean side.
-        colors: File of a table of colour names (w2c: 32768 colours with their terms' weights) to use instead
-            of ours.
     """
 
     _scales = SCALES
@@ -42,16 +42,14 @@ class Samf(CorrelationTracker, name="samf"):
     def __init__(
         self,
         *,
-        area: float = 6.25,
-        kernel: Kernel = "gaussian",
-        sigma: float = 0.5,
-        ridge: float = 1e-4,
-        rate: float = 0.01,
-        label: float = 0.1,
-        colors: None | str = None,  # noqa: RUF036  (the text "None" is to be read as None)
+        area: Area = 6.25,
+        kernel: KernelName = "gaussian",
+        sigma: Bandwidth = 0.5,
+        ridge: Ridge = 1e-4,
+        rate: Rate = 0.01,
+        label: LabelWidth = 0.1,
+        colors: ColorTable = None,
     ) -> None:
-        checked(area=area, ridge=ridge, rate=rate, label=label)
-        within(1e-3, 1e3, sigma=sigma)
         self._area, self._kernel, self._sigma, self._ridge = area, kernel, sigma, ridge
         self._rate, self._label = rate, label
         self._feature = _features(colors)
@@ -61,17 +59,7 @@ class Samf(CorrelationTracker, name="samf"):
 
 
 class SamfCa(ContextTracker, name="samf-ca"):
-    """SAMF's features and scales with a context-aware linear filter (Mueller et al., CVPR 2017).
-
-    Args:
-        area: Area of the search window over the target's.
-        context: Weight of the wish for a zero response on the context patches.
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
-        label: Width of the wished response, as a share of the target's mean side.
-        colors: File of a table of colour names (w2c: 32768 colours with their terms' weights) to use instead
-            of ours.
-    """
+    """SAMF's features and scales with a context-aware linear filter (Mueller et al., CVPR 2017)."""
 
     _scales = SCALES
     _pixels = 128.0**2
@@ -79,14 +67,12 @@ class SamfCa(ContextTracker, name="samf-ca"):
     def __init__(
         self,
         *,
-        area: float = 6.25,
-        context: float = 0.4,
-        ridge: float = 1e-4,
-        rate: float = 0.01,
-        label: float = 0.1,
-        colors: None | str = None,  # noqa: RUF036  (the text "None" is to be read as None)
+        area: Area = 6.25,
+        context: Context = 0.4,
+        ridge: Ridge = 1e-4,
+        rate: Rate = 0.01,
+        label: LabelWidth = 0.1,
+        colors: ColorTable = None,
     ) -> None:
-        checked(area=area, ridge=ridge, rate=rate, label=label)
-        within(0, 1e6, context=context)
         self._area, self._context, self._ridge, self._rate, self._label = area, context, ridge, rate, label
         self._feature = _features(colors)

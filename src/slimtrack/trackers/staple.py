@@ -1,6 +1,7 @@
 """Staple: a HOG filter and colour histograms, added."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,10 @@ from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.histogram import ColorModel
 from slimtrack.filters.scale import ScaleFilter
+from slimtrack.options import Range
 from slimtrack.search import SearchWindow, extract
 from slimtrack.tracker import Track
-from slimtrack.trackers._correlation import checked, within
+from slimtrack.trackers._options import LabelWidth, Rate, Ridge
 from slimtrack.trackers.dsst import ScaledTracker
 
 __all__ = ["Staple"]
@@ -29,29 +31,21 @@ _AREA = 6.25
 
 
 class Staple(ScaledTracker, name="staple"):
-    """Sum of template and pixel-wise learners (Bertinetto et al., CVPR 2016): HOG filter, colours, scale.
-
-    Args:
-        color: Weight of the colour response in the sum; the HOG filter's is the rest.
-        ridge: Weight of the filter's regularisation.
-        rate: Share of the newest frame in the filter.
-        color_rate: Share of the newest frame in the histograms.
-        label: Width of the wished response, as a share of the target's mean side.
-    """
+    """Sum of template and pixel-wise learners (Bertinetto et al., CVPR 2016): HOG filter, colours, scale."""
 
     _pixels = 150.0**2
 
     def __init__(
         self,
         *,
-        color: float = 0.3,
-        ridge: float = 1e-3,
-        rate: float = 0.01,
-        color_rate: float = 0.04,
-        label: float = 1 / 16,
+        color: Annotated[
+            float, Range(0, 1), "Weight of the colour response in the sum; the HOG filter's is the rest."
+        ] = 0.3,
+        ridge: Ridge = 1e-3,
+        rate: Rate = 0.01,
+        color_rate: Annotated[float, Range(0, 1), "Share of the newest frame in the histograms."] = 0.04,
+        label: LabelWidth = 1 / 16,
     ) -> None:
-        checked(ridge=ridge, rate=rate, label=label)
-        within(0, 1, color=color, color_rate=color_rate)
         self._color, self._ridge, self._rate = color, ridge, rate
         self._color_rate, self._label = color_rate, label
         self._feature = Stack(Hog(), Grey())

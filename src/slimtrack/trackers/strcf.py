@@ -1,5 +1,7 @@
 """STRCF: spatial-temporal regularised filters on hand-crafted features."""
 
+from typing import Annotated
+
 from slimtrack.arrays import Floats
 from slimtrack.features.color_names import ColorNames
 from slimtrack.features.grey import Grey
@@ -8,9 +10,19 @@ from slimtrack.features.network import NetworkFeature
 from slimtrack.features.stack import Feature, Stack
 from slimtrack.filters.regularisation import box_weight
 from slimtrack.filters.strcf import StrcfFilter
-from slimtrack.trackers._blocks import BlockTracker, checked_search, scale_factors
-from slimtrack.trackers._correlation import within
+from slimtrack.trackers._blocks import BlockTracker, scale_factors
 from slimtrack.trackers._network import NetworkTracker, network_of
+from slimtrack.trackers._options import (
+    Iterations,
+    LabelWidth,
+    NetworkName,
+    ScaleCount,
+    ScaleRate,
+    ScaleStep,
+    SquareSide,
+    Tap,
+    Temporal,
+)
 
 __all__ = ["FdeepStrcf", "Strcf"]
 
@@ -21,28 +33,18 @@ class Strcf(BlockTracker, name="strcf"):
     Departs from the article in scales 1.5 % apart instead of 1 %, and in what is learned from: where the
     target moved by no more than a fifth of its mean side, the sample in which it was found, with the response
     wished for where it is, instead of one cut out anew.
-
-    Args:
-        side: Side of the square search window over the root of the target's area.
-        temporal: Weight of staying with the last frame's filter.
-        label: Width of the wished response, as a share of the target's mean side.
-        iterations: Iterations of ADMM a frame.
-        scales: Number of scales.
-        step: Ratio of neighbouring scales.
     """
 
     def __init__(
         self,
         *,
-        side: float = 5.0,
-        temporal: float = 16.0,
-        label: float = 1 / 16,
-        iterations: int = 2,
-        scales: int = 5,
-        step: float = 1.015,
+        side: SquareSide = 5.0,
+        temporal: Temporal = 16.0,
+        label: LabelWidth = 1 / 16,
+        iterations: Iterations = 2,
+        scales: ScaleCount = 5,
+        step: ScaleStep = 1.015,
     ) -> None:
-        checked_search(side=side, label=label, iterations=iterations)
-        within(0, 1e6, temporal=temporal)
         self._side, self._temporal, self._label = side, temporal, label
         self._iterations = iterations
         self._scales = scale_factors(scales, step)
@@ -61,17 +63,6 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
     published form in taking the size from a scale filter: five scales of hand-crafted features cost more than
     the network (``scales=5,scale_rate=0`` is the published form, 1.5 % apart instead of 1 %); and in learning
     from the sample in which the target was found where that moved by no more than a fifth of its mean side.
-
-    Args:
-        network: The network: its name, or an ONNX file.
-        tap: The layer; its stride divides the window.
-        side: Side of the square search window over the root of the target's area.
-        temporal: Weight of staying with the last frame's filter.
-        label: Width of the wished response, as a share of the target's mean side.
-        iterations: Iterations of ADMM a frame.
-        scales: Number of scales.
-        step: Ratio of neighbouring scales.
-        scale_rate: Share of the newest frame in a scale filter; 0 for none.
     """
 
     _pixels = (200.0**2, 250.0**2)
@@ -80,17 +71,16 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
     def __init__(
         self,
         *,
-        network: str = "cf_vggm",
-        tap: str = "relu3",
-        side: float = 4.5,
-        temporal: float = 15.0,
-        label: float = 1 / 16,
-        iterations: int = 2,
-        scales: int = 1,
-        step: float = 1.015,
-        scale_rate: float = 0.025,
+        network: NetworkName = "cf_vggm",
+        tap: Annotated[Tap, "The layer; its stride divides the window."] = "relu3",
+        side: SquareSide = 4.5,
+        temporal: Temporal = 15.0,
+        label: LabelWidth = 1 / 16,
+        iterations: Iterations = 2,
+        scales: ScaleCount = 1,
+        step: ScaleStep = 1.015,
+        scale_rate: ScaleRate = 0.025,
     ) -> None:
-        within(0, 1, scale_rate=scale_rate)
         super().__init__(
             side=side, temporal=temporal, label=label, iterations=iterations, scales=scales, step=step
         )

@@ -1,0 +1,245 @@
+"""Options: keyword-only parameters of a constructor, each declared once by its annotation.
+
+::
+
+    class Mine(Tracker, name="mine"):
+        def __init__(
+            self, *, rate: Annotated[float, Range(0, 1), "Share of the newest frame in the model."] = 0.02
+        ) -> None: ...
+
+The annotation gives type, range and meaning. Options are checked when an object is made, and the command line
+reads its tables and its texts from the same place.
+"""
+
+import inspect
+import math
+import types
+import typing
+from abc import ABCMeta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import numpy as np
+
+from slimtrack.errors import InputError, UnknownNameError
+
+__all__ = ["CheckedOptions", "Option", "Range", "checked", "options_of", "parsed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers that an option may be.
+
+    Attributes:
+        low: The least one.
+        high: The greatest one.
+        above: Whether ``low`` itself is refused.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high and not (self.above and value == self.low)
+
+    def __str__(self) -> str:
+        """As a sentence says it: ``between 0 and 1``, ``at least 1``, ``greater than 1 and at most 2``."""
+        if math.isfinite(self.low) and math.isfinite(self.high) and not self.above:
+            return f"between {self.low:g} and {self.high:g}"
+        least = f"{'greater than' if self.above else 'at least'} {self.low:g}"
+        ends = ((self.low, least), (self.high, f"at most {self.high:g}"))
+        return " and ".join(words for end, words in ends if math.isfinite(end)) or "any number"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option, read from a constructor.
+
+    Attributes:
+        name: The keyword.
+        type: Its type, without what else the annotation says.
+        default: Its default.
+        help: What it means, in a line or two.
+        range: The numbers that it may be; ``None``: any.
+    """
+
+    name: str
+    type: Any
+    default: Any
+    help: str = ""
+    range: Range | None = None
+
+    @classmethod
+    def read(cls, name: str, annotation: Any, default: Any) -> "Option":
+        """The option that a parameter declares; of several texts or ranges the last one counts."""
+        if typing.get_origin(annotation) is not Annotated:
+            return cls(name, annotation, default)
+        kind, *notes = typing.get_args(annotation)
+        texts = [note for note in notes if isinstance(note, str)]
+        ranges = [note for note in notes if isinstance(note, Range)]
+        return cls(name, kind, default, texts[-1] if texts else "", ranges[-1] if ranges else None)
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The values it may take, for a ``Literal``; empty otherwise."""
+        return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
+
+    def parse(self, text: str) -> Any:
+        """The value that a text such as ``"0.02"`` stands for.
+
+        Raises:
+            InputError: The text does not fit the type.
+        """
+        try:
+            return _parsed(text.strip(), self.type)
+        except ValueError as error:
+            raise InputError(f"option {self.name}={text!r} is not {_described(self.type)}") from error
+
+    def check(self, value: Any) -> None:
+        """Refuses a value of another type, or out of range.
+
+        Raises:
+            InputError: The value does not fit.
+        """
+        if not any(_fits(value, member) for member in _members(self.type)):
+            raise InputError(f"option {self.name}={value!r} is not {_described(self.type)}")
+        if self.range is not None and isinstance(value, (int, float)) and value not in self.range:
+            raise InputError(f"option {self.name}={value!r} must be {self.range}")
+
+
+class CheckedOptions(ABCMeta):
+    """Metaclass of classes whose options are checked once, whoever makes the object and however."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        """Makes an object, with options that fit."""
+        return super().__call__(*args, **checked(cls, options))
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """All options, those that ``**options`` hands on too; `__call__` would hide them."""
+        return inspect.Signature([
+            inspect.Parameter(o.name, inspect.Parameter.KEYWORD_ONLY, default=o.default, annotation=o.type)
+            for o in options_of(cls)
+        ])  # fmt: skip
+
+
+@cache
+def options_of(cls: type) -> tuple[Option, ...]:
+    """The options of a class, its own first.
+
+    A constructor that ends with ``**options`` hands them on: the options of the class it derives from are
+    options of its own, with the defaults and texts of whoever names them first.
+
+    Raises:
+        InputError: An annotation cannot be read.
+    """
+    found: dict[str, Option] = {}
+    for owner in (base for base in cls.__mro__ if base is not object and "__init__" in vars(base)):
+        begin = vars(owner)["__init__"]
+        parameters = inspect.signature(begin).parameters.values()
+        try:
+            hints = typing.get_type_hints(begin, include_extras=True)
+        except (NameError, SyntaxError, TypeError) as error:
+            raise InputError(
+                f"the annotations of {owner.__name__}.__init__ cannot be read: {error}"
+            ) from error
+        for p in parameters:
+            if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name not in found:
+                found[p.name] = Option.read(p.name, hints.get(p.name, Any), p.default)
+        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+            break
+    return tuple(found.values())
+
+
+def checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as the constructor may have them; numbers of numpy become Python's.
+
+    Raises:
+        UnknownNameError: The class has no option of that name.
+        InputError: A value does not fit.
+    """
+    known = {option.name: option for option in options_of(cls)}
+    result = {}
+    for name, value in values.items():
+        result[name] = value.item() if isinstance(value, np.generic) else value
+        _of(cls, known, name).check(result[name])
+    return result
+
+
+def parsed(cls: type, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The values that texts such as ``{"rate": "0.02"}`` stand for; their range is not looked at yet.
+
+    Raises:
+        UnknownNameError: The class has no option of that name.
+        InputError: A text does not fit the option's type.
+    """
+    known = {option.name: option for option in options_of(cls)}
+    return {name: _of(cls, known, name).parse(text) for name, text in texts.items()}
+
+
+def _of(cls: type, known: Mapping[str, Option], name: str) -> Option:
+    if name not in known:
+        owner = getattr(cls, "name", "") or cls.__name__
+        raise UnknownNameError.of(f"option of tracker {owner!r} named", name, known)
+    return known[name]
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    union = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    return typing.get_args(kind) if union else (kind,)
+
+
+def _parsed(text: str, kind: Any) -> Any:
+    members = _members(kind)
+    if type(None) in members and text.lower() == "none":
+        return None
+    for member in members:
+        try:
+            return _parsed_plain(text, member)
+        except ValueError:
+            continue
+    raise ValueError(text)
+
+
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _parsed_plain(text: str, kind: Any) -> Any:
+    if kind is Any:
+        return text
+    if kind is bool or typing.get_origin(kind) is Literal:
+        values = _TRUTH if kind is bool else {str(choice): choice for choice in typing.get_args(kind)}
+        text = text.lower() if kind is bool else text
+        if text in values:
+            return values[text]
+        raise ValueError(text)
+    if kind is type(None):
+        raise ValueError(text)
+    value = kind(text)
+    if value != value:
+        raise ValueError("not a number")
+    return value
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if typing.get_origin(kind) is Literal:
+        return value in typing.get_args(kind)
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool) and value == value  # no nan
+    return kind is Any or isinstance(value, typing.get_origin(kind) or kind)
+
+
+_DESCRIBED = {float: "a number", int: "a whole number", bool: "true or false", type(None): "none"}
+
+
+def _described(kind: Any) -> str:
+    parts = []
+    for member in _members(kind):
+        if typing.get_origin(member) is Literal:
+            parts.append("one of " + ", ".join(map(str, typing.get_args(member))))
+        else:
+            parts.append(_DESCRIBED.get(member, f"a {getattr(member, '__name__', member)}"))
+    return " or ".join(parts)

@@ -1,0 +1,75 @@
+"""Options that several trackers have, declared once.
+
+The bounds lie beyond any use: they keep away what float32 cannot square, and windows of which the target is
+no more than a dot.
+"""
+
+from typing import Annotated
+
+from slimtrack.compression.channels import Amount
+from slimtrack.errors import InputError
+from slimtrack.filters.correlation import Kernel
+from slimtrack.options import Range
+
+__all__ = [
+    "Area", "Bandwidth", "ChannelAmount", "ColorTable", "Context", "Downsample", "HogCell", "Inner",
+    "Interval", "Iterations", "Keep", "KernelName", "LabelWidth", "Memory", "NetworkName", "NewSample",
+    "Rate", "Ridge", "ScaleCount", "ScaleRate", "ScaleStep", "SquareSide", "Tap", "Temporal", "Threads",
+    "check_keep",
+]  # fmt: skip
+
+Area = Annotated[float, Range(1, 100), "Area of the search window over the target's."]
+SquareSide = Annotated[
+    float, Range(1, 10), "Side of the square search window over the root of the target's area."
+]
+LabelWidth = Annotated[
+    float, Range(1e-3, 10), "Width of the desired response, as a share of the target's mean side."
+]
+Ridge = Annotated[float, Range(1e-12, 1e6), "Weight of the regularisation."]
+Rate = Annotated[float, Range(0, 1), "Share of the newest frame in the model."]
+
+KernelName = Annotated[Kernel, "The kernel."]
+Bandwidth = Annotated[float, Range(1e-3, 1e3), "Bandwidth of the Gaussian kernel."]
+Context = Annotated[
+    float, Range(0, 1e6), "Weight of the wish for a zero response on the four context patches."
+]
+Temporal = Annotated[float, Range(0, 1e6), "Weight of staying with the last frame's filter."]
+Iterations = Annotated[int, Range(1, 100), "Iterations of ADMM a frame."]
+
+HogCell = Annotated[int, Range(1, 32), "Side of a HOG cell in patch pixels."]
+ColorTable = Annotated[
+    str | None,
+    "File of a table of colour names (w2c: 32768 colours with their terms' weights) to use instead of ours.",
+]
+
+ScaleCount = Annotated[int, Range(1, 33), "Number of scales."]
+ScaleStep = Annotated[float, Range(1, 2), "Ratio of neighbouring scales."]
+ScaleRate = Annotated[float, Range(0, 1), "Share of the newest frame in a scale filter; 0 for none."]
+
+NewSample = Annotated[float, Range(1e-6, 1), "Weight of a new sample."]
+Memory = Annotated[int, Range(2, 500), "Most samples kept."]
+Interval = Annotated[int, Range(1, 1000), "The filter is trained every so many frames."]
+
+NetworkName = Annotated[str, "The network: its name, or an ONNX file."]
+Tap = Annotated[str, "The layer."]
+Downsample = Annotated[int, Range(1, 16), "Cells of the layer averaged into one, each way."]
+Threads = Annotated[int, Range(1), "Threads of ONNX Runtime."]
+
+Keep = Annotated[float, Range(1e-6, 1e6), "How many channels are kept; counted as option by says."]
+ChannelAmount = Annotated[Amount, "Share of the energy, share of the channels, or their number."]
+Inner = Annotated[
+    float,
+    Range(0, 1),
+    "Share of the variation of the network's inner channels that may be lost; 0: the network is pruned "
+    "exactly.",
+]
+
+
+def check_keep(keep: float, by: Amount) -> None:
+    """Refuses more channels than there are.
+
+    Raises:
+        InputError: ``keep`` is a share, and above 1.
+    """
+    if by != "count" and keep > 1:
+        raise InputError(f"option keep={keep!r} must be between 1e-06 and 1 with by={by}")
