@@ -10,15 +10,17 @@ PYTEST_ARGS ?=
 TEST_EXTRAS := peers,plot,test
 
 demo: VENV ?= .venv
-test check format: VENV ?= .venv-test
+test check format site dist: VENV ?= .venv-test
 
-.PHONY: help demo test check format
+.PHONY: help demo test check format site dist
 
 help:
 	@echo 'make demo     install into .venv and track an embedded clip'
 	@echo 'make test     install into .venv-test and run the tests, in a random order'
 	@echo 'make check    ruff, mypy and import-linter, in .venv-test'
 	@echo 'make format   ruff format and the fixes it knows, in .venv-test'
+	@echo 'make site     the pages and the API reference, in site/; a warning is an error'
+	@echo 'make dist     the sdist and the wheel, in dist/, checked as before an upload'
 
 # OpenCV's packages overwrite one another: the demo leaves one that is there already as it is.
 demo:
@@ -44,6 +46,24 @@ check:
 format:
 	"$(VENV)/bin/ruff" check --fix
 	"$(VENV)/bin/ruff" format
+
+site:
+	@$(call make_venv)
+	@$(call install,docs)
+	NO_MKDOCS_2_WARNING=1 "$(VENV)/bin/python" -m mkdocs build --strict
+
+SCHEMA = "$(VENV)/bin/check-jsonschema" --builtin-schema
+
+dist:
+	@$(call make_venv)
+	@$(call install,dist)
+	rm -rf dist
+	"$(VENV)/bin/python" -m build --outdir dist
+	"$(VENV)/bin/python" -m twine check --strict dist/*
+	$(SCHEMA) vendor.github-workflows .github/workflows/*.yml
+	$(SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/tracker.yml
+	$(SCHEMA) vendor.dependabot .github/dependabot.yml
+	$(SCHEMA) vendor.citation-file-format --force-filetype yaml CITATION.cff
 
 define make_venv
 	if [ ! -x "$(VENV)/bin/python" ]; then \

@@ -1,4 +1,4 @@
-"""Writes the tables of the README and docs/measurement.md from the JSON files of ``slimtrack bench``.
+"""Writes the tables of docs/measurement.md and the README from the JSON files of ``slimtrack bench``.
 
 Command: ``python benchmarks/tables.py bench.json [more.json ..] [--speed speed.json ..] [--dev dev.json]``
 
@@ -19,8 +19,12 @@ from slimtrack.evaluation.metrics import bootstrap_difference
 from slimtrack.registry import parse_spec
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "measurement.md")
-MARKS = ("<!-- table:bench -->", "<!-- end of table:bench -->")
+MEASURED, README = ROOT / "docs" / "measurement.md", ROOT / "README.md"
+SHORT = (
+    "fear-xs", "nanotrack-v3", "fdeepstrcf", "feco", "vittrack", "staple", "eco-hc", "opencv:csrt", "kcf",
+    "opencv:kcf",
+)  # fmt: skip
+"""The rows of the README: some of ours, and the peers that people know."""
 PAIRS = (
     ("mosse", "opencv:mosse"), ("kcf", "opencv:kcf"), ("kcf", "opencv:csrt"), ("staple", "opencv:csrt"),
     ("feco", "opencv:csrt"), ("feco", "nanotrack-v3"), ("fdeepstrcf", "opencv:csrt"),
@@ -74,6 +78,17 @@ def table(trackers: dict[str, Any], dev: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n\n"
 
 
+def short_table(trackers: dict[str, Any]) -> str:
+    """The README's table: few rows, and of each what a newcomer asks for."""
+    lines = [
+        "| tracker | AUC ± spread | precision | frames a second | p50 / p95 ms |",
+        "|---|---|---|---|---|",
+    ]
+    chosen = sorted((name for name in SHORT if name in trackers), key=lambda n: -trackers[n]["auc"])
+    lines += [" | ".join(row(name, trackers[name], {}).split(" | ")[:5]) + " |" for name in chosen]
+    return "\n".join(lines) + "\n"
+
+
 def ratios(trackers: dict[str, Any], timed: list[dict[str, Any]]) -> str:
     """Speed of ours over a peer's where one run has both."""
     parts = []
@@ -107,6 +122,13 @@ def read(paths: list[Path]) -> list[dict[str, Any]]:
     return [json.loads(path.read_text()) for path in paths]
 
 
+def put(page: Path, name: str, text: str) -> None:
+    """Replaces a page's table."""
+    pattern = re.compile(f"(<!-- table:{name} -->).*?(<!-- end of table:{name} -->)", re.DOTALL)
+    page.write_text(pattern.sub(lambda match: f"{match[1]}\n{text}{match[2]}", page.read_text()))
+    print(f"written: {page}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -124,10 +146,8 @@ def main() -> None:
     timed_by(trackers, quiet)
     text = table(trackers, joined(read(args.dev))) + ratios(trackers, quiet or files) + "\n"
     text += footing(trackers, quiet or files)
-    pattern = re.compile(f"({re.escape(MARKS[0])}).*?({re.escape(MARKS[1])})", re.DOTALL)
-    for page in PAGES:
-        page.write_text(pattern.sub(lambda match: f"{match[1]}\n{text}{match[2]}", page.read_text()))
-        print(f"written: {page}")
+    put(MEASURED, "bench", text)
+    put(README, "short", short_table(trackers))
 
 
 if __name__ == "__main__":

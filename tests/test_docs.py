@@ -1,5 +1,6 @@
 """What the documents show is run, and what they point to exists."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+import slimtrack
 from slimtrack import Box, State, create
 from slimtrack.cli import main
 from slimtrack.datasets import Dataset
@@ -14,7 +16,7 @@ from slimtrack.errors import SourceError
 from slimtrack.video.synthetic import CLIPS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def block(page: str, name: str) -> str:
@@ -62,18 +64,65 @@ def test_the_dataset_of_the_guide_is_read_and_benched(
         Dataset.read("sequences", layout="corners.py:Corners")
 
 
-def test_the_three_lines_of_the_readme_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = block("README.md", "three lines")
-    assert '"video.mp4", (100, 80, 40, 60)' in code
+def test_the_five_lines_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:
+    code = block("README.md", "five lines")
+    assert '"video.mp4", box=(100, 80, 40, 60)' in code
     frames = list(CLIPS["plain"].with_options(length=4).images())
-    box = tuple(CLIPS["plain"].truth[0] or ())
-    exec(code.replace('"video.mp4", (100, 80, 40, 60)', "frames, box"), {"frames": frames, "box": box})
+    names = {"frames": frames, "first": CLIPS["plain"].truth[0]}
+    exec(code.replace('"video.mp4", box=(100, 80, 40, 60)', "frames, box=first"), names)
     assert len(capsys.readouterr().out.splitlines()) == 4
+    assert names["picture"].shape == frames[0].shape  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["cv2 loop", "our loop", "several", "video"])
+def test_the_code_for_those_who_come_from_opencv_runs(name: str) -> None:
+    if name == "cv2 loop" and not hasattr(pytest.importorskip("cv2"), "TrackerKCF_create"):
+        pytest.skip("this OpenCV has no contributed trackers")
+    frames, truth = zip(*itertools.islice(CLIPS["plain"].frames(), 6), strict=True)
+    x, y, w, h = truth[0].int_xywh
+    names = {"frames": frames, "x": x, "y": y, "w": w, "h": h}
+    code = block("docs/coming-from-opencv.md", f"code: {name}")
+    exec(code.replace('"video.mp4"', "frames"), names)
+    if name == "our loop":
+        assert names["track"].box.iou(truth[-1]) > 0.8
+    if name == "cv2 loop":
+        assert Box(*(names[side] for side in ("left", "top", "width", "height"))).iou(truth[-1]) > 0.8
 
 
 def test_the_readme_has_the_command_that_ci_runs() -> None:
     assert block("README.md", "test command").strip() == "make test"
     assert "\ntest:" in (ROOT / "Makefile").read_text()
+
+
+def rows(page: str, name: str) -> dict[str, list[str]]:
+    """The rows of a table of a page, by tracker."""
+    text = (ROOT / page).read_text()
+    table = text.split(f"<!-- {name} -->")[1].split("<!-- ")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line]
+    return {row[0].strip("*"): row for row in cells[2:]}
+
+
+def test_the_figures_of_the_readme_are_the_measured_ones() -> None:
+    measured = rows("docs/measurement.md", "table:bench")
+    short = rows("README.md", "table:short")
+    assert len(short) == 10
+    for name, row in short.items():
+        assert row == measured[name][: len(row)], name
+    for _, tracker, auc, speed, _ in rows("README.md", "--8<-- [start:which]").values():
+        name = re.findall(r"`(.+?)`", tracker)[0]
+        assert [auc, speed] == [measured[name][1].split()[0], measured[name][3]], name
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    listed = (ROOT / "mkdocs.yml").read_text()
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        assert f" {name}\n" in listed, f"add docs/{name} to `nav` in mkdocs.yml"
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    assert f'version: "{slimtrack.__version__}"' in (ROOT / "CITATION.cff").read_text()
+    assert f"## {slimtrack.__version__}\n" in (ROOT / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
