@@ -138,7 +138,7 @@ def test_after_a_crash_the_video_may_be_behind_and_a_line_torn(tmp_path: Path) -
     (tmp_path / "broken" / "annotated.mp4").unlink()
     with open_writer(tmp_path / "broken" / "annotated.mp4", footage=Footage(25.0)) as writer:
         for image, row in zip(CLIP.images(), rows[:20], strict=False):
-            writer.add(row, image)
+            writer.add([row], image)
     run(tmp_path / "broken", resume=True)
     assert_same(tmp_path / "broken", tmp_path / "whole")
     (tmp_path / "broken" / "annotated.mp4").write_bytes(b"torn")  # nothing of it can be read
@@ -313,7 +313,7 @@ slimtrack.cli.main()
 def test_after_a_full_disk_both_can_be_read_and_gone_on_with(tmp_path: Path) -> None:
     with open_writer(tmp_path / "film.mp4", footage=Footage(25.0)) as writer:
         for image, box in zip(CLIP.images(), CLIP.truth, strict=True):
-            writer.add(Row(0, Track(box or START, 1.0, State.TRACKED)), image)
+            writer.add([Row(0, Track(box or START, 1.0, State.TRACKED))], image)
     words = ["track", "film.mp4", "--box", "20,20,30,30", "-t", "mosse", "--no-plot", "-o", "out"]
     small = [sys.executable, "-c", _LITTLE_ROOM, *words]
     done = subprocess.run(small, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ from typing import IO, Any, Literal, overload
 
 from slimtrack.errors import OutputError
 
-__all__ = ["Place", "atomic_write", "make_folder", "undivided", "writing"]
+__all__ = ["Appended", "Place", "atomic_write", "make_folder", "undivided", "writing"]
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quota's number
 
@@ -95,6 +95,45 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         reason = (error.strerror or str(error)).lower()
         remedy = "free some space or choose another place" if error.errno in _FULL else "choose another place"
         raise OutputError(f"cannot write {path}: {reason}; {remedy}") from error
+
+
+class Appended:
+    """A file that grows by whole pieces: after a full disk it still ends behind the last whole one."""
+
+    def __init__(self, path: Path, head: str, tail: str = "") -> None:
+        self._path = path
+        self._end = 0
+        with writing(path):
+            self._file = path.open("wb", buffering=0)  # unbuffered: nothing waits in memory for a crash
+        try:
+            self.put(head, tail)
+        except OutputError:
+            self._file.close()
+            raise
+
+    def put(self, piece: str, tail: str = "") -> None:
+        """Writes ``piece`` over the last tail, and a ``tail`` that the next piece will replace."""
+        data = (piece + tail).encode()
+        with writing(self._path):
+            try:
+                self._write(data)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._write(tail.encode())
+                    self._file.truncate(self._end + len(tail.encode()))
+                raise
+        self._end += len(piece.encode())
+
+    def _write(self, data: bytes) -> None:
+        self._file.seek(self._end)
+        rest = memoryview(data)
+        while rest:  # a nearly full disk takes a part and refuses the next
+            rest = rest[self._file.write(rest) or 0 :]
+
+    def close(self) -> None:
+        """Closes the file. May be called again."""
+        with writing(self._path):
+            self._file.close()
 
 
 class Place:

@@ -317,7 +317,7 @@ def _run(
             for step in part:
                 row = Row(step.number, step.track, step.ms, step.time)
                 with undivided():
-                    write(row, step.image)
+                    write([row], step.image)
                     summary.add(row)
                 if on_progress is not None and on_progress(step.image, row) is False:
                     summary.interrupted = True

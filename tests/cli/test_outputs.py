@@ -32,7 +32,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_writer(folder / "film.mp4") as writer:
         for number, image in enumerate(Clip(length=9, width=160, height=120, size=30).images()):
             cv2.imwrite(str(folder / "shots" / f"{number}.png"), image)
-            writer.add(Row(number, Track(Box(20, 20, 30, 30), 1.0, State.TRACKED)), image)
+            writer.add([Row(number, Track(Box(20, 20, 30, 30), 1.0, State.TRACKED))], image)
     return folder
 
 
@@ -285,9 +285,9 @@ import os, signal, sys
 import slimtrack.cli
 from slimtrack.video.results import _CsvWriter
 write, stop = _CsvWriter.add, int(sys.argv.pop(1))
-def add(self, row, image):
-    write(self, row, image)
-    if row.frame == stop:
+def add(self, rows, image):
+    write(self, rows, image)
+    if rows[0].frame == stop:
         os.kill(os.getpid(), signal.SIGINT)  # the table has this frame, the video not yet
 _CsvWriter.add = add
 slimtrack.cli.main()

@@ -30,6 +30,14 @@ def test_a_frame_is_copied_and_each_state_has_its_colour() -> None:
     assert (image == 128).all()
 
 
+def test_several_targets_are_drawn_each_with_its_number() -> None:
+    image = np.full((240, 320, 3), 128, np.uint8)
+    left, right = (Track(Box(x, 60, 70, 80), 0.5, State.TRACKED) for x in (20, 200))
+    drawn, alone = draw(image, {1: left, 7: right}), draw(image, right)
+    assert (drawn[100:, 160:] == alone[100:, 160:]).all() and (drawn[:, :160] != 128).any()
+    assert (drawn[:60, 160:] != alone[:60, 160:]).any()  # the number
+
+
 def test_drawing_is_public_and_takes_colours() -> None:
     image = np.full((240, 320, 3), 128, np.uint8)
     image.flags.writeable = False

@@ -120,7 +120,7 @@ def test_a_steady_rate_stays_exact(tmp_path: Path) -> None:
     rows = [Row(number, TRACK, None, number * 1001 / 30000) for number in range(90)]
     with open_writer(tmp_path / "a.mp4", footage=Footage(30000 / 1001)) as writer:
         for row in rows:
-            writer.add(row, gradient(90))
+            writer.add([row], gradient(90))
     with av.open(str(tmp_path / "a.mp4")) as file:
         stream = file.streams.video[0]
         assert stream.average_rate == Fraction(30000, 1001) and stream.frames == 90
@@ -140,7 +140,7 @@ def test_a_steady_rate_stays_exact(tmp_path: Path) -> None:
 def test_stamps_rise_whatever_the_source_says(tmp_path: Path, times: list[float | None]) -> None:
     with open_writer(tmp_path / "a.mp4") as writer:
         for time in times:
-            writer.add(Row(7, TRACK, None, time), gradient(90))
+            writer.add([Row(7, TRACK, None, time)], gradient(90))
     with av.open(str(tmp_path / "a.mp4")) as file:
         stamps = [frame.pts for frame in file.decode(video=0)]
     assert len(stamps) == 4 and all(b > a for a, b in itertools.pairwise(stamps))
@@ -149,7 +149,7 @@ def test_stamps_rise_whatever_the_source_says(tmp_path: Path, times: list[float 
 def test_a_broken_frame_leaves_its_time_to_the_one_before(tmp_path: Path) -> None:
     with open_writer(tmp_path / "a.mp4", footage=Footage(10)) as writer:
         for number in (3, 4, 7, 8):
-            writer.add(Row(number, TRACK), gradient(90))
+            writer.add([Row(number, TRACK)], gradient(90))
     times = [frame.time for frame in open_frames(tmp_path / "a.mp4").numbered()]
     assert times == pytest.approx([0, 0.1, 0.4, 0.5])
 
@@ -240,7 +240,7 @@ def test_sound_that_no_mp4_holds_is_told(tmp_path: Path) -> None:
 
 def test_a_source_that_is_gone_takes_only_its_sound(tmp_path: Path) -> None:
     with open_writer(tmp_path / "a.mp4", footage=Footage(25, sound=Sound(tmp_path / "gone.mp4"))) as writer:
-        writer.add(Row(0, TRACK), gradient(90))
+        writer.add([Row(0, TRACK)], gradient(90))
     assert "the sound was not copied" in writer.notes[0]
     assert len(list(open_frames(tmp_path / "a.mp4"))) == 1
 

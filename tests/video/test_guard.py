@@ -21,7 +21,7 @@ def film(tmp_path: Path) -> Path:
     path = tmp_path / "films" / "annotated.mp4"
     with open_writer(path) as writer:
         for number in range(3):
-            writer.add(Row(number, Track(Box(1, 1, 9, 9), 1.0, State.TRACKED)), gradient(90, 64, 48))
+            writer.add([Row(number, Track(Box(1, 1, 9, 9), 1.0, State.TRACKED))], gradient(90, 64, 48))
     return path
 
 

@@ -42,7 +42,7 @@ def test_a_video_of_any_name_is_read_and_written(there: Path, name: str) -> None
     target = f"out-{name}" if name[0] not in "-~%[" else f"{name}.out.mp4"
     with open_writer(target) as writer:
         for number in range(3):
-            writer.add(Row(number, Track(Box(1, 1, 9, 9), 1.0, State.TRACKED)), gradient(90))
+            writer.add([Row(number, Track(Box(1, 1, 9, 9), 1.0, State.TRACKED))], gradient(90))
     assert sorted(os.listdir()) == sorted([name, target])  # noqa: PTH208  (names, not paths)
     assert len(list(open_frames(target))) == 3
 

@@ -89,7 +89,7 @@ def test_uneven_frames_are_found_by_number_and_by_time(tmp_path: Path, suffix: s
 def test_times_with_three_digits_find_their_frame(tmp_path: Path) -> None:
     with open_writer(tmp_path / "a.mp4", footage=Footage(30)) as writer:
         for number in range(9):
-            writer.add(Row(number, Track(Box(1, 1, 9, 9), 1.0, State.TRACKED)), gradient(90))
+            writer.add([Row(number, Track(Box(1, 1, 9, 9), 1.0, State.TRACKED))], gradient(90))
     for number in range(1, 9):
         for fps in (None, 30):
             frames = open_frames(tmp_path / "a.mp4", fps=fps, start=round(number / 30, 3))

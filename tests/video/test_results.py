@@ -15,7 +15,8 @@ from slimtrack import Box, State, Track
 from slimtrack.errors import OutputError, SourceError, UnknownNameError
 from slimtrack.files import atomic_write
 from slimtrack.video.feed import Footage
-from slimtrack.video.reading import read_boxes
+from slimtrack.video.past import Past
+from slimtrack.video.reading import read_boxes, read_rows
 from slimtrack.video.results import FORMATS, Row, open_writer
 
 ROWS = [
@@ -29,7 +30,7 @@ BOXES = [ROWS[0].track.box, ROWS[1].track.box, None, None, ROWS[2].track.box]
 def write(path: Path, rows: list[Row] = ROWS, size: tuple[int, int] = (64, 48), **options: object) -> Path:
     with open_writer(path, **options) as writer:  # type: ignore[arg-type]
         for row in rows:
-            writer.add(row, gradient(90, *size))
+            writer.add([row], gradient(90, *size))
     return path
 
 
@@ -60,12 +61,54 @@ def test_csv_keeps_all_digits_of_a_box_that_was_given(tmp_path: Path) -> None:
     assert lines[2].startswith("1,33.3333,20.0000,44.8000,9.0000,")
 
 
+TWO = [[Row(n, ROWS[0].track, 1.0, target=2), Row(n, ROWS[1].track, 1.0, target=5)] for n in (0, 3)]
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "mot", "mp4"])
+def test_several_targets_in_one_file(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"a{FORMATS[form]}"
+    with open_writer(path, targets=2) as writer:
+        for rows in TWO:
+            writer.add(rows, gradient(90))
+    if form == "csv":
+        assert read_rows(path) == [row for rows in TWO for row in rows]
+        assert read_boxes(path, target=5) == [ROWS[1].track.box, None, None, ROWS[1].track.box]
+        with pytest.raises(OutputError, match="holds several targets"):
+            Past.read(path, {})
+    elif form == "json":
+        assert [row["target"] for row in json.loads(path.read_text())["frames"]] == [2, 5, 2, 5]
+    elif form == "mot":
+        assert [line.split(",")[:2] for line in path.read_text().splitlines()] == [
+            ["1", "2"], ["1", "5"], ["4", "2"], ["4", "5"],
+        ]  # fmt: skip
+    else:
+        with av.open(str(path)) as container:
+            assert len(list(container.decode(video=0))) == 2
+
+
+def test_a_frame_of_several_targets_is_kept_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with open_writer(path, targets=2) as writer:
+        for rows in TWO:
+            writer.add(rows, gradient(90))
+    with open_writer(path, targets=2) as writer:
+        assert writer.keep([row for rows in [*TWO, TWO[0]] for row in rows][:5]) == 5
+        writer.add([Row(9, ROWS[0].track)], gradient(90))
+    with av.open(str(path)) as container:
+        assert len(list(container.decode(video=0))) == 3
+
+
+def test_otb_text_holds_one_target(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="holds one target, not 2"):
+        open_writer(tmp_path / "a.txt", targets=2)
+
+
 def test_json_parses_after_every_frame(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     writer = open_writer(path, about={"tracker": "kcf", "size": (64, 48)})
     assert json.loads(path.read_text()) == {"tracker": "kcf", "size": [64, 48], "frames": []}
     for number, row in enumerate(ROWS, start=1):
-        writer.add(row, gradient(90))
+        writer.add([row], gradient(90))
         assert len(json.loads(path.read_text())["frames"]) == number
     writer.close()
     _, second, last = json.loads(path.read_text())["frames"]
@@ -76,7 +119,7 @@ def test_json_parses_after_every_frame(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.mot.txt"])
 def test_lines_are_on_disk_before_the_file_is_closed(tmp_path: Path, name: str) -> None:
     writer = open_writer(tmp_path / name)
-    writer.add(ROWS[0], gradient(90))
+    writer.add([ROWS[0]], gradient(90))
     assert (tmp_path / name).read_text().endswith("\n") and "10.0000" in (tmp_path / name).read_text()
     writer.close()
 
@@ -98,7 +141,7 @@ def test_the_video_is_one_that_browsers_play(tmp_path: Path, size: tuple[int, in
 def test_a_video_that_is_never_closed_plays(tmp_path: Path) -> None:
     writer = open_writer(tmp_path / "a.mp4")
     for row in ROWS * 10:
-        writer.add(row, gradient(90))
+        writer.add([row], gradient(90))
     (tmp_path / "crash.mp4").write_bytes((tmp_path / "a.mp4").read_bytes())  # what a killed process leaves
     with av.open(str(tmp_path / "crash.mp4")) as container:
         assert len(list(container.decode(video=0))) >= 29
@@ -130,7 +173,7 @@ def test_what_was_written_before_the_disk_was_full_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     writer = open_writer(tmp_path / name)
-    writer.add(ROWS[0], gradient(90))
+    writer.add([ROWS[0]], gradient(90))
     before = (tmp_path / name).read_text()
     file = writer._file  # type: ignore[attr-defined]
     real, calls = file._write, []
@@ -143,7 +186,7 @@ def test_what_was_written_before_the_disk_was_full_is_kept(
 
     monkeypatch.setattr(file, "_write", filling)
     with pytest.raises(OutputError, match="no space left"):
-        writer.add(ROWS[1], gradient(90))
+        writer.add([ROWS[1]], gradient(90))
     writer.close()
     assert (tmp_path / name).read_text() == before
 

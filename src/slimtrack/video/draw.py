@@ -30,7 +30,7 @@ _SHIFT = 4  # cv2 takes coordinates in sixteenths of a pixel: boxes move smoothl
 
 def draw(
     image: AnyImage,
-    track: Track,
+    track: Track | Mapping[int, Track],
     *,
     colors: Mapping[State | str, tuple[int, int, int]] | None = None,
     number: int | None = None,
@@ -39,7 +39,8 @@ def draw(
 
     Args:
         image: What `Tracker.update` takes; not changed.
-        track: What to draw; the box is dashed while LOST, for then it is only the last believed one.
+        track: What to draw; the box is dashed while LOST, for then it is only the last believed one. Of
+            several targets a track each, by the number that stands before its state.
         colors: BGR for some of the states: ``{"lost": (0, 0, 255)}``.
         number: Number to write into the corner.
 
@@ -50,11 +51,14 @@ def draw(
         InputError: The image cannot be used, or the colours are none.
     """
     canvas = checked_image(image).copy()
-    color = _palette(colors or {})[track.state]
-    draw_box(canvas, track.box, color, dashed=track.state is State.LOST)
-    label = f"{track.state.value} {track.score:.2f}"
+    palette = _palette(colors or {})
+    named = {"": track} if isinstance(track, Track) else {f"{name}: ": each for name, each in track.items()}
+    for name, each in named.items():
+        color = palette[each.state]
+        draw_box(canvas, each.box, color, dashed=each.state is State.LOST)
+        label = f"{name}{each.state.value} {each.score:.2f}"
+        _label(canvas, label, (each.box.x, each.box.y - 2 * _unit(canvas)), color)
     unit = _unit(canvas)
-    _label(canvas, label, (track.box.x, track.box.y - 2 * unit), color)
     if number is not None:
         _label(canvas, str(number), (3 * unit, canvas.shape[0] - 3 * unit), (225, 225, 225))
     return canvas

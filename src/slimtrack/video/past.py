@@ -51,7 +51,7 @@ class Past:
             corrections: Place -> box, of the run that goes on.
 
         Raises:
-            OutputError: There is no such table, or it holds no frames.
+            OutputError: There is no such table, or it holds no frames, or several targets.
             SourceError: It is none of ours.
         """
         path = Path(path)
@@ -60,6 +60,8 @@ class Past:
         rows = read_rows(path)
         if not rows:
             raise OutputError(f"there is nothing to resume: {path} holds no frames; --overwrite replaces it")
+        if any(row.target != 1 for row in rows):
+            raise OutputError(f"{path} holds several targets: only a run with one can be resumed")
         kept = min((_first_void(rows, place, box) for place, box in corrections.items()), default=len(rows))
         given = [number for number, row in enumerate(rows[:kept]) if row.ms is None]
         anew = kept < len(rows) or rows[-1].frame + 1 in corrections  # nothing before has to be known then

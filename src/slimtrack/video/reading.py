@@ -16,12 +16,13 @@ from slimtrack.video.results import Row
 __all__ = ["read_boxes", "read_rows"]
 
 
-def read_boxes(path: str | os.PathLike[str]) -> list[Box | None]:
-    """Reads boxes from OTB text or from our CSV, a frame each.
+def read_boxes(path: str | os.PathLike[str], target: int = 1) -> list[Box | None]:
+    """Reads boxes of one target from OTB text or from our CSV, a frame each.
 
     Args:
         path: OTB text (``x,y,w,h`` with comma, semicolon, tab or space, 1-based) or a CSV with our head
             (0-based).
+        target: Which one of a CSV that has several.
 
     Returns:
         Item n is frame n; ``None`` where the target is absent (four ``nan``) or the frame has no line.
@@ -33,14 +34,16 @@ def read_boxes(path: str | os.PathLike[str]) -> list[Box | None]:
     path = Path(path)
     lines = lines_of(path)
     if lines[0].startswith("frame,"):
-        return _csv_boxes(path, lines)
+        return _csv_boxes(path, lines, target)
     return [Box(*row) if np.isfinite(row).all() else None for row in read_truth(path).tolist()]
 
 
-def _csv_boxes(path: Path, lines: list[str]) -> list[Box | None]:
+def _csv_boxes(path: Path, lines: list[str], target: int) -> list[Box | None]:
     boxes: list[Box | None] = []
     for number, row in enumerate(csv.DictReader(lines), start=2):
         try:
+            if _target(row) != target:
+                continue
             frame = int(row["frame"])
             box = Box(*(float(row[key]) for key in "xywh"))
         except (KeyError, TypeError, ValueError) as error:
@@ -73,4 +76,9 @@ def _row(fields: dict[str, str]) -> Row:
     box = Box(*(float(fields[key]) for key in "xywh"))
     track = Track(box, float(fields["score"]), State(fields["state"]))
     ms, time = (float(text) if (text := fields.get(key)) else None for key in ("ms", "time"))
-    return Row(int(fields["frame"]), track, ms, time)
+    return Row(int(fields["frame"]), track, ms, time, _target(fields))
+
+
+def _target(fields: dict[str, str]) -> int:
+    """The number of a row's target; a table of one target has no column for it."""
+    return int(fields.get("target", 1))

@@ -1,6 +1,5 @@
 """Results out: OTB text, CSV, JSON, MOT and annotated video, written as they come; boxes read back."""
 
-import contextlib
 import json
 import os
 from abc import ABC, abstractmethod
@@ -13,7 +12,7 @@ from typing import Any, ClassVar, Self
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.errors import OutputError, UnknownNameError
-from slimtrack.files import Place, make_folder, writing
+from slimtrack.files import Appended, Place, make_folder
 from slimtrack.tracker import Track
 from slimtrack.video.draw import draw
 from slimtrack.video.encoding import Encoder
@@ -27,23 +26,25 @@ FORMATS = {"otb": ".txt", "csv": ".csv", "json": ".json", "mot": ".mot.txt", "mp
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is known about one frame.
+    """What is known about one target in one frame.
 
     Attributes:
-        frame: Its number in the source, 0-based.
+        frame: The frame's number in the source, 0-based.
         track: Box, score and state.
         ms: Milliseconds that `update` took; ``None`` for the first frame.
         time: Seconds from the source's beginning; ``None`` where nobody says.
+        target: The target's number; 1 where there is only one.
     """
 
     frame: int
     track: Track
     ms: float | None = None
     time: float | None = None
+    target: int = 1
 
 
 class Writer(ABC):
-    """Writes one kind of result; every row is on disk when `add` returns.
+    """Writes one kind of result; a frame's rows, one a target, are on disk when `add` returns.
 
     An earlier file of its name is replaced by `settle`, which leaving ``with`` calls when all went well:
     until then the new one lies beside it.
@@ -75,8 +76,12 @@ class Writer(ABC):
         self._place.discard()
 
     @abstractmethod
-    def add(self, row: Row, image: Image) -> None:
+    def add(self, rows: Sequence[Row], image: Image) -> None:
         """Writes one frame.
+
+        Args:
+            rows: A row a target; all of this frame.
+            image: The frame.
 
         Raises:
             OutputError: The disk is full, or it is not allowed any more; what was written before stays.
@@ -121,6 +126,7 @@ def open_writer(
     *,
     footage: Footage | None = None,
     about: Mapping[str, object] | None = None,
+    targets: int = 1,
 ) -> Writer:
     """Starts a result file; missing folders are made, an older file of that name is replaced at the end.
 
@@ -129,10 +135,11 @@ def open_writer(
         form: The format where the suffix does not say it: one of `FORMATS`.
         footage: What a video takes over from the source: rate, shape of the pixels, sound.
         about: What to say at the head of a JSON file, such as source and tracker.
+        targets: How many targets each frame has a row of.
 
     Raises:
         UnknownNameError: No such format.
-        OutputError: The file cannot be made.
+        OutputError: The file cannot be made, or cannot hold several targets.
     """
     path = Path(path)
     form = form or _format_of(path)
@@ -141,13 +148,23 @@ def open_writer(
     make_folder(path.parent)
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder, give the name of a file")
-    if form == "mp4":
-        return _VideoWriter(path, footage or Footage())
-    if form == "json":
-        return _JsonWriter(path, about or {})
-    lines: dict[str, type[_OtbWriter | _CsvWriter | _MotWriter]]
-    lines = {"otb": _OtbWriter, "csv": _CsvWriter, "mot": _MotWriter}
-    return lines[form](path)
+    if form == "otb" and targets > 1:
+        raise OutputError(f"{path}: OTB text holds one target, not {targets}: write csv, json, mot or mp4")
+    return _made(path, form, footage or Footage(), about or {}, targets > 1)
+
+
+def _made(path: Path, form: str, footage: Footage, about: Mapping[str, object], several: bool) -> Writer:
+    match form:
+        case "mp4":
+            return _VideoWriter(path, footage)
+        case "json":
+            return _JsonWriter(path, about, several)
+        case "csv":
+            return _CsvWriter(path, several)
+        case "mot":
+            return _MotWriter(path)
+        case _:
+            return _OtbWriter(path)
 
 
 def _format_of(path: Path) -> str:
@@ -163,55 +180,15 @@ def _format_of(path: Path) -> str:
 # ------------------------------------------------------------------------------------------------- text
 
 
-class _Appended:
-    """A file that grows by whole pieces: after a full disk it still ends behind the last whole one."""
-
-    def __init__(self, path: Path, head: str, tail: str = "") -> None:
-        self._path = path
-        self._end = 0
-        with writing(path):
-            self._file = path.open("wb", buffering=0)  # unbuffered: nothing waits in memory for a crash
-        try:
-            self.put(head, tail)
-        except OutputError:
-            self._file.close()
-            raise
-
-    def put(self, piece: str, tail: str = "") -> None:
-        """Writes ``piece`` over the last tail, and a ``tail`` that the next piece will replace."""
-        data = (piece + tail).encode()
-        with writing(self._path):
-            try:
-                self._write(data)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    self._write(tail.encode())
-                    self._file.truncate(self._end + len(tail.encode()))
-                raise
-        self._end += len(piece.encode())
-
-    def _write(self, data: bytes) -> None:
-        self._file.seek(self._end)
-        rest = memoryview(data)
-        while rest:  # a nearly full disk takes a part and refuses the next
-            rest = rest[self._file.write(rest) or 0 :]
-
-    def close(self) -> None:
-        with writing(self._path):
-            self._file.close()
-
-
 class _TextWriter(Writer):
-    """A line a frame."""
+    """A line a row."""
 
-    head = ""
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, head: str = "") -> None:
         super().__init__(path)
-        self._file = _Appended(self.path, self.head)
+        self._file = Appended(self.path, head)
 
-    def add(self, row: Row, image: Image) -> None:
-        self._file.put(self.line(row))
+    def add(self, rows: Sequence[Row], image: Image) -> None:
+        self.keep(rows)
 
     def keep(self, rows: Sequence[Row]) -> int:
         self._file.put("".join(map(self.line, rows)))
@@ -222,7 +199,7 @@ class _TextWriter(Writer):
 
     @abstractmethod
     def line(self, row: Row) -> str:
-        """The line of one frame, with its end."""
+        """The line of one row, with its end."""
 
 
 class _OtbWriter(_TextWriter):
@@ -240,25 +217,29 @@ class _OtbWriter(_TextWriter):
 
 
 class _MotWriter(_TextWriter):
-    """MOT challenge: ``frame,id,x,y,w,h,conf,-1,-1,-1``, frame and position counted from 1."""
+    """MOT challenge: ``frame,target,x,y,w,h,conf,-1,-1,-1``, frame and position counted from 1."""
 
     def line(self, row: Row) -> str:
         box = ",".join(_one_based(row.track.box))
-        return f"{row.frame + 1},1,{box},{row.track.score:.4f},-1,-1,-1\n"
+        return f"{row.frame + 1},{row.target},{box},{row.track.score:.4f},-1,-1,-1\n"
 
 
 class _CsvWriter(_TextWriter):
     """A head and ``frame,x,y,w,h,score,state,ms,time``, all 0-based; broken frames have no line.
 
-    Where the target was given and not searched for, there are no milliseconds.
+    Where the target was given and not searched for, there are no milliseconds. Where there are several
+    targets, the last column is the target's number.
     """
 
-    head = "frame,x,y,w,h,score,state,ms,time\n"
+    def __init__(self, path: Path, several: bool) -> None:
+        super().__init__(path, f"frame,x,y,w,h,score,state,ms,time{',target' * several}\n")
+        self._several = several
 
     def line(self, row: Row) -> str:
+        target = f",{row.target}" if self._several else ""
         box = ",".join(f"{value:.4f}" if row.ms is not None else _exactly(value) for value in row.track.box)
         ms, time = ("" if value is None else f"{value:.4f}" for value in (row.ms, row.time))
-        return f"{row.frame},{box},{row.track.score:.4f},{row.track.state.value},{ms},{time}\n"
+        return f"{row.frame},{box},{row.track.score:.4f},{row.track.state.value},{ms},{time}{target}\n"
 
 
 def _exactly(value: float) -> str:
@@ -270,9 +251,9 @@ def _one_based(box: Box) -> list[str]:
     return [f"{value:.4f}" for value in (box.x + 1, box.y + 1, box.w, box.h)]
 
 
-def row_fields(row: Row) -> dict[str, Any]:
-    """A frame's results as JSON has them: coordinates in pixels, 0-based."""
-    return {
+def row_fields(row: Row, *, several: bool = False) -> dict[str, Any]:
+    """A row as JSON has it: coordinates in pixels, 0-based; the target's number where there are several."""
+    return ({"target": row.target} if several else {}) | {
         "frame": row.frame,
         "time": None if row.time is None else round(row.time, 4),
         "box": [round(value, 4) for value in row.track.box],
@@ -291,19 +272,20 @@ class _JsonWriter(Writer):
 
     _TAIL = "\n]}\n"
 
-    def __init__(self, path: Path, about: Mapping[str, object]) -> None:
+    def __init__(self, path: Path, about: Mapping[str, object], several: bool) -> None:
         super().__init__(path)
+        self._several = several
         head = "".join(
             f"{json.dumps(key)}: {json.dumps(value, default=str)},\n" for key, value in about.items()
         )
-        self._file = _Appended(self.path, "{" + head + '"frames": [', self._TAIL)
+        self._file = Appended(self.path, "{" + head + '"frames": [', self._TAIL)
         self._first = True
 
-    def add(self, row: Row, image: Image) -> None:
-        self.keep([row])
+    def add(self, rows: Sequence[Row], image: Image) -> None:
+        self.keep(rows)
 
     def keep(self, rows: Sequence[Row]) -> int:
-        text = ",\n".join(json.dumps(row_fields(row)) for row in rows)
+        text = ",\n".join(json.dumps(row_fields(row, several=self._several)) for row in rows)
         self._file.put(("\n" if self._first else ",\n") + text, self._TAIL)
         self._first = False
         return len(rows)
@@ -316,7 +298,7 @@ class _JsonWriter(Writer):
 
 
 class _VideoWriter(Writer):
-    """H.264 with box, score and state drawn in."""
+    """H.264 with each target's box, score and state drawn in."""
 
     grows_in_place = False  # it is rewritten when it is closed
 
@@ -326,10 +308,14 @@ class _VideoWriter(Writer):
         self.notes = self._encoder.notes
 
     def keep(self, rows: Sequence[Row]) -> int:
-        return self._encoder.keep(self._place.path, [(row.frame, row.time) for row in rows])
+        frames = {row.frame: row.time for row in rows}
+        taken = set(list(frames)[: self._encoder.keep(self._place.path, list(frames.items()))])
+        return sum(row.frame in taken for row in rows)
 
-    def add(self, row: Row, image: Image) -> None:
-        self._encoder.add(draw(image, row.track, number=row.frame), row.frame, row.time)
+    def add(self, rows: Sequence[Row], image: Image) -> None:
+        first, *others = rows
+        tracks = {row.target: row.track for row in rows} if others else first.track
+        self._encoder.add(draw(image, tracks, number=first.frame), first.frame, first.time)
 
     def close(self) -> None:
         if not self._encoder.close():

@@ -1,7 +1,7 @@
 """Result files that begin and end together."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -73,19 +73,19 @@ class Together:
             raise
         return self
 
-    def again(self, row: Row, image: Image) -> None:
-        """Writes the next row that is taken over into those files that lack it: a video may have ended early.
+    def again(self, rows: Sequence[Row], image: Image) -> None:
+        """Writes the next frame taken over into those files that lack it: a video may have ended early.
 
         Raises:
             OutputError: One of them cannot be written.
         """
         for writer, kept in zip(self._writers, self._kept, strict=True):
             if self._again >= kept:
-                writer.add(row, image)
-        self._again += 1
+                writer.add(rows, image)
+        self._again += len(rows)
 
-    def add(self, row: Row, image: Image) -> None:
-        """Writes one frame into all of them.
+    def add(self, rows: Sequence[Row], image: Image) -> None:
+        """Writes the rows of one frame into all of them.
 
         Raises:
             OutputError: One of them cannot be written; what was written before stays.
@@ -94,7 +94,7 @@ class Together:
             self._settle_tables()
         self.rows += 1  # first: a frame that some of them have is no reason to throw it away
         for writer in self._writers:
-            writer.add(row, image)
+            writer.add(rows, image)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
