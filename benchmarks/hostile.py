@@ -178,20 +178,41 @@ def _ended(process: subprocess.Popen[str]) -> bool:
 
 
 def table(names: list[str], results: dict[tuple[str, int], str]) -> Iterator[str]:
-    """Markdown: cases down, trackers across."""
-    yield "| input | has to be | " + " | ".join(names) + " |"
-    yield "|---" * (len(names) + 2) + "|"
+    """Markdown: what came of each case, ours in one column; then the counts of each tracker."""
+    own = [name for name in names if not name.startswith("opencv:")]
+    columns = [name for name in names if name.startswith("opencv:")]
+    yield f"| input | has to be | slimtrack ({len(own)} trackers) | " + " | ".join(columns) + " |"
+    yield "|---" * (len(columns) + 3) + "|"
     for index, case in enumerate(CASES):
-        words = [results[name, index].partition(":")[0] for name in names]
-        cells = [word if word in GOOD else f"**{word}**" for word in words]
+        cells = [together({name: word(results[name, index]) for name in own})]
+        cells += [marked(word(results[name, index])) for name in columns]
         yield f"| {case.title} | {case.expected} | " + " | ".join(cells) + " |"
     yield ""
-    columns = (*GOOD, "internal error", "error", "accepted", "not finite", "tracked", "crash", "hang")
-    yield f"| tracker | {' | '.join(columns)} |"
-    yield "|---" * (len(columns) + 1) + "|"
+    words = (*GOOD, "internal error", "error", "accepted", "not finite", "tracked", "crash", "hang")
+    yield f"| tracker | {' | '.join(words)} |"
+    yield "|---" * (len(words) + 1) + "|"
     for name in names:
-        counts = Counter(results[name, index].partition(":")[0] for index in range(len(CASES)))
-        yield f"| {name} | {' | '.join(str(counts[word]) for word in columns)} |"
+        counts = Counter(word(results[name, index]) for index in range(len(CASES)))
+        yield f"| {name} | {' | '.join(str(counts[each]) for each in words)} |"
+
+
+def word(result: str) -> str:
+    """The outcome without its details."""
+    return result.partition(":")[0]
+
+
+def marked(outcome: str) -> str:
+    """An outcome, bold where a user cannot work with it."""
+    return outcome if outcome in GOOD else f"**{outcome}**"
+
+
+def together(outcomes: dict[str, str]) -> str:
+    """The outcome of most trackers, and by name that of the others."""
+    if not outcomes:
+        return ""
+    usual, _ = Counter(outcomes.values()).most_common(1)[0]
+    others = [f"{name}: {marked(outcome)}" for name, outcome in outcomes.items() if outcome != usual]
+    return "; ".join([marked(usual), *others])
 
 
 def long_run(name: str, count: int) -> tuple[int, int, int, float]:
