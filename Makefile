@@ -7,7 +7,7 @@ SHELL := bash
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' > /dev/null 2>&1 && echo "$$p" && break; done)
 PYTEST_ARGS ?=
-TEST_EXTRAS := peers,plot,test
+TEST_EXTRAS := peers,plot,test,torch
 
 demo: VENV ?= .venv
 test check format site dist: VENV ?= .venv-test

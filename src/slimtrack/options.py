@@ -183,7 +183,8 @@ def parsed(cls: type, texts: Mapping[str, str]) -> dict[str, Any]:
 def _of(cls: type, known: Mapping[str, Option], name: str) -> Option:
     if name not in known:
         owner = getattr(cls, "name", "") or cls.__name__
-        raise UnknownNameError.of(f"option of tracker {owner!r} named", name, known)
+        kind = getattr(cls, "kind", "tracker")
+        raise UnknownNameError.of(f"option of {kind} {owner!r} named", name, known)
     return known[name]
 
 

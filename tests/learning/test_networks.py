@@ -17,8 +17,7 @@ from slimtrack.learning.backbones.inverted import (  # noqa: E402
     Plan,
 )
 from slimtrack.learning.backbones.thinning import thinned  # noqa: E402
-from slimtrack.learning.export import export, read_checkpoint  # noqa: E402
-from slimtrack.learning.loop import write  # noqa: E402
+from slimtrack.learning.export import export  # noqa: E402
 from slimtrack.learning.losses import best_boxes, corners, giou, iou, losses  # noqa: E402
 from slimtrack.learning.siamese import DESIGNS, Answer, Siamese, Target  # noqa: E402
 
@@ -108,14 +107,12 @@ def test_a_file_that_is_no_start_is_refused(tmp_path: Path) -> None:
 def test_onnx_says_what_torch_says(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
-    network = Siamese(DESIGNS["slim"])
+    network = Siamese(DESIGNS["slim"]).eval()
     torch.manual_seed(0)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.8, 1.2)
             torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
-    write(network, "slim", tmp_path / "slim.pt")
-    network = read_checkpoint(tmp_path / "slim.pt")
     for value in network.state_dict().values():  # what float16 holds exactly
         if value.is_floating_point():
             value.copy_(value.half().float())

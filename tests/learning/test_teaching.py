@@ -1,6 +1,5 @@
-"""A teacher's graph in torch, its lessons, and runs of training."""
+"""A teacher's graph in torch, and its lessons."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +9,11 @@ torch = pytest.importorskip("torch")
 
 from slimtrack.errors import SourceError  # noqa: E402
 from slimtrack.learning.augment import CALM, batch  # noqa: E402
-from slimtrack.learning.backbones.inverted import MOBILENET_V2, Block, Plan  # noqa: E402
 from slimtrack.learning.data import PairSampler, read_training_set  # noqa: E402
-from slimtrack.learning.export import read_checkpoint  # noqa: E402
-from slimtrack.learning.loop import Schedule, train  # noqa: E402
-from slimtrack.learning.siamese import DESIGNS, Design, Siamese  # noqa: E402
 from slimtrack.learning.teacher import FearTeacher, Graph, Seen  # noqa: E402
 
 FEAR = Path(__file__).parents[3] / "shared" / "weights" / "fear_xs"
 published = pytest.mark.skipif(not FEAR.is_dir(), reason="../shared/weights/fear_xs is not here")
-
-TINY = Design(
-    MOBILENET_V2,
-    Plan(8, (Block(8, 8), Block(16, 8, 2), Block(16, 16, 2), Block(32, 16, 2))),
-    16,
-    search=64,
-    template=32,
-    depth=1,
-)
 
 
 @published
@@ -73,29 +59,3 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(b"no")
     with pytest.raises(SourceError, match=r"teacher .*x\.onnx cannot be read"):
         Graph(tmp_path / "x.onnx")
-
-
-def trained(training_set: Path, out: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> list[dict]:
-    monkeypatch.setitem(DESIGNS, "tiny", TINY)
-    torch.manual_seed(0)
-    data, held_out = (read_training_set(training_set, split) for split in ("train", "val"))
-    schedule = Schedule(minutes=5, pairs=8, rate=1e-2, backbone_rate=1.0, steps=steps, judged=32, average=0.5)
-    train({"tiny": Siamese(TINY)}, data, held_out, out, schedule, strength=CALM, device=torch.device("cpu"))
-    return [json.loads(line)["tiny"] for line in (out / "log-tiny.jsonl").read_text().splitlines()]
-
-
-def test_a_run_is_the_same_twice_and_leaves_its_network(
-    training_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = trained(training_set, tmp_path / "a", monkeypatch, 2)
-    assert first == trained(training_set, tmp_path / "b", monkeypatch, 2)
-    assert read_checkpoint(tmp_path / "a" / "tiny.pt").design == TINY
-
-
-def test_training_learns_to_find_a_bright_rectangle(
-    training_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = trained(training_set, tmp_path / "a", monkeypatch, 1)[-1]
-    after = trained(training_set, tmp_path / "b", monkeypatch, 80)[-1]
-    assert after["giou"] < 0.8 * before["giou"]
-    assert after["overlap"] > 2 * before["overlap"]

@@ -17,9 +17,11 @@ from slimtrack.cli.bench import bench
 from slimtrack.cli.compress import compress_app
 from slimtrack.cli.demo import demo
 from slimtrack.cli.doctor import doctor
+from slimtrack.cli.evaluate import evaluate_checkpoint
 from slimtrack.cli.network import network
 from slimtrack.cli.track import track
 from slimtrack.cli.trackers import trackers
+from slimtrack.cli.train import train
 from slimtrack.errors import SlimtrackError
 
 __all__ = ["app", "main"]
@@ -67,6 +69,9 @@ app = typer.Typer(
 )
 for command in (track, demo, bench, trackers, doctor):
     app.command()(command)
+for name in ("train", "distill"):
+    app.command(name)(train)
+app.command("evaluate")(evaluate_checkpoint)
 app.add_typer(network)
 app.add_typer(compress_app)
 

@@ -1,7 +1,6 @@
 """A trained tracker network as two ONNX files that run anywhere: one for the template, one for each frame."""
 
 import io
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,27 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from slimtrack.errors import SourceError
 from slimtrack.files import atomic_write
 from slimtrack.learning.backbones.starts import IMAGENET_MEAN, IMAGENET_STD
-from slimtrack.learning.siamese import STRIDE, Siamese, Target, design
+from slimtrack.learning.siamese import STRIDE, Siamese, Target
 
-__all__ = ["export", "read_checkpoint"]
-
-
-def read_checkpoint(path: Path) -> Siamese:
-    """The network of a file that `loop.write` wrote, ready to answer.
-
-    Raises:
-        SourceError: It is no such file.
-    """
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-        network = Siamese(design(stored["design"]))
-        network.load_state_dict(stored["state"])
-    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        raise SourceError(f"checkpoint {path} cannot be read ({error})") from error
-    return network.eval()
+__all__ = ["export"]
 
 
 class _Part(nn.Module):

@@ -1,0 +1,68 @@
+"""``slimtrack evaluate``: what a trained network is worth, whatever recipe made it."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from slimtrack.cli.train import WithoutOption, require_torch
+from slimtrack.errors import InputError
+
+if TYPE_CHECKING:
+    from slimtrack.learning.recipes import Named
+
+__all__ = ["evaluate_checkpoint"]
+
+
+def evaluate_checkpoint(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="best.pt or last.pt of a training run.")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Judge it by the held-out pairs of it.")
+    ] = None,
+    sequences: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Track these sequences with it, as `slimtrack bench` does."),
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Pairs of --data.")] = 1024,
+    without: WithoutOption = None,
+) -> None:
+    """Judge a trained network: on held-out pairs (--data), and by tracking (--sequences)."""
+    require_torch()
+    if data is None and sequences is None:
+        raise InputError("evaluate needs --data (held-out pictures), --sequences (clips to track), or both")
+    from slimtrack.learning.checkpoint import Checkpoint
+
+    named = Checkpoint.read(checkpoint).restored()
+    if data is not None:
+        _judge(named, data, pairs, without or ())
+    if sequences is not None:
+        _track(named, sequences)
+
+
+def _judge(named: "Named", data: Path, pairs: int, without: list[str] | tuple[()]) -> None:
+    """Prints the figures of the held-out pairs."""
+    from slimtrack.learning.data import read_training_set
+    from slimtrack.learning.judge import Judge
+
+    held_out = read_training_set(data, "val", without=without)
+    figures = Judge(named.recipe, held_out, pairs)(named.recipe.network)
+    for name, value in figures.items():
+        print(f"{name:12} {value:.4f}")
+
+
+def _track(named: "Named", sequences: Path) -> None:
+    """Prints the table of a benchmark of the tracker that runs the network."""
+    from slimtrack.evaluation import Dataset, evaluate, summarise
+    from slimtrack.evaluation.report.tables import accuracy_table
+    from slimtrack.networks.find import add_folder
+
+    dataset = Dataset.read(sequences)
+    with tempfile.TemporaryDirectory() as folder:
+        spec = named.recipe.tracker(named.recipe.network, Path(folder))
+        add_folder(Path(folder))
+        result = evaluate([spec], dataset)
+    Console().print(accuracy_table(summarise(result)))

@@ -1,0 +1,191 @@
+"""``slimtrack train`` and ``slimtrack distill``: networks trained from annotated pictures."""
+
+import dataclasses
+import importlib.util
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+
+from slimtrack.errors import InputError, MissingError, UnknownNameError
+
+if TYPE_CHECKING:
+    from slimtrack.learning.loop import Result
+    from slimtrack.learning.recipes import Named
+    from slimtrack.learning.schedule import Schedule
+
+__all__ = ["WithoutOption", "require_torch", "train"]
+
+_INTERRUPTED = 130
+"""Exit code of a run that was asked to stop, as after Ctrl-C."""
+
+RecipeArgument: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="What is trained and how: slim, slim[design=slim-large], or file.py:Name for one of yours.",
+    ),
+]
+DataOption: TypeAlias = Annotated[
+    Path, typer.Option(metavar="DIR", help="Annotated pictures: docs/learning.md says in which forms.")
+]
+OutOption: TypeAlias = Annotated[
+    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for checkpoints, log, curves, the network.")
+]
+PresetOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="How long and how fast: cpu (two cores, two hours), gpu (ten minutes), paper, smoke (a minute)."
+    ),
+]
+StartOption: TypeAlias = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Weights to begin with, such as ImageNet's.")
+]
+MinutesOption: TypeAlias = Annotated[
+    float | None, typer.Option(min=0.01, help="Minutes instead of the preset's length.")
+]
+StepsOption: TypeAlias = Annotated[
+    int | None, typer.Option(min=1, help="Steps instead: such a run is the same each time.")
+]
+PairsOption: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Pairs in a step of a process.")]
+RateOption: TypeAlias = Annotated[float | None, typer.Option(help="Highest learning rate.")]
+SeedOption: TypeAlias = Annotated[int, typer.Option(help="Of all that is drawn at random.")]
+ResumeOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with the run in --out, exactly where its last checkpoint was; or begin it."
+    ),
+]
+DevicesOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, help="GPUs, or processes on a CPU, of each machine. All GPUs if left out."),
+]
+NodesOption: TypeAlias = Annotated[
+    int, typer.Option("--num-nodes", min=1, help="Machines; each is started by this command.")
+]
+WithoutOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option(metavar="SOURCE", help="A source to leave out; repeatable.")
+]
+RareOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SOURCE", help="A source to draw from a tenth as often; repeatable."),
+]
+TeacherOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="A larger network whose answers are learned, too: a file or a folder."),
+]
+
+
+def train(
+    context: typer.Context,
+    recipe: RecipeArgument,
+    data: DataOption,
+    out: OutOption,
+    teacher: TeacherOption = None,
+    preset: PresetOption = "cpu",
+    start: StartOption = None,
+    minutes: MinutesOption = None,
+    steps: StepsOption = None,
+    pairs: PairsOption = None,
+    rate: RateOption = None,
+    seed: SeedOption = 0,
+    resume: ResumeOption = False,
+    devices: DevicesOption = None,
+    nodes: NodesOption = 1,
+    without: WithoutOption = None,
+    rare: RareOption = None,
+) -> None:
+    """Train a network from annotated pictures; `distill` is the same command for when there is a teacher.
+
+    Ctrl-C keeps a checkpoint, and the same command with --resume goes on from there; a run that is killed
+    loses a few minutes. With several machines, start it on each as torchrun or the cluster does.
+    """
+    if context.info_name == "distill" and teacher is None:
+        raise InputError("distill needs --teacher; `slimtrack train` learns from true boxes alone")
+    require_torch()
+    changes = {"minutes": minutes, "steps": steps, "pairs": pairs, "rate": rate, "seed": seed}
+    request = _Request(recipe, data, out, preset, changes, start, teacher, resume)
+    _run(request, (devices, nodes), (without or (), rare or ()))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Request:
+    """What was asked for."""
+
+    recipe: str
+    data: Path
+    out: Path
+    preset: str
+    changes: Mapping[str, float | int | None]
+    start: Path | None
+    teacher: Path | None
+    resume: bool
+
+
+def require_torch() -> None:
+    """Says what training needs, before anything is imported.
+
+    Raises:
+        MissingError: torch or Lightning Fabric is not here.
+    """
+    missing = [name for name in ("torch", "lightning_fabric") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingError(
+            f"training needs {' and '.join(missing)}, not installed here: `pip install 'slimtrack[torch]'`"
+        )
+
+
+def _run(
+    request: _Request, machines: tuple[int | None, int], sources: tuple[Collection[str], Collection[str]]
+) -> None:
+    from slimtrack.cli.training import bar
+    from slimtrack.learning import loop
+    from slimtrack.learning.data import read_training_set
+
+    named, schedule = _recipe(request)
+    if (request.out / loop.LAST).is_file() and not request.resume:
+        raise InputError(f"{request.out} holds a run already: go on with --resume, or choose another --out")
+    fabric = loop.machine(*machines)
+    without, rare = sources
+    data, held_out = (
+        read_training_set(request.data, split, without=without, rare=rare) for split in ("train", "val")
+    )
+    with bar(shown=fabric.is_global_zero) as watcher:
+        result = loop.train(named, data, held_out, request.out, schedule, fabric, watcher)
+    if fabric.is_global_zero:
+        _tell(request.out, result)
+    if not result.whole:
+        raise typer.Exit(_INTERRUPTED)
+
+
+def _recipe(request: _Request) -> "tuple[Named, Schedule]":
+    """The recipe with its start and its teacher, and its schedule with what was changed of it."""
+    import torch
+
+    from slimtrack.learning.recipes import make
+
+    torch.manual_seed(int(request.changes["seed"] or 0))  # of the weights that begin at random
+    named = make(request.recipe)
+    presets = named.recipe.presets
+    if request.preset not in presets:
+        raise UnknownNameError.of("preset", request.preset, presets)
+    if request.start is not None:
+        named.recipe.start(request.start)
+    if request.teacher is not None:
+        named.recipe.teach(request.teacher)
+    changes: dict[str, Any] = {key: value for key, value in request.changes.items() if value is not None}
+    if "minutes" in changes:
+        changes.setdefault("steps", None)  # a preset's own
+    return named, dataclasses.replace(presets[request.preset], **changes)
+
+
+def _tell(out: Path, result: "Result") -> None:
+    """What came of it, and where it lies."""
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in result.figures.items())
+    print(f"best of validation: {figures}")
+    if result.whole:
+        print(f"{out}: the network of step {result.steps} and the best one are there")
+    else:
+        print(f"stopped at step {result.steps}: the same command with --resume goes on", file=sys.stderr)

@@ -1,0 +1,70 @@
+"""The log of a run: a JSON object a line, and whoever watches."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slimtrack.errors import SourceError
+from slimtrack.files import atomic_write, make_folder, writing
+
+__all__ = ["Journal", "Watcher", "read_log"]
+
+
+class Watcher:
+    """Is told what a run does; does nothing with it. Subclass it to show something."""
+
+    def learned(self, share: float, step: int, losses: Mapping[str, float]) -> None:
+        """Losses of a step; share: how much of the run is done."""
+
+    def judged(self, figures: Mapping[str, float], best: Mapping[str, float]) -> None:
+        """Figures of a validation, and those of the best network so far."""
+
+
+class Journal(Watcher):
+    """Writes `log.jsonl` and hands on to another watcher.
+
+    Args:
+        path: The file.
+        then: Who else is told.
+        step: Lines of later steps are dropped: a resumed run goes through these again.
+    """
+
+    def __init__(self, path: Path, then: Watcher, step: int) -> None:
+        make_folder(path.parent)
+        self._path, self._then, self._step = path, then, step
+        kept = [line for line in read_log(path) if line["step"] <= step] if path.is_file() else []
+        with atomic_write(path) as file:
+            file.writelines(json.dumps(line) + "\n" for line in kept)
+
+    def learned(self, share: float, step: int, losses: Mapping[str, float]) -> None:
+        """Writes the losses."""
+        self._step = step
+        self._add({"step": step, "share": share, "losses": dict(losses)})
+        self._then.learned(share, step, losses)
+
+    def judged(self, figures: Mapping[str, float], best: Mapping[str, float]) -> None:
+        """Writes the figures."""
+        self._add({"step": self._step, "figures": dict(figures), "best": figures == best})
+        self._then.judged(figures, best)
+
+    def _add(self, values: dict[str, Any]) -> None:
+        with writing(self._path), self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log; a last one that was cut off is left out.
+
+    Raises:
+        SourceError: A line before the last is damaged.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(json.loads(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise SourceError(f"{path}, line {number}: no JSON") from error
+    return found

@@ -1,0 +1,111 @@
+"""What a recipe is. Those that come with slimtrack are in `recipes/`, one a file."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from slimtrack.errors import InputError
+from slimtrack.learning.augment import STRONG, Strength
+from slimtrack.learning.schedule import PRESETS, Schedule
+from slimtrack.learning.views import Views
+
+__all__ = ["Group", "Recipe"]
+
+
+class Group(NamedTuple):
+    """Parameters that learn at the same share of the learning rate."""
+
+    share: float
+    parameters: list[nn.Parameter]
+
+
+class Recipe(ABC):
+    """A network, the losses it learns from, and how it is judged.
+
+    A subclass makes its network in the constructor, whose keyword-only parameters are its options
+    (numbers and texts, so that a checkpoint can name them), and returns losses. All else has a default::
+
+        class Mine(Recipe):
+            def __init__(self, *, width: Annotated[int, "Channels."] = 16) -> None:
+                self.network = nn.Sequential(nn.Conv2d(3, width, 3, stride=2), ..)
+
+            def losses(self, network, views):
+                return {"box": functional.l1_loss(network(views.search(64)), views.batch.box(64))}
+
+    What a recipe draws at random it takes from ``views.generator`` or torch's own generators: only these are
+    in a checkpoint.
+
+    Attributes:
+        kind: What it is, in sentences about its options.
+        network: What learns, parts that only training needs included. Its running average is judged and kept.
+        presets: Schedules by name.
+        strength: Of the augmentation.
+    """
+
+    kind: ClassVar = "recipe"
+    network: nn.Module
+    presets: ClassVar[Mapping[str, Schedule]] = PRESETS
+    strength: ClassVar[Strength] = STRONG
+
+    @abstractmethod
+    def losses(self, network: nn.Module, views: Views) -> dict[str, Tensor]:
+        """The parts of the loss, each weighted, scalars: their sum is minimised.
+
+        Args:
+            network: `network` as it is now, or its running average.
+            views: A batch of pairs.
+        """
+
+    def start(self, path: Path) -> None:
+        """Takes weights to begin with from a file.
+
+        Raises:
+            InputError: This recipe begins with random weights.
+        """
+        raise InputError(f"--start {path}: this recipe begins with random weights; leave it out")
+
+    def teach(self, path: Path) -> None:
+        """Takes a teacher, a file or a folder.
+
+        Raises:
+            InputError: This recipe learns from true boxes alone.
+        """
+        raise InputError(f"--teacher {path}: this recipe learns from true boxes alone; use `slimtrack train`")
+
+    def prepare(self, device: torch.device) -> None:
+        """Before the first step: what does not learn (a teacher) goes to the device."""
+        del device
+
+    def groups(self) -> list[Group]:
+        """The parameters that learn, by share of the learning rate."""
+        return [Group(1.0, list(self.network.parameters()))]
+
+    def figures(self, network: nn.Module, views: Views) -> dict[str, Tensor]:
+        """Validation: figures of each pair, ``(N,)`` a name; nan where one means nothing."""
+        del network, views
+        return {}
+
+    def summary(self, figures: dict[str, Tensor]) -> dict[str, float]:
+        """Figures of all pairs of a validation in a number a name: their means if not said otherwise."""
+        return {name: float(values.float().nanmean()) for name, values in figures.items()}
+
+    def grade(self, figures: Mapping[str, float]) -> float:
+        """By what the best network is chosen, higher is better; the loss if not said otherwise."""
+        return -figures["loss"]
+
+    def publish(self, network: nn.Module, folder: Path) -> None:
+        """Writes the trained network for those who use it, where that is more than its checkpoint."""
+        del network, folder
+
+    def tracker(self, network: nn.Module, folder: Path) -> str:
+        """Writes the network into a folder of networks and names the tracker that takes it from there.
+
+        Raises:
+            InputError: No tracker does.
+        """
+        del network, folder
+        raise InputError("this recipe names no tracker that runs its network: leave out --sequences")
