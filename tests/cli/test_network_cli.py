@@ -13,7 +13,8 @@ pytest.importorskip("onnxruntime")
 from slimtrack.cli import app, main
 from slimtrack.errors import MissingError, SlimtrackError
 from slimtrack.networks.card import Card
-from slimtrack.networks.catalogue import CATALOGUE, Entry, File
+from slimtrack.networks.catalogue import CATALOGUE
+from slimtrack.networks.entry import Entry, File
 from slimtrack.networks.find import VARIABLE
 from slimtrack.networks.network import Network
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from slimtrack.networks.catalogue import CATALOGUE, File, owner
+from slimtrack.networks.catalogue import CATALOGUE, owner
+from slimtrack.networks.entry import File
 from slimtrack.networks.importers.npz import NETWORKS
+from slimtrack.networks.importers.torchvision import ARCHITECTURES
 from slimtrack.networks.network import Network
 from slimtrack.networks.sources import file_digest
 from slimtrack.networks.zoo import KNOWN
@@ -48,6 +50,14 @@ def test_every_plan_has_a_card_and_every_network_of_features_its_taps(
         assert (got.licence, got.origin, got.colors) == (card.licence, card.origin, card.colors)
         for tap in re.findall(r"[\w]+", re.sub(r"\(.*?\)", "", CATALOGUE[name].taps)):
             assert known(name).tap(tap)
+
+
+def test_weights_alone_have_a_card_a_plan_and_a_hash_in_their_name() -> None:
+    assert set(WEIGHTS) == set(ARCHITECTURES)
+    for name, weights in WEIGHTS.items():
+        assert weights.card.name == name and weights.card.licence and weights.card.origin
+        assert name == "alexnet-groups" or re.fullmatch(r"[0-9a-f]{8}", weights.sha256)
+        assert not weights.file or weights.url in weights.card.origin
 
 
 def test_every_network_that_a_tracker_takes_is_in_the_catalogue() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from slimtrack.errors import InputError, MissingError, OutputError
-from slimtrack.networks.catalogue import File
+from slimtrack.networks.entry import File
 from slimtrack.networks.fetch import fetch, is_there
 
 DATA = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8).tobytes()

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from slimtrack.errors import MissingError
 from slimtrack.files import make_folder
-from slimtrack.networks.catalogue import CATALOGUE, Entry, File, entry, owner
+from slimtrack.networks.catalogue import CATALOGUE, entry, owner
+from slimtrack.networks.entry import Entry, File
 from slimtrack.networks.fetch import fetch as download
 from slimtrack.networks.fetch import is_there
 from slimtrack.networks.find import VARIABLE, add_folder, find_network, folder_to_fill, user_folder

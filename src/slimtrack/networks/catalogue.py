@@ -5,59 +5,12 @@ is checked all the same.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from slimtrack.errors import UnknownNameError
 from slimtrack.networks.card import Card
+from slimtrack.networks.entry import TORCHVISION, Entry, File, Published
 
-__all__ = ["CATALOGUE", "Entry", "File", "entry", "owner"]
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that holds a network or a part of one.
-
-    Attributes:
-        path: Its place inside a folder of networks.
-        size: Bytes.
-        sha256: Its hash.
-        url: Where it is published; empty when it was converted from what is.
-    """
-
-    path: str
-    size: int
-    sha256: str
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A network that is known by name.
-
-    Attributes:
-        card: Whose weights they are, their licence, and what they eat.
-        files: What has to be there: all of these (``NAME.onnx`` where there are none) ..
-        others: .. or any one of these, which hold the same.
-        taps: The taps that its features are had from; empty for a tracker's network, which is run as it is.
-        make: How to make it, where its files have no address.
-    """
-
-    card: Card
-    files: tuple[File, ...]
-    others: tuple[File, ...] = ()
-    taps: str = ""
-    make: str = ""
-
-    @property
-    def published(self) -> bool:
-        """Whether all its files have an address."""
-        return bool(self.files) and all(file.url for file in self.files)
-
-    @property
-    def remedy(self) -> str:
-        """What to do where it is missing."""
-        command = f"`slimtrack network fetch {self.card.name}`"
-        return f"run {command}" if self.published else f"{command} says how to make it"
+__all__ = ["CATALOGUE", "WEIGHTS", "entry", "owner"]
 
 
 _GITHUB = "https://raw.githubusercontent.com"
@@ -65,7 +18,6 @@ _NANOTRACK = f"{_GITHUB}/HonglinChu/SiamTrackers/248663fde6bf7c40190cf10ee396d56
 _ZOO = "https://media.githubusercontent.com/media/opencv/opencv_zoo"
 _VITTRACK = f"{_ZOO}/fef72f8fa7c52eaf116d3df358d24e6e959ada0e/models/object_tracking_vittrack"
 _DASIAMRPN = f"{_ZOO}/89696dacd6bd819dfd67dbb0935d778e0dc5cdc4/models/object_tracking_dasiamrpn"
-_TORCHVISION = "https://download.pytorch.org/models"
 
 _IMAGENET_BGR = (103.939, 116.779, 123.68)
 _CAFFE_BGR = (104.0, 117.0, 123.0)
@@ -78,10 +30,44 @@ def _nanotrack(version: int, backbone: File, head: File) -> Entry:
     return Entry(Card(f"nanotrackv{version}", "Apache-2.0", origin, colors="bgr"), (backbone, head))
 
 
-def _from_torchvision(name: str, file: str, size: str, options: str = "") -> str:
+def _torchvision(name: str, file: str, size: str = "") -> Published:
+    """Weights of torchvision's classifiers, all trained on ImageNet in RGB."""
+    origin = f"torchvision's {name}, ImageNet, {TORCHVISION}/{file}"
+    card = Card(name, "BSD-3-Clause", origin, mean=_IMAGENET_MEAN, scale=_IMAGENET_SCALE)
+    return Published(card, file, size)
+
+
+_PUBLISHED = (
+    _torchvision("vgg11", "vgg11-8a719046.pth"),
+    _torchvision("vgg13", "vgg13-19584684.pth"),
+    _torchvision("vgg16", "vgg16-397923af.pth", "528 MB"),
+    _torchvision("vgg19", "vgg19-dcbb9e9d.pth", "548 MB"),
+    _torchvision("vgg11_bn", "vgg11_bn-6002323d.pth"),
+    _torchvision("vgg13_bn", "vgg13_bn-abd245e5.pth"),
+    _torchvision("vgg16_bn", "vgg16_bn-6c64b313.pth"),
+    _torchvision("vgg19_bn", "vgg19_bn-c79401a0.pth"),
+    _torchvision("alexnet", "alexnet-owt-7be5be79.pth"),
+    Published(  # as first published: trained on Caffe's colours
+        Card("alexnet-groups", "BSD-3-Clause", "AlexNet in two groups", colors="bgr", mean=_CAFFE_BGR), ""
+    ),
+    _torchvision("squeezenet1.0", "squeezenet1_0-b66bff10.pth"),
+    _torchvision("squeezenet1.1", "squeezenet1_1-b8a52dc0.pth", "5 MB"),
+    _torchvision("resnet18", "resnet18-f37072fd.pth", "45 MB"),
+    _torchvision("resnet34", "resnet34-b627a593.pth"),
+    _torchvision("resnet50", "resnet50-0676ba61.pth"),
+    _torchvision("resnet101", "resnet101-63fe2227.pth"),
+    _torchvision("mobilenet_v2", "mobilenet_v2-b0353104.pth"),
+)
+
+WEIGHTS: Mapping[str, Published] = {each.card.name: each for each in _PUBLISHED}
+"""Weights alone that `slimtrack network import FILE --as NAME` makes a network of, by name."""
+
+
+def _from_torchvision(name: str, options: str = "") -> str:
+    weights = WEIGHTS[name]
     return (
-        f"download {_TORCHVISION}/{file} ({size}; torchvision's weights), then run "
-        f"`slimtrack network import {file} --as {name}{options} -o FOLDER/{name}.onnx`"
+        f"download {weights.url} ({weights.size}; torchvision's weights), then run "
+        f"`slimtrack network import {weights.file} --as {name}{options} -o FOLDER/{name}.onnx`"
     )
 
 
@@ -120,13 +106,13 @@ _ENTRIES = (
             ),
         ),
         taps="conv1_1, relu1_1 (11) .. relu3_4 (34), pool1, pool2",
-        make=_from_torchvision("vgg19", "vgg19-dcbb9e9d.pth", "548 MB"),
+        make=_from_torchvision("vgg19"),
     ),
     Entry(
         Card("vgg16", "CC-BY-4.0", "VGG-16, ImageNet", colors="bgr", mean=_IMAGENET_BGR),
         (),
         taps="conv1_1, relu1_1 (11) .. relu5_3 (53), pool1 .. pool5",
-        make=_from_torchvision("vgg16", "vgg16-397923af.pth", "528 MB"),
+        make=_from_torchvision("vgg16"),
     ),
     Entry(
         Card("dcfnet", "MIT", "DCFNet (Wang et al., 2017), its authors' weights", mean=(123.0, 117.0, 104.0)),
@@ -172,7 +158,7 @@ _ENTRIES = (
             ),
         ),
         taps="conv1, fire2_squeeze1x1, fire2 .. fire9, conv10",
-        make=_from_torchvision("squeezenet1.1", "squeezenet1_1-b8a52dc0.pth", "5 MB"),
+        make=_from_torchvision("squeezenet1.1"),
     ),
     Entry(
         Card(
@@ -210,7 +196,7 @@ _ENTRIES = (
             ),
         ),
         taps="conv1, relu1, layer1_0_conv1, layer1 .. layer3",
-        make=_from_torchvision("resnet18", "resnet18-f37072fd.pth", "45 MB", " --fold"),
+        make=_from_torchvision("resnet18", " --fold"),
     ),
     _nanotrack(
         1,

@@ -11,7 +11,7 @@ from typing import Any
 
 from slimtrack.errors import InputError, MissingError
 from slimtrack.files import atomic_write, make_folder, writing
-from slimtrack.networks.catalogue import File
+from slimtrack.networks.entry import File
 from slimtrack.networks.sources import file_digest
 
 __all__ = ["fetch", "is_there"]

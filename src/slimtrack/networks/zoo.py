@@ -4,7 +4,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from slimtrack.errors import InputError, UnknownNameError
-from slimtrack.networks.catalogue import CATALOGUE, Entry, File
+from slimtrack.networks.catalogue import CATALOGUE
+from slimtrack.networks.entry import Entry, File
 from slimtrack.networks.find import is_there, network_folders, not_found
 from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import import_npz

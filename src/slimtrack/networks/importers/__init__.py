@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from slimtrack.errors import InputError
+from slimtrack.networks.catalogue import WEIGHTS
 from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import NETWORKS, import_npz, read_npz
 from slimtrack.networks.importers.onnx_file import import_onnx
@@ -54,8 +55,8 @@ def _read(path: Path, name: str | None, sha256: str | None) -> Network:
         raise InputError(f"{path} holds weights alone: say of which network, one of {known}")
     if path.suffix == ".npz" and name in NETWORKS and _is_ours(path):
         return import_npz(path, name, sha256)
-    if name in ARCHITECTURES and path.name == ARCHITECTURES[name].file:
-        sha256 = sha256 or ARCHITECTURES[name].sha256
+    if name in WEIGHTS and path.name == WEIGHTS[name].file:
+        sha256 = sha256 or WEIGHTS[name].sha256
     return import_torchvision(path, name, sha256)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from slimtrack.arrays import AnyArray
 from slimtrack.errors import InputError, MissingError, UnknownNameError
 from slimtrack.networks.build import Builder
-from slimtrack.networks.card import Card
+from slimtrack.networks.catalogue import WEIGHTS
 from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.importers.npz import read_npz, vgg_aliases
 from slimtrack.networks.importers.store import Store
@@ -27,37 +27,20 @@ from slimtrack.networks.sources import digest, read_bytes
 
 __all__ = ["ARCHITECTURES", "Architecture", "import_torchvision", "read_state"]
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's, RGB in 0..1, as all of torchvision's classifiers were trained with."""
-
-_PAGE = "https://download.pytorch.org/models/"
-
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A network that torchvision publishes.
+    """How a network is built of a state dict; the catalogue knows its file and card.
 
     Attributes:
         plan: Builds it.
         first: Its first layer.
-        file: Name of the published file; the end of its stem is the start of its sha256.
         names: Layer name in the plan -> the array's name without its suffix.
     """
 
     plan: Callable[[Store], Builder]
     first: str
-    file: str
     names: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def url(self) -> str:
-        """Where the file is published."""
-        return _PAGE + self.file
-
-    @property
-    def sha256(self) -> str:
-        """First digits of the published file's sha256."""
-        return Path(self.file).stem.rpartition("-")[2]
 
     def built(self, state: Mapping[str, AnyArray], what: str, name: str) -> tuple[Builder, str]:
         """The network of a state dict, and what a user should know of it.
@@ -92,24 +75,8 @@ def import_torchvision(path: str | Path, name: str, sha256: str | None = None) -
         raise UnknownNameError.of("torchvision network", name, ARCHITECTURES)
     data = read_bytes(path, sha256)
     builder, note = _built(read_state(data, Path(path)), str(path), name)
-    red, green, blue = (255 * value for value in _MEAN)
-    card = Card(
-        name,
-        "BSD-3-Clause",
-        f"torchvision's {name}, ImageNet, {ARCHITECTURES[name].url}",
-        digest(data),
-        mean=(red, green, blue),
-        scale=(1 / (255 * _STD[0]), 1 / (255 * _STD[1]), 1 / (255 * _STD[2])),
-        note=note,
-    )
-    network = Network(builder.graph(), builder.taps, card, aliases=vgg_aliases(builder.taps))
-    if name == "alexnet-groups":  # as first published: trained on Caffe's colours
-        network = network.with_card(
-            replace(
-                card, origin="AlexNet in two groups", colors="bgr", mean=(104.0, 117.0, 123.0), scale=(1,) * 3
-            )
-        )
-    return network
+    card = replace(WEIGHTS[name].card, sha256=digest(data), note=note)
+    return Network(builder.graph(), builder.taps, card, aliases=vgg_aliases(builder.taps))
 
 
 def _built(state: Mapping[str, AnyArray], what: str, name: str) -> tuple[Builder, str]:
@@ -223,21 +190,21 @@ def _numbered(layers: Sequence[str | None], prefix: str = "features") -> dict[st
     return {layer: f"{prefix}.{index}" for index, layer in enumerate(layers) if layer}
 
 
-def _vgg(blocks: Sequence[int], file: str, *, norm: bool = False) -> Architecture:
+def _vgg(blocks: Sequence[int], *, norm: bool = False) -> Architecture:
     layers: list[str | None] = []
     for block, count in enumerate(blocks, 1):
         for index in range(1, count + 1):
             layers += [f"conv{block}_{index}", *([f"bn{block}_{index}"] if norm else []), None]
         layers.append(None)
-    return Architecture(lambda store: plans.vgg(store, blocks), "conv1_1", file, _numbered(layers))
+    return Architecture(lambda store: plans.vgg(store, blocks), "conv1_1", _numbered(layers))
 
 
 def _alexnet() -> Architecture:
     steps = ("conv1", None, None, "conv2", None, None, "conv3", None, "conv4", None, "conv5")
-    return Architecture(plans.alexnet, "conv1", "alexnet-owt-7be5be79.pth", _numbered(steps))
+    return Architecture(plans.alexnet, "conv1", _numbered(steps))
 
 
-def _squeezenet(kernel: int, pooled: Sequence[int], file: str) -> Architecture:
+def _squeezenet(kernel: int, pooled: Sequence[int]) -> Architecture:
     steps: list[str] = ["conv1", ""]  # empty: a step without weights
     for index in range(1, 10):
         steps += [f"fire{index}"] if index > 1 else []
@@ -247,18 +214,16 @@ def _squeezenet(kernel: int, pooled: Sequence[int], file: str) -> Architecture:
     for fire, place in numbers.items():
         names[f"{fire}_squeeze1x1"] = f"{place}.squeeze"
         names |= {f"{fire}_expand{k}x{k}": f"{place}.expand{k}x{k}" for k in (1, 3)}
-    return Architecture(lambda store: plans.squeezenet(store, kernel, pooled), "conv1", file, names)
+    return Architecture(lambda store: plans.squeezenet(store, kernel, pooled), "conv1", names)
 
 
-def _resnet(blocks: Sequence[int], file: str, *, bottleneck: bool = False) -> Architecture:
+def _resnet(blocks: Sequence[int], *, bottleneck: bool = False) -> Architecture:
     names = {}
     for layer, count in enumerate(blocks, 1):
         for block in range(count):
             for part in ("conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "downsample_0", "downsample_1"):
                 names[f"layer{layer}_{block}_{part}"] = f"layer{layer}.{block}.{part.replace('_', '.')}"
-    return Architecture(
-        lambda store: plans.resnet(store, blocks, bottleneck=bottleneck), "conv1", file, names
-    )
+    return Architecture(lambda store: plans.resnet(store, blocks, bottleneck=bottleneck), "conv1", names)
 
 
 def _mobilenet() -> Architecture:
@@ -273,29 +238,29 @@ def _mobilenet() -> Architecture:
             names[f"block{block}_{part}"] = place if part == "project" else f"{place}.0"
             norm = f"features.{block}.conv.{index + 1}" if part == "project" else f"{place}.1"
             names[f"block{block}_{part}_bn"] = norm
-    return Architecture(plans.mobilenet_v2, "conv0", "mobilenet_v2-b0353104.pth", names)
+    return Architecture(plans.mobilenet_v2, "conv0", names)
 
 
 _VGG11, _VGG13, _VGG16, _VGG19 = (1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
 """Convolutions in each block."""
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "vgg11": _vgg(_VGG11, "vgg11-8a719046.pth"),
-    "vgg13": _vgg(_VGG13, "vgg13-19584684.pth"),
-    "vgg16": _vgg(_VGG16, "vgg16-397923af.pth"),
-    "vgg19": _vgg(_VGG19, "vgg19-dcbb9e9d.pth"),
-    "vgg11_bn": _vgg(_VGG11, "vgg11_bn-6002323d.pth", norm=True),
-    "vgg13_bn": _vgg(_VGG13, "vgg13_bn-abd245e5.pth", norm=True),
-    "vgg16_bn": _vgg(_VGG16, "vgg16_bn-6c64b313.pth", norm=True),
-    "vgg19_bn": _vgg(_VGG19, "vgg19_bn-c79401a0.pth", norm=True),
+    "vgg11": _vgg(_VGG11),
+    "vgg13": _vgg(_VGG13),
+    "vgg16": _vgg(_VGG16),
+    "vgg19": _vgg(_VGG19),
+    "vgg11_bn": _vgg(_VGG11, norm=True),
+    "vgg13_bn": _vgg(_VGG13, norm=True),
+    "vgg16_bn": _vgg(_VGG16, norm=True),
+    "vgg19_bn": _vgg(_VGG19, norm=True),
     "alexnet": _alexnet(),
-    "alexnet-groups": Architecture(lambda store: plans.alexnet(store, 2), "conv1", ""),
-    "squeezenet1.0": _squeezenet(7, (1, 4, 8), "squeezenet1_0-b66bff10.pth"),
-    "squeezenet1.1": _squeezenet(3, (1, 3, 5), "squeezenet1_1-b8a52dc0.pth"),
-    "resnet18": _resnet((2, 2, 2, 2), "resnet18-f37072fd.pth"),
-    "resnet34": _resnet((3, 4, 6, 3), "resnet34-b627a593.pth"),
-    "resnet50": _resnet((3, 4, 6, 3), "resnet50-0676ba61.pth", bottleneck=True),
-    "resnet101": _resnet((3, 4, 23, 3), "resnet101-63fe2227.pth", bottleneck=True),
+    "alexnet-groups": Architecture(lambda store: plans.alexnet(store, 2), "conv1"),
+    "squeezenet1.0": _squeezenet(7, (1, 4, 8)),
+    "squeezenet1.1": _squeezenet(3, (1, 3, 5)),
+    "resnet18": _resnet((2, 2, 2, 2)),
+    "resnet34": _resnet((3, 4, 6, 3)),
+    "resnet50": _resnet((3, 4, 6, 3), bottleneck=True),
+    "resnet101": _resnet((3, 4, 23, 3), bottleneck=True),
     "mobilenet_v2": _mobilenet(),
 }
 """Networks by name."""

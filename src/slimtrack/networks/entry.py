@@ -1,0 +1,83 @@
+"""What is known about a network by name: its card, and its files with address, size and hash."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from slimtrack.networks.card import Card
+
+__all__ = ["TORCHVISION", "Entry", "File", "Published"]
+
+TORCHVISION = "https://download.pytorch.org/models"
+"""Where torchvision publishes its weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that holds a network or a part of one.
+
+    Attributes:
+        path: Its place inside a folder of networks.
+        size: Bytes.
+        sha256: Its hash.
+        url: Where it is published; empty when it was converted from what is.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A network that is known by name.
+
+    Attributes:
+        card: Whose weights they are, their licence, and what they eat.
+        files: What has to be there: all of these (``NAME.onnx`` where there are none) ..
+        others: .. or any one of these, which hold the same.
+        taps: The taps that its features are had from; empty for a tracker's network, which is run as it is.
+        make: How to make it, where its files have no address.
+    """
+
+    card: Card
+    files: tuple[File, ...]
+    others: tuple[File, ...] = ()
+    taps: str = ""
+    make: str = ""
+
+    @property
+    def published(self) -> bool:
+        """Whether all its files have an address."""
+        return bool(self.files) and all(file.url for file in self.files)
+
+    @property
+    def remedy(self) -> str:
+        """What to do where it is missing."""
+        command = f"`slimtrack network fetch {self.card.name}`"
+        return f"run {command}" if self.published else f"{command} says how to make it"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Weights alone, as torchvision publishes them: `import_file` makes a network of them.
+
+    Attributes:
+        card: Whose weights they are, and what they eat.
+        file: The file's name, which ends in the first digits of its sha256; empty where it has no fixed one.
+        size: As people say it.
+    """
+
+    card: Card
+    file: str
+    size: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where the file is published."""
+        return f"{TORCHVISION}/{self.file}"
+
+    @property
+    def sha256(self) -> str:
+        """First digits of the file's sha256."""
+        return Path(self.file).stem.rpartition("-")[2]
