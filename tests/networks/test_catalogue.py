@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slimtrack.networks.catalogue import CATALOGUE, owner
+from slimtrack.networks.catalogue import CATALOGUE, WEIGHTS, owner
 from slimtrack.networks.entry import File
 from slimtrack.networks.importers.npz import NETWORKS
 from slimtrack.networks.importers.torchvision import ARCHITECTURES
