@@ -228,7 +228,7 @@ def of_tracker(tracker: Any) -> tuple[Network, int]:
 
 def network(given: argparse.Namespace) -> str:
     """All trackers take turns on each frame."""
-    name, options = given.tracker, {} if given.side is None else {"side": given.side}
+    name, options = given.tracker, {} if given.side is None else {"max_side": given.side}
     joined = create(name, **options) if given.loss is None else create(name, loss=given.loss, **options)
     trackers = {
         "CF2": create(name.replace("deepcd", "cf2"), **options),

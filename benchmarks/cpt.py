@@ -116,7 +116,7 @@ def speed(given: argparse.Namespace) -> str:
     """Base and pruned take turns: a round of features each, then updates each."""
     _, images, boxes = next(sequences(given))
     specs = {"Base": BASE, "0.75/all": "configuration=0.75/all,reconstruct=all"}
-    trackers = {name: create(f"cpt-kcf[side=224,{options}]") for name, options in specs.items()}
+    trackers = {name: create(f"cpt-kcf[window_side=224,{options}]") for name, options in specs.items()}
     for tracker in trackers.values():
         tracker.init(images[0], boxes[0])
     times: dict[str, list[float]] = {

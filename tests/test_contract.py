@@ -359,16 +359,16 @@ def test_extreme_options_are_refused_by_name_or_harmless(name: str) -> None:
 @ours
 def test_shares_above_one_are_refused(name: str) -> None:
     for option in _numbers(name):
-        if option.name in ("rate", "color", "color_rate"):
+        if option.name in ("rate", "color_weight", "color_rate"):
             with pytest.raises(InputError, match=f"option {option.name}=1.5 must be .* and 1$"):
                 create(name, **{option.name: 1.5})
 
 
 @ours
 def test_a_window_smaller_than_the_target_is_refused_by_the_options_name(name: str) -> None:
-    if "area" in {option.name for option in _numbers(name)}:
-        with pytest.raises(InputError, match=r"option area=0\.5 must be between 1 and 100"):
-            create(name, area=0.5)
+    if "search_area_ratio" in {option.name for option in _numbers(name)}:
+        with pytest.raises(InputError, match=r"option search_area_ratio=0\.5 must be between 1 and 100"):
+            create(name, search_area_ratio=0.5)
 
 
 @ours

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from slimtrack.errors import InputError, UnknownNameError
-from slimtrack.options import CheckedOptions, Option, Range, checked, options_of, parsed
+from slimtrack.options import CheckedOptions, Formerly, Option, Range, checked, options_of, parsed
 from slimtrack.trackers.kcf import Kcf
 
 Share = Annotated[float, Range(0, 1), "A share."]
@@ -23,7 +23,7 @@ class Base(metaclass=CheckedOptions):
         share: Share = 0.5,
         count: Annotated[int, Range(1), "Counted."] = 3,
         step: Annotated[float, Range(1, 2, above=True), "Ratio."] = 1.5,
-        mode: Annotated[Literal["a", "b"], "One of two."] = "a",
+        mode: Annotated[Literal["a", "b"], Formerly("way"), "One of two."] = "a",
         fast: Annotated[bool, "Whether to hurry."] = False,
         file: Annotated[str | None, "A file; none for none."] = None,
         bare: float = 2.0,
@@ -135,6 +135,27 @@ def test_an_annotation_that_cannot_be_read_is_said() -> None:
 
     with pytest.raises(InputError, match=r"annotations of Wrong.*NoSuchType"):
         Wrong(rate=1)
+
+
+def test_an_old_name_is_taken_with_a_warning_that_says_the_new_one() -> None:
+    for cls in (Base, Derived):
+        with pytest.warns(FutureWarning, match=f"option way of tracker '{cls.__name__}' is now called mode;"):
+            assert cls(way="b").values[3] == "b"
+    with pytest.warns(FutureWarning):
+        assert parsed(Base, {"way": "b", "count": "1"}) == {"mode": "b", "count": 1}
+    with pytest.raises(InputError, match="options mode and way are the same"):
+        Base(mode="a", way="b")
+    with pytest.warns(FutureWarning), pytest.raises(InputError, match="option mode='c' is not one of"):
+        Base(way="c")
+
+
+def test_a_name_that_is_an_option_again_is_not_an_old_one() -> None:
+    class Again(Base):
+        def __init__(self, *, way: Annotated[int, "Another thing."] = 0, **options: Any) -> None:
+            super().__init__(**options)
+            self.way = way
+
+    assert Again(way=4, mode="b").way == 4
 
 
 def test_copies_and_help_know_nothing_of_the_check() -> None:

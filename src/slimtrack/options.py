@@ -15,17 +15,18 @@ import inspect
 import math
 import types
 import typing
+import warnings
 from abc import ABCMeta
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 
 from slimtrack.errors import InputError, UnknownNameError
 
-__all__ = ["CheckedOptions", "Option", "Range", "checked", "options_of", "parsed"]
+__all__ = ["CheckedOptions", "Formerly", "Option", "Range", "checked", "options_of", "parsed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,13 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Formerly:
+    """The name that an option had before; it is taken for one release more, with a warning."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Option:
     """One option, read from a constructor.
 
@@ -64,6 +72,7 @@ class Option:
         default: Its default.
         help: What it means, in a line or two.
         range: The numbers that it may be; ``None``: any.
+        formerly: The name that it had before; ``None``: it never had another.
     """
 
     name: str
@@ -71,6 +80,7 @@ class Option:
     default: Any
     help: str = ""
     range: Range | None = None
+    formerly: str | None = None
 
     @classmethod
     def read(cls, name: str, annotation: Any, default: Any) -> "Option":
@@ -78,9 +88,9 @@ class Option:
         if typing.get_origin(annotation) is not Annotated:
             return cls(name, annotation, default)
         kind, *notes = typing.get_args(annotation)
-        texts = [note for note in notes if isinstance(note, str)]
-        ranges = [note for note in notes if isinstance(note, Range)]
-        return cls(name, kind, default, texts[-1] if texts else "", ranges[-1] if ranges else None)
+        said = {type(note): note for note in notes}
+        before = said.get(Formerly)
+        return cls(name, kind, default, said.get(str, ""), said.get(Range), before and before.name)
 
     @property
     def choices(self) -> tuple[Any, ...]:
@@ -163,7 +173,7 @@ def checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     known = {option.name: option for option in options_of(cls)}
     result = {}
-    for name, value in values.items():
+    for name, value in _under_new_names(cls, values).items():
         result[name] = value.item() if isinstance(value, np.generic) else value
         _of(cls, known, name).check(result[name])
     return result
@@ -177,14 +187,35 @@ def parsed(cls: type, texts: Mapping[str, str]) -> dict[str, Any]:
         InputError: A text does not fit the option's type.
     """
     known = {option.name: option for option in options_of(cls)}
-    return {name: _of(cls, known, name).parse(text) for name, text in texts.items()}
+    return {name: _of(cls, known, name).parse(text) for name, text in _under_new_names(cls, texts).items()}
+
+
+_T = TypeVar("_T")
+
+
+def _under_new_names(cls: type, values: Mapping[str, _T]) -> dict[str, _T]:
+    """The same with the names that options have now; warns of those that they had before."""
+    options = options_of(cls)
+    names = {option.name for option in options}
+    new = {o.formerly: o.name for o in options if o.formerly in values and o.formerly not in names}
+    for old, name in new.items():
+        if name in values:
+            raise InputError(
+                f"options {name} and {old} are the same, {old} is the old name: give one of them"
+            )
+        text = f"option {old} of {_owner(cls)} is now called {name}; the next release takes only that"
+        warnings.warn(text, FutureWarning, stacklevel=4)
+    return {new.get(name, name): value for name, value in values.items()}
+
+
+def _owner(cls: type) -> str:
+    """What the options belong to: ``tracker 'kcf'``; a class that is no tracker says what it is."""
+    return f"{getattr(cls, 'options_of_a', 'tracker')} {(getattr(cls, 'name', '') or cls.__name__)!r}"
 
 
 def _of(cls: type, known: Mapping[str, Option], name: str) -> Option:
     if name not in known:
-        owner = getattr(cls, "name", "") or cls.__name__
-        kind = getattr(cls, "kind", "tracker")
-        raise UnknownNameError.of(f"option of {kind} {owner!r} named", name, known)
+        raise UnknownNameError.of(f"option of {_owner(cls)} named", name, known)
     return known[name]
 
 

@@ -151,7 +151,7 @@ def test_channels_are_those_that_the_tracker_chooses(files: tuple[Path, Path, st
         listed = json.loads(out.with_suffix(".json").read_text())["taps"]
         chosen[level] = {tap: at["whole"] for tap, at in listed.items()}
         tracker = _distiller(str(network), ("relu1", "relu3"))(
-            keep=6, by="count", loss=0.0, side=64.0, level=float(level)
+            keep=6, by="count", loss=0.0, max_side=64.0, level=float(level)
         )
         for at in (0, 1):
             image = cv2.imread(str(frames / f"{at:03d}.png"))

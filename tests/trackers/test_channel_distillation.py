@@ -25,7 +25,7 @@ Frames = list[tuple[Image, Box]]
 Calls = list[tuple[tuple[Any, ...], dict[str, Any], selector.Selection]]
 
 V = "deepcd-v-11+12+21"
-SMALL: dict[str, Any] = {"side": 64.0}
+SMALL: dict[str, Any] = {"max_side": 64.0}
 SIZES = {"relu1_1": 8, "relu1_2": 8, "relu2_1": 16}
 
 
@@ -150,10 +150,10 @@ def test_all_layers_come_half_the_way_to_one_level(frames: Frames, calls: Calls)
     ("name", "options", "side"),
     [
         ("cf2-s-all", {}, 160),  # 12 cells of 16 pixels are more than the default side allows
-        ("cf2-s-all", {"side": 200.0}, 192),
-        ("deepcd-s-all", {"coarse": 5.0}, 80),
+        ("cf2-s-all", {"max_side": 200.0}, 192),
+        ("deepcd-s-all", {"coarse_cells": 5.0}, 80),
         ("deepcd-v-11+12+21", {}, 56),  # layers of stride 1 and 2 see the window as it is
-        ("cf2-s-all", {"coarse": 0.0}, 56),
+        ("cf2-s-all", {"coarse_cells": 0.0}, 56),
     ],
 )
 def test_a_small_targets_window_is_enlarged_for_coarse_layers(

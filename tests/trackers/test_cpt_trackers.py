@@ -34,7 +34,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-OPTIONS = {"tap": "relu3", "d": 8, "side": 96.0}
+OPTIONS = {"tap": "relu3", "d": 8, "window_side": 96.0}
 
 
 @pytest.mark.parametrize("name", ["cpt-kcf", "cpt-samf"])

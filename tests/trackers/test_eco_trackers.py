@@ -124,7 +124,7 @@ def test_the_filter_is_trained_every_third_frame_only() -> None:
 
 def test_its_size_follows_the_target() -> None:
     frames = list(CLIPS["scale"].frames())
-    for options in ({}, {"scale_rate": 0.025, "side": 4.5}):
+    for options in ({}, {"scale_rate": 0.025, "search_scale": 4.5}):
         tracker = create("eco-hc", **options)
         tracker.init(frames[0][0], frames[0][1])  # type: ignore[arg-type]
         boxes = [(tracker.update(image).box, truth) for image, truth in frames[1:]]
@@ -139,7 +139,7 @@ def test_a_missing_network_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_options_are_checked() -> None:
-    for options in ({"side": 0.5}, {"memory": 1}, {"label": 0.0}, {"interval": 0}):
+    for options in ({"search_scale": 0.5}, {"memory": 1}, {"label_width": 0.0}, {"interval": 0}):
         with pytest.raises(InputError, match=next(iter(options))):
             create("eco-hc", **options)
 

@@ -4,6 +4,7 @@ import codecs
 import io
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -130,6 +131,9 @@ def _spelt(error: UnicodeError) -> tuple[str, int]:
     return "".join(_PLAIN.get(c, c.encode("ascii", "backslashreplace").decode()) for c in text), error.end
 
 
+_show_others = warnings.showwarning
+
+
 class _Told(logging.Handler):
     """What the library logs, as lines on stderr, above a progress bar where there is one."""
 
@@ -148,10 +152,20 @@ def _speaking() -> Iterator[None]:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            yield
     finally:
         log.removeHandler(handler)
         log.setLevel(logging.NOTSET)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    """A warning that is meant for users as a line of ours, without a place in the code; others as usual."""
+    if issubclass(category, FutureWarning):
+        print(f"slimtrack: {message}", file=sys.stderr, flush=True)
+    else:
+        _show_others(message, category, *place, **more)
 
 
 def _without_debug(words: list[str]) -> tuple[list[str], bool]:

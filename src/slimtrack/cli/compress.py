@@ -134,7 +134,7 @@ def cpt(
         with watch, _progress() as tell:
             found = compress(before.network, tap, view.patch(image, first), view.target, how, tell)
         found.network.save(out)
-        follower = create("cpt-kcf", network=str(out.resolve()), tap=tap, method="none", side=side)
+        follower = create("cpt-kcf", network=str(out.resolve()), tap=tap, method="none", window_side=side)
         places = _followed(follower, source, first, frames)
         seen = _compared(before, NetworkFeature(found.network, tap), view, places)
         lines = _layers(before.network, found.network)
@@ -183,7 +183,7 @@ def cd(
     keep, by = _amount(ratio, keep, by)
     whole = _cut(find(name), taps)
     follower = _distiller(name, tuple(whole.taps))(
-        keep=keep, by=by, reading=reading, loss=loss, side=side, level=level, cell=cell
+        keep=keep, by=by, reading=reading, loss=loss, max_side=side, level=level, cell=cell
     )
     with single_thread(), open_frames(video) as source:
         first = checked_box(parse_box(box, source.size), source.first)

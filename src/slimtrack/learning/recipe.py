@@ -40,13 +40,13 @@ class Recipe(ABC):
     in a checkpoint.
 
     Attributes:
-        kind: What it is, in sentences about its options.
+        options_of_a: What it is, in sentences about its options.
         network: What learns, parts that only training needs included. Its running average is judged and kept.
         presets: Schedules by name.
         strength: Of the augmentation.
     """
 
-    kind: ClassVar = "recipe"
+    options_of_a: ClassVar = "recipe"
     network: nn.Module
     presets: ClassVar[Mapping[str, Schedule]] = PRESETS
     strength: ClassVar[Strength] = STRONG

@@ -9,21 +9,29 @@ from typing import Annotated
 from slimtrack.compression.channels import Amount
 from slimtrack.errors import InputError
 from slimtrack.filters.correlation import Kernel
-from slimtrack.options import Range
+from slimtrack.options import Formerly, Range
 
 __all__ = [
-    "Area", "Bandwidth", "ChannelAmount", "ColorTable", "Context", "Downsample", "HogCell", "Inner",
+    "Bandwidth", "ChannelAmount", "ColorTable", "Context", "Downsample", "HogCell", "Inner",
     "Interval", "Iterations", "Keep", "KernelName", "LabelWidth", "Memory", "NetworkName", "NewSample",
-    "Rate", "Ridge", "ScaleCount", "ScaleRate", "ScaleStep", "SquareSide", "Tap", "Temporal", "Threads",
-    "check_keep",
+    "Rate", "Ridge", "ScaleCount", "ScaleRate", "ScaleStep", "SearchAreaRatio", "SearchScale", "Tap",
+    "Temporal", "Threads", "check_keep",
 ]  # fmt: skip
 
-Area = Annotated[float, Range(1, 100), "Area of the search window over the target's."]
-SquareSide = Annotated[
-    float, Range(1, 10), "Side of the square search window over the root of the target's area."
+SearchAreaRatio = Annotated[
+    float, Range(1, 100), Formerly("area"), "Area of the search window over the target's."
+]
+SearchScale = Annotated[
+    float,
+    Range(1, 10),
+    Formerly("side"),
+    "Side of the square search window over the root of the target's area.",
 ]
 LabelWidth = Annotated[
-    float, Range(1e-3, 10), "Width of the desired response, as a share of the target's mean side."
+    float,
+    Range(1e-3, 10),
+    Formerly("label"),
+    "Width of the desired response, as a share of the target's mean side.",
 ]
 Ridge = Annotated[float, Range(1e-12, 1e6), "Weight of the regularisation."]
 Rate = Annotated[float, Range(0, 1), "Share of the newest frame in the model."]

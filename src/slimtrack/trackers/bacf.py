@@ -9,7 +9,15 @@ from slimtrack.features.stack import Stack
 from slimtrack.filters.bacf import BacfFilter
 from slimtrack.filters.regularisation import box_weight
 from slimtrack.trackers._blocks import BlockTracker, scale_factors
-from slimtrack.trackers._options import Iterations, LabelWidth, Rate, Ridge, ScaleCount, ScaleStep, SquareSide
+from slimtrack.trackers._options import (
+    Iterations,
+    LabelWidth,
+    Rate,
+    Ridge,
+    ScaleCount,
+    ScaleStep,
+    SearchScale,
+)
 
 __all__ = ["Bacf"]
 
@@ -22,10 +30,10 @@ class Bacf(BlockTracker, name="bacf"):
     def __init__(
         self,
         *,
-        side: SquareSide = 5.0,
+        search_scale: SearchScale = 5.0,
         ridge: Ridge = 0.01,
         rate: Rate = 0.013,
-        label: LabelWidth = 1 / 16,
+        label_width: LabelWidth = 1 / 16,
         iterations: Iterations = 2,
         scales: ScaleCount = 5,
         step: ScaleStep = 1.01,
@@ -33,7 +41,7 @@ class Bacf(BlockTracker, name="bacf"):
             bool, "Colour names beside HOG. The article has HOG alone; the widely used public port has both."
         ] = False,
     ) -> None:
-        self._side, self._ridge, self._rate, self._label = side, ridge, rate, label
+        self._side, self._ridge, self._rate, self._label = search_scale, ridge, rate, label_width
         self._iterations = iterations
         self._scales = scale_factors(scales, step)
         self._features = (Stack(Hog(), ColorNames()) if colors else Hog(),)

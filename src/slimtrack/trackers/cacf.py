@@ -2,7 +2,7 @@
 
 from slimtrack.features.hog import Hog
 from slimtrack.trackers._context import ContextTracker
-from slimtrack.trackers._options import Area, Context, HogCell, LabelWidth, Rate, Ridge
+from slimtrack.trackers._options import Context, HogCell, LabelWidth, Rate, Ridge, SearchAreaRatio
 
 __all__ = ["Cacf", "DcfCa"]
 
@@ -16,14 +16,20 @@ class Cacf(ContextTracker, name="cacf"):
     def __init__(
         self,
         *,
-        area: Area = 6.25,
+        search_area_ratio: SearchAreaRatio = 6.25,
         context: Context = 25.0,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.015,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
         cell: HogCell = 4,
     ) -> None:
-        self._area, self._context, self._ridge, self._rate, self._label = area, context, ridge, rate, label
+        self._area, self._context, self._ridge, self._rate, self._label = (
+            search_area_ratio,
+            context,
+            ridge,
+            rate,
+            label_width,
+        )
         self._feature = Hog(cell)
 
 
@@ -33,10 +39,16 @@ class DcfCa(Cacf, name="dcf-ca"):
     def __init__(
         self,
         *,
-        area: Area = 6.25,
+        search_area_ratio: SearchAreaRatio = 6.25,
         context: Context = 25.0,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.02,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
     ) -> None:
-        super().__init__(area=area, context=context, ridge=ridge, rate=rate, label=label)
+        super().__init__(
+            search_area_ratio=search_area_ratio,
+            context=context,
+            ridge=ridge,
+            rate=rate,
+            label_width=label_width,
+        )

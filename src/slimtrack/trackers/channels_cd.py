@@ -23,7 +23,6 @@ from slimtrack.filters.eco.continuous import samples
 from slimtrack.filters.fft import rfft2
 from slimtrack.tracker import Track, Tracker
 from slimtrack.trackers._options import (
-    Area,
     ChannelAmount,
     Context,
     HogCell,
@@ -32,6 +31,7 @@ from slimtrack.trackers._options import (
     LabelWidth,
     Rate,
     Ridge,
+    SearchAreaRatio,
     check_keep,
 )
 from slimtrack.trackers.cacf import Cacf
@@ -61,14 +61,21 @@ class CacfCd(Cacf, name="cacf-cd"):
         *,
         keep: Keep = 0.8,
         by: ChannelAmount = "energy",
-        area: Area = 6.25,
+        search_area_ratio: SearchAreaRatio = 6.25,
         context: Context = 25.0,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.035,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
         cell: HogCell = 4,
     ) -> None:
-        super().__init__(area=area, context=context, ridge=ridge, rate=rate, label=label, cell=cell)
+        super().__init__(
+            search_area_ratio=search_area_ratio,
+            context=context,
+            ridge=ridge,
+            rate=rate,
+            label_width=label_width,
+            cell=cell,
+        )
         check_keep(keep, by)
         self._keep, self._by = keep, by
 

@@ -9,9 +9,9 @@ from slimtrack.compression.information import Metric
 from slimtrack.compression.view import View
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter
-from slimtrack.options import Range
+from slimtrack.options import Formerly, Range
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
-from slimtrack.trackers._options import Area, LabelWidth, NetworkName, Rate, Ridge, Tap
+from slimtrack.trackers._options import LabelWidth, NetworkName, Rate, Ridge, SearchAreaRatio, Tap
 from slimtrack.trackers.samf import SCALES
 
 __all__ = ["CptKcf", "CptSamf"]
@@ -61,20 +61,21 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
             Range(1, 1 << 20),
             "Most cells of a map, on the target and off it, by which channels are chosen.",
         ] = 1024,
-        area: Area = 9.0,
-        side: Annotated[
+        search_area_ratio: SearchAreaRatio = 9.0,
+        window_side: Annotated[
             float,
             Range(32, 1024),
+            Formerly("side"),
             "Square root of the search window's pixels: small ones are enlarged, for a deep layer's cells "
             "look far around them.",
         ] = 96.0,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.1,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
     ) -> None:
-        self._area, self._ridge = area, ridge
-        self._pixels = self._least = side**2
-        self._rate, self._label = rate, label
+        self._area, self._ridge = search_area_ratio, ridge
+        self._pixels = self._least = window_side**2
+        self._rate, self._label = rate, label_width
         self._how = Settings(
             "" if configuration == "none" else configuration, method, d, d_prime, metric, error, reconstruct,
             background, refit, cells=cells,

@@ -9,7 +9,6 @@ from slimtrack.filters.correlation import KernelFilter, LinearFilter
 from slimtrack.search import SearchWindow
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
 from slimtrack.trackers._options import (
-    Area,
     Bandwidth,
     Downsample,
     KernelName,
@@ -19,6 +18,7 @@ from slimtrack.trackers._options import (
     Ridge,
     ScaleCount,
     ScaleStep,
+    SearchAreaRatio,
 )
 from slimtrack.trackers.samf import SCALES
 
@@ -38,15 +38,15 @@ class Fkcf(NetworkCorrelationTracker, name="fkcf"):
             str, "The layer; CF-VGG's relu1, relu2 and relu5 are low, middle and high level."
         ] = "relu1",
         downsample: Downsample = 2,
-        area: Area = 6.25,
+        search_area_ratio: SearchAreaRatio = 6.25,
         kernel: KernelName = "linear",
         sigma: Bandwidth = 0.5,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.01,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
     ) -> None:
-        self._area, self._kernel, self._sigma, self._ridge = area, kernel, sigma, ridge
-        self._rate, self._label = rate, label
+        self._area, self._kernel, self._sigma, self._ridge = search_area_ratio, kernel, sigma, ridge
+        self._rate, self._label = rate, label_width
         self._feature = NetworkFeature(network_of(network), tap, downsample=downsample)
 
     def _make_filter(self, label: Floats) -> KernelFilter:
@@ -73,15 +73,15 @@ class DcfNet(NetworkCorrelationTracker, name="dcfnet"):
         network: Annotated[
             Literal["dcfnet", "udt"] | str, "dcfnet or udt, or an ONNX file whose last layer is taken."
         ] = "dcfnet",
-        area: Area = 9.0,
+        search_area_ratio: SearchAreaRatio = 9.0,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.01,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
         scales: ScaleCount = 3,
         step: ScaleStep = 1.0275,
     ) -> None:
         loaded = network_of(network)
-        self._area, self._ridge, self._rate, self._label = area, ridge, rate, label
+        self._area, self._ridge, self._rate, self._label = search_area_ratio, ridge, rate, label_width
         self._feature = NetworkFeature(loaded, list(loaded.taps)[-1])
         self._scales = tuple(step ** (i - (scales - 1) // 2) for i in range(scales))
 

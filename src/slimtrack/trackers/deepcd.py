@@ -131,10 +131,10 @@ class DeepCdAll(DeepCd):
         by: ChannelAmount = "count",
         level: _Level = 0.5,
         loss: Inner = 0.05,
-        side: MaxSide = 200.0,
+        max_side: MaxSide = 200.0,
         **options: Any,
     ) -> None:
-        super().__init__(keep=keep, by=by, level=level, loss=loss, side=side, **options)
+        super().__init__(keep=keep, by=by, level=level, loss=loss, max_side=max_side, **options)
 
 
 def member(name: str) -> type[DeepCd]:

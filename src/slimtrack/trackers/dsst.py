@@ -13,7 +13,7 @@ from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
 from slimtrack.options import Range
 from slimtrack.tracker import Estimate, Track
 from slimtrack.trackers._correlation import CorrelationTracker
-from slimtrack.trackers._options import Area, LabelWidth, Rate, Ridge, ScaleStep
+from slimtrack.trackers._options import LabelWidth, Rate, Ridge, ScaleStep, SearchAreaRatio
 from slimtrack.trackers._scale import ScaleFilterLike, ScaleSearch
 
 __all__ = ["Dsst", "Fdsst", "ScaledTracker"]
@@ -57,14 +57,14 @@ class Dsst(ScaledTracker, name="dsst"):
     def __init__(
         self,
         *,
-        area: Area = 4.0,
+        search_area_ratio: SearchAreaRatio = 4.0,
         ridge: _Ridge = 1e-6,
         rate: Rate = 0.025,
-        label: LabelWidth = 1 / 16,
+        label_width: LabelWidth = 1 / 16,
         scales: Annotated[int, Range(1, 200), "Number of scales."] = 33,
         step: Annotated[ScaleStep, Range(1, 2, above=True)] = 1.02,
     ) -> None:
-        self._area, self._ridge, self._rate, self._label = area, ridge, rate, label
+        self._area, self._ridge, self._rate, self._label = search_area_ratio, ridge, rate, label_width
         self._scale_count, self._step = scales, step
         self._feature = Stack(Hog(), Grey())
 
@@ -79,9 +79,14 @@ class Fdsst(Dsst, name="fdsst"):
     """Fast discriminative scale space tracker (Danelljan et al., TPAMI 2017): 17 scales, read at 33."""
 
     def __init__(
-        self, *, area: Area = 4.0, ridge: _Ridge = 1e-6, rate: Rate = 0.025, label: LabelWidth = 1 / 16
+        self,
+        *,
+        search_area_ratio: SearchAreaRatio = 4.0,
+        ridge: _Ridge = 1e-6,
+        rate: Rate = 0.025,
+        label_width: LabelWidth = 1 / 16,
     ) -> None:
-        super().__init__(area=area, ridge=ridge, rate=rate, label=label)
+        super().__init__(search_area_ratio=search_area_ratio, ridge=ridge, rate=rate, label_width=label_width)
 
     def _make_scale_filter(self) -> FastScaleFilter:
         return FastScaleFilter(rate=self._rate)

@@ -17,7 +17,7 @@ from slimtrack.filters.eco.continuous import Block, samples
 from slimtrack.filters.eco.filter import EcoFilter
 from slimtrack.filters.newton import newton_peak
 from slimtrack.filters.response import evidence
-from slimtrack.options import Range
+from slimtrack.options import Formerly, Range
 from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, Track, Tracker
 from slimtrack.trackers._blocks import Blocks, scale_factors
@@ -32,7 +32,7 @@ from slimtrack.trackers._options import (
     ScaleCount,
     ScaleRate,
     ScaleStep,
-    SquareSide,
+    SearchScale,
 )
 from slimtrack.trackers._scale import scale_search
 
@@ -239,28 +239,30 @@ class EcoHc(ContinuousTracker, name="eco-hc"):
     def __init__(
         self,
         *,
-        side: SquareSide = 4.0,
+        search_scale: SearchScale = 4.0,
         hog: Annotated[int, Range(1, 31), "Channels of HOG after projection."] = 10,
         colors: Annotated[int, Range(1, 11), "Channels of the colour names after projection."] = 3,
         rate: NewSample = 0.012,
         memory: Memory = 30,
         interval: Interval = 3,
         iterations: _Iterations = 5,
-        label: LabelWidth = 1 / 16,
+        label_width: LabelWidth = 1 / 16,
         scale_rate: Annotated[
             float, Range(1e-6, 1), "Share of the newest frame in the scale filter."
         ] = 0.025,
-        joint: Annotated[
+        joint_steps: Annotated[
             int,
             Range(0, 100),
+            Formerly("joint"),
             "Gauss-Newton steps in which projections are learned with the first frame's filter; 0 for none.",
         ] = 6,
     ) -> None:
-        self._side, self._dims, self._scale_rate = side, (hog, colors), scale_rate
+        self._side, self._dims, self._scale_rate = search_scale, (hog, colors), scale_rate
         self._pixels = (150.0**2, 200.0**2)
-        self._stride, self._joint = 12, joint
+        self._stride, self._joint = 12, joint_steps
         self._filter_options = {
-            "sigma": label, "rate": rate, "memory": memory, "interval": interval, "iterations": iterations
+            "sigma": label_width, "rate": rate, "memory": memory, "interval": interval,
+            "iterations": iterations,
         }  # fmt: skip
 
     def _make_sampler(self, window: SearchWindow) -> _Sampler:
@@ -288,19 +290,19 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
         hog: Annotated[
             int, Range(0, 31), "Channels of HOG after projection, beside the layers; 0 for none."
         ] = 10,
-        side: SquareSide = 4.5,
+        search_scale: SearchScale = 4.5,
         rate: NewSample = 0.012,
         memory: Memory = 50,
         interval: Interval = 3,
         iterations: _Iterations = 5,
-        label: LabelWidth = 1 / 12,
+        label_width: LabelWidth = 1 / 12,
         scales: ScaleCount = 1,
         step: ScaleStep = 1.02,
         scale_rate: ScaleRate = 0.025,
     ) -> None:
         self._others = (Hog(4),) if hog else ()
         self._dims = (shallow_dims, deep_dims, hog) if hog else (shallow_dims, deep_dims)
-        self._side, self._scale_rate = side, scale_rate
+        self._side, self._scale_rate = search_scale, scale_rate
         self._scales = scale_factors(scales, step)
         self._pixels = (200.0**2, 250.0**2)
         self._network = NetworkFeatures(network_of(network), (shallow, deep))
@@ -308,8 +310,8 @@ class Eco(NetworkTracker, ContinuousTracker, name="eco"):
         strides = [n * tap.stride for n, tap in zip(self._averaged, self._network.taps, strict=True)]
         self._stride = math.lcm(*strides, *(feature.stride for feature in self._others))
         self._filter_options = {
-            "sigma": label, "rate": rate, "memory": memory, "interval": interval, "iterations": iterations,
-            "ridge": 5e-8,
+            "sigma": label_width, "rate": rate, "memory": memory, "interval": interval,
+            "iterations": iterations, "ridge": 5e-8,
         }  # fmt: skip
 
     def _make_sampler(self, window: SearchWindow) -> _Sampler:

@@ -14,15 +14,17 @@ from slimtrack.errors import UnknownNameError
 from slimtrack.features.taps import NetworkStack
 from slimtrack.filters.fft import rfft2
 from slimtrack.filters.spectral import SpectralLinearFilter
-from slimtrack.options import Range
+from slimtrack.options import Formerly, Range
 from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, Track
 from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
-from slimtrack.trackers._options import Area, LabelWidth, Rate, Ridge
+from slimtrack.trackers._options import LabelWidth, Rate, Ridge, SearchAreaRatio
 
 __all__ = ["Hcf", "LayeredTracker", "LayerFilters", "MaxSide", "member", "named"]
 
-MaxSide = Annotated[float, Range(32, 1024), "Square root of the search window's most pixels."]
+MaxSide = Annotated[
+    float, Range(32, 1024), Formerly("side"), "Square root of the search window's most pixels."
+]
 
 _NETWORKS = {"v": "vgg19", "s": "squeezenet1.1"}
 """The letters of paper 001."""
@@ -103,31 +105,33 @@ class LayeredTracker(NetworkCorrelationTracker):
     def __init__(
         self,
         *,
-        area: Area = 7.84,
+        search_area_ratio: SearchAreaRatio = 7.84,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.01,
-        label: LabelWidth = 0.1,
-        still: Annotated[
+        label_width: LabelWidth = 0.1,
+        relearn_shift: Annotated[
             float,
             Range(0, 10),
+            Formerly("still"),
             "Shift, as a share of the target's mean side, up to which the network runs once a frame; 0: it "
             "always runs twice, as published.",
         ] = 0.2,
-        side: MaxSide = 160.0,
-        coarse: Annotated[
+        max_side: MaxSide = 160.0,
+        coarse_cells: Annotated[
             float,
             Range(0, 256),
+            Formerly("coarse"),
             "Square root of the cells of the coarsest layer to which a smaller search window is enlarged, as "
-            "far as side allows.",
+            "far as max_side allows.",
         ] = 12.0,
         cell: Annotated[int, Range(1, 32), "Side of the common grid's cells in patch pixels."] = 4,
     ) -> None:
-        self._area, self._ridge, self._rate, self._label = area, ridge, rate, label
-        self._still, self._pixels, self._cell = still, side**2, cell
+        self._area, self._ridge, self._rate, self._label = search_area_ratio, ridge, rate, label_width
+        self._still, self._pixels, self._cell = relearn_shift, max_side**2, cell
         network = network_of(self.network)
         self._feature = NetworkStack(network, self.layers, cell=cell)
         stride = max(network.tap(layer).stride for layer in self.layers)
-        self._least = min(max(coarse * stride, 32.0), side) ** 2
+        self._least = min(max(coarse_cells * stride, 32.0), max_side) ** 2
 
     @classmethod
     def needed(cls) -> str:

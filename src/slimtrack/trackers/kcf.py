@@ -4,7 +4,15 @@ from slimtrack.arrays import Floats
 from slimtrack.features.hog import Hog
 from slimtrack.filters.correlation import KernelFilter
 from slimtrack.trackers._correlation import CorrelationTracker
-from slimtrack.trackers._options import Area, Bandwidth, HogCell, KernelName, LabelWidth, Rate, Ridge
+from slimtrack.trackers._options import (
+    Bandwidth,
+    HogCell,
+    KernelName,
+    LabelWidth,
+    Rate,
+    Ridge,
+    SearchAreaRatio,
+)
 
 __all__ = ["Dcf", "Kcf"]
 
@@ -18,16 +26,16 @@ class Kcf(CorrelationTracker, name="kcf"):
     def __init__(
         self,
         *,
-        area: Area = 6.25,
+        search_area_ratio: SearchAreaRatio = 6.25,
         kernel: KernelName = "gaussian",
         sigma: Bandwidth = 0.5,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.02,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
         cell: HogCell = 4,
     ) -> None:
-        self._area, self._kernel, self._sigma, self._ridge = area, kernel, sigma, ridge
-        self._rate, self._label = rate, label
+        self._area, self._kernel, self._sigma, self._ridge = search_area_ratio, kernel, sigma, ridge
+        self._rate, self._label = rate, label_width
         self._feature = Hog(cell)
 
     def _make_filter(self, label: Floats) -> KernelFilter:
@@ -40,10 +48,17 @@ class Dcf(Kcf, name="dcf"):
     def __init__(
         self,
         *,
-        area: Area = 6.25,
+        search_area_ratio: SearchAreaRatio = 6.25,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.02,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
         cell: HogCell = 4,
     ) -> None:
-        super().__init__(area=area, kernel="linear", ridge=ridge, rate=rate, label=label, cell=cell)
+        super().__init__(
+            search_area_ratio=search_area_ratio,
+            kernel="linear",
+            ridge=ridge,
+            rate=rate,
+            label_width=label_width,
+            cell=cell,
+        )

@@ -12,7 +12,7 @@ from slimtrack.filters.response import evidence, gaussian_label, peak
 from slimtrack.options import Range
 from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.tracker import Estimate, Track, Tracker
-from slimtrack.trackers._options import Area, Rate, Ridge
+from slimtrack.trackers._options import Rate, Ridge, SearchAreaRatio
 
 __all__ = ["Mosse"]
 
@@ -23,7 +23,7 @@ class Mosse(Tracker, name="mosse"):
     def __init__(
         self,
         *,
-        area: Area = 4.0,
+        search_area_ratio: SearchAreaRatio = 4.0,
         rate: Rate = 0.125,
         ridge: Annotated[Ridge, "Weight of the regularisation, as a share of the patch's energy."] = 0.01,
         sigma: Annotated[float, Range(0.01, 1e3), "Width of the desired response in patch pixels."] = 2.0,
@@ -33,7 +33,13 @@ class Mosse(Tracker, name="mosse"):
             "Slightly rotated and scaled copies of the first patch that the filter is trained on.",
         ] = 8,
     ) -> None:
-        self._area, self._rate, self._ridge, self._sigma, self._warps = area, rate, ridge, sigma, warps
+        self._area, self._rate, self._ridge, self._sigma, self._warps = (
+            search_area_ratio,
+            rate,
+            ridge,
+            sigma,
+            warps,
+        )
 
     def _start(self, image: Image, box: Box) -> None:
         self._window = SearchWindow.around(box, area=self._area, stride=2, pixels=64.0**2)

@@ -9,7 +9,6 @@ from slimtrack.filters.correlation import KernelFilter
 from slimtrack.trackers._context import ContextTracker
 from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import (
-    Area,
     Bandwidth,
     ColorTable,
     Context,
@@ -17,6 +16,7 @@ from slimtrack.trackers._options import (
     LabelWidth,
     Rate,
     Ridge,
+    SearchAreaRatio,
 )
 
 __all__ = ["SCALES", "Samf", "SamfCa"]
@@ -42,16 +42,16 @@ class Samf(CorrelationTracker, name="samf"):
     def __init__(
         self,
         *,
-        area: Area = 6.25,
+        search_area_ratio: SearchAreaRatio = 6.25,
         kernel: KernelName = "gaussian",
         sigma: Bandwidth = 0.5,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.01,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
         colors: ColorTable = None,
     ) -> None:
-        self._area, self._kernel, self._sigma, self._ridge = area, kernel, sigma, ridge
-        self._rate, self._label = rate, label
+        self._area, self._kernel, self._sigma, self._ridge = search_area_ratio, kernel, sigma, ridge
+        self._rate, self._label = rate, label_width
         self._feature = _features(colors)
 
     def _make_filter(self, label: Floats) -> KernelFilter:
@@ -67,12 +67,18 @@ class SamfCa(ContextTracker, name="samf-ca"):
     def __init__(
         self,
         *,
-        area: Area = 6.25,
+        search_area_ratio: SearchAreaRatio = 6.25,
         context: Context = 0.4,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.01,
-        label: LabelWidth = 0.1,
+        label_width: LabelWidth = 0.1,
         colors: ColorTable = None,
     ) -> None:
-        self._area, self._context, self._ridge, self._rate, self._label = area, context, ridge, rate, label
+        self._area, self._context, self._ridge, self._rate, self._label = (
+            search_area_ratio,
+            context,
+            ridge,
+            rate,
+            label_width,
+        )
         self._feature = _features(colors)

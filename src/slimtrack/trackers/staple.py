@@ -15,7 +15,7 @@ from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.histogram import ColorModel
 from slimtrack.filters.scale import ScaleFilter
-from slimtrack.options import Range
+from slimtrack.options import Formerly, Range
 from slimtrack.search import SearchWindow, extract
 from slimtrack.tracker import Track
 from slimtrack.trackers._options import LabelWidth, Rate, Ridge
@@ -38,16 +38,19 @@ class Staple(ScaledTracker, name="staple"):
     def __init__(
         self,
         *,
-        color: Annotated[
-            float, Range(0, 1), "Weight of the colour response in the sum; the HOG filter's is the rest."
+        color_weight: Annotated[
+            float,
+            Range(0, 1),
+            Formerly("color"),
+            "Weight of the colour response in the sum; the HOG filter's is the rest.",
         ] = 0.3,
         ridge: Ridge = 1e-3,
         rate: Rate = 0.01,
         color_rate: Annotated[float, Range(0, 1), "Share of the newest frame in the histograms."] = 0.04,
-        label: LabelWidth = 1 / 16,
+        label_width: LabelWidth = 1 / 16,
     ) -> None:
-        self._color, self._ridge, self._rate = color, ridge, rate
-        self._color_rate, self._label = color_rate, label
+        self._color, self._ridge, self._rate = color_weight, ridge, rate
+        self._color_rate, self._label = color_rate, label_width
         self._feature = Stack(Hog(), Grey())
 
     def _make_filter(self, label: Floats) -> LinearFilter:

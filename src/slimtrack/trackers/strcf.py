@@ -19,7 +19,7 @@ from slimtrack.trackers._options import (
     ScaleCount,
     ScaleRate,
     ScaleStep,
-    SquareSide,
+    SearchScale,
     Tap,
     Temporal,
 )
@@ -38,14 +38,14 @@ class Strcf(BlockTracker, name="strcf"):
     def __init__(
         self,
         *,
-        side: SquareSide = 5.0,
+        search_scale: SearchScale = 5.0,
         temporal: Temporal = 16.0,
-        label: LabelWidth = 1 / 16,
+        label_width: LabelWidth = 1 / 16,
         iterations: Iterations = 2,
         scales: ScaleCount = 5,
         step: ScaleStep = 1.015,
     ) -> None:
-        self._side, self._temporal, self._label = side, temporal, label
+        self._side, self._temporal, self._label = search_scale, temporal, label_width
         self._iterations = iterations
         self._scales = scale_factors(scales, step)
         self._features: tuple[Feature, ...] = (Stack(Hog(), ColorNames(), Grey()),)
@@ -73,16 +73,21 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
         *,
         network: NetworkName = "cf_vggm",
         tap: Annotated[Tap, "The layer; its stride divides the window."] = "relu3",
-        side: SquareSide = 4.5,
+        search_scale: SearchScale = 4.5,
         temporal: Temporal = 15.0,
-        label: LabelWidth = 1 / 16,
+        label_width: LabelWidth = 1 / 16,
         iterations: Iterations = 2,
         scales: ScaleCount = 1,
         step: ScaleStep = 1.015,
         scale_rate: ScaleRate = 0.025,
     ) -> None:
         super().__init__(
-            side=side, temporal=temporal, label=label, iterations=iterations, scales=scales, step=step
+            search_scale=search_scale,
+            temporal=temporal,
+            label_width=label_width,
+            iterations=iterations,
+            scales=scales,
+            step=step,
         )
         self._scale_rate = scale_rate
         self._features = (*self._features, NetworkFeature(network_of(network), tap, stretched=True))
