@@ -1,27 +1,21 @@
 """A network: an ONNX graph with named taps, whose place on the image is known exactly."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import AnyArray, Features, Image
-from slimtrack.errors import InputError, UnknownNameError
+from slimtrack.errors import InputError
 from slimtrack.files import atomic_write
-from slimtrack.networks import onnx_io
+from slimtrack.networks import onnx_io, stored
 from slimtrack.networks.card import Card
-from slimtrack.networks.channels import Channels
-from slimtrack.networks.graph import Graph, Node
-from slimtrack.networks.grids import Grid, grids, sizes
-from slimtrack.networks.layers import Convention, Layer, Reader, Tap, layer_of, operations
+from slimtrack.networks.edits import folded, rewired
+from slimtrack.networks.graph import Graph
 from slimtrack.networks.runtimes import Execute, Runtime
-from slimtrack.networks.sources import read_bytes
+from slimtrack.networks.structure import Structure
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -32,7 +26,7 @@ _LARGEST = 1 << 14
 """Widest input, in pixels, that `Network.input_size` looks for."""
 
 
-class Network:
+class Network(Structure):
     """A network with named taps. It cannot be changed: what changes something gives a new network.
 
     Networks share the weights that they have in common. Sessions of the runtime are made when first needed,
@@ -66,16 +60,9 @@ class Network:
         Raises:
             InputError: A tap names no tensor, or one whose place on the image is not known.
         """
-        self.graph = graph.needed(taps.values())
-        self.card = card
+        super().__init__(graph, taps, card, aliases)
         self.runtime = runtime or Runtime()
-        self.aliases = MappingProxyType({k: v for k, v in (aliases or {}).items() if v in taps})
-        self._tensors = dict(taps)
         self._sessions: dict[tuple[str, ...], Execute] = {}
-        if not taps:
-            raise InputError(f"network {card.name}: a network needs at least one tap")
-        for name, tensor in taps.items():
-            self._tap(name, tensor, self._grids.get(tensor))
 
     def __repr__(self) -> str:
         return f"Network({self.card.name!r}, taps={list(self._tensors)})"
@@ -83,192 +70,6 @@ class Network:
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and other processes make sessions of their own."""
         return _remade, (self.graph, self._tensors, self.card, dict(self.aliases), self.runtime)
-
-    # What it is.
-
-    @cached_property
-    def _channels(self) -> Channels:
-        return Channels(self.graph)
-
-    @cached_property
-    def _counts(self) -> dict[str, int]:
-        return self._channels.count()
-
-    @cached_property
-    def _grids(self) -> dict[str, Grid | None]:
-        return grids(self.graph)
-
-    @cached_property
-    def taps(self) -> Mapping[str, Tap]:
-        """The taps by name, in the order in which they are computed."""
-        order = {tensor: at for at, node in enumerate(self.graph.nodes) for tensor in node.outputs}
-        pairs = sorted(self._tensors.items(), key=lambda pair: order.get(pair[1], -1))
-        return MappingProxyType(
-            {name: self._tap(name, tensor, self._grids[tensor]) for name, tensor in pairs}
-        )
-
-    def _tap(self, name: str, tensor: str, grid: Grid | None) -> Tap:
-        if grid is None or tensor not in self._counts:
-            raise InputError(f"tap {name}: {tensor!r} is no tensor of cells at known places of the image")
-        if grid.stride[0] != grid.stride[1] or grid.offset[0] != grid.offset[1]:
-            raise InputError(f"tap {name}: its cells lie differently down and across, which is not supported")
-        return Tap(name, tensor, self._counts[tensor], grid.stride[0], grid.offset[0])
-
-    def tap(self, name: str, size: int | None = None) -> Tap:
-        """A tap by its name or alias.
-
-        Args:
-            name: The name.
-            size: Side of the input in pixels; matters only for networks padded by TensorFlow's SAME, whose
-                offset depends on it. ``None``: a multiple of every stride.
-
-        Raises:
-            UnknownNameError: There is no such tap.
-        """
-        proper = self.aliases.get(name, name)
-        if proper not in self._tensors:
-            raise UnknownNameError.of(f"tap of network {self.card.name!r}", name, [*self.taps, *self.aliases])
-        if size is None:
-            return self.taps[proper]
-        tensor = self._tensors[proper]
-        return self._tap(proper, tensor, grids(self.graph, (size, size)).get(tensor))
-
-    @cached_property
-    def layers(self) -> tuple[Layer, ...]:
-        """The convolutions, in the order in which they are computed."""
-        return tuple(
-            layer_of(self.graph, node)
-            for node in self.graph.nodes
-            if node.op == "Conv"
-            and node.name not in self.graph.bands
-            and node.inputs[1] in self.graph.weights
-        )
-
-    def layer(self, name: str) -> Layer:
-        """A convolution by its name.
-
-        Raises:
-            UnknownNameError: There is no such layer.
-        """
-        for layer in self.layers:
-            if layer.name == name:
-                return layer
-        raise UnknownNameError.of(
-            f"layer of network {self.card.name!r}", name, [each.name for each in self.layers]
-        )
-
-    def readers(self, name: str) -> list[Reader]:
-        """The convolutions that read a layer's channels, directly or through other operators.
-
-        Through a concatenation a layer's channel ``channels[j]`` is the reader's input ``positions[j]``;
-        through a residual sum it is that of several layers, and each of them lists the reader. A convolution
-        of each channel for itself (depthwise) hands channels on: it is listed, and so are those behind it.
-
-        Raises:
-            UnknownNameError: There is no such layer.
-        """
-        mine = self._channels.of(self.layer(name).output)
-        found = []
-        for layer in self.layers:
-            if layer.name == name or layer.input not in self._counts:
-                continue
-            theirs = self._channels.of(layer.input)
-            positions, channels = np.nonzero(theirs[:, None] == mine[None, :])
-            if len(positions):
-                found.append(Reader(layer, positions, channels))
-        return found
-
-    def coupled(self, name: str) -> tuple[str, ...]:
-        """The layers whose channels go together with this one's, itself among them.
-
-        Residual sums tie layers, and so do convolutions of each channel for itself (depthwise).
-
-        Raises:
-            UnknownNameError: There is no such layer.
-        """
-        mine = self._channels.of(self.layer(name).output)
-        return tuple(
-            layer.name for layer in self.layers if np.isin(self._channels.of(layer.output), mine).any()
-        )
-
-    def weights(self, layer: str) -> tuple[AnyArray, AnyArray]:
-        """Filters ``(O, I / groups, kh, kw)`` and biases ``(O,)`` of a layer, read-only; no bias is zeros.
-
-        Raises:
-            UnknownNameError: There is no such layer.
-        """
-        node = self.graph.node(self.layer(layer).name)
-        weight = self.graph.weights[node.inputs[1]]
-        if len(node.inputs) > 2 and node.inputs[2]:
-            return weight, self.graph.weights[node.inputs[2]]
-        return weight, np.zeros(len(weight), weight.dtype)
-
-    @property
-    def parameters(self) -> int:
-        """Numbers in all weights; the matrices inside of normalisations are none."""
-        return sum(array.size for array in self._own_weights())
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of those weights."""
-        return sum(array.nbytes for array in self._own_weights())
-
-    def _own_weights(self) -> list[AnyArray]:
-        bands = [self.graph.node(name) for name in self.graph.bands]
-        aside = {name for node in bands for name in node.inputs}
-        return [array for name, array in self.graph.weights.items() if name not in aside and array.ndim]
-
-    def sizes(self, size: int | tuple[int, int]) -> dict[str, tuple[int, int]]:
-        """Height and width in cells of every tap for an input of ``size`` (side, or height and width).
-
-        Raises:
-            InputError: The input is too small.
-        """
-        known = sizes(self.graph, _both(size))
-        return {name: known[tap.tensor] for name, tap in self.taps.items()}
-
-    def input_size(self, cells: int, tap: str) -> int:
-        """The smallest side of a square input, in pixels, that gives ``cells`` cells a side at a tap.
-
-        Raises:
-            UnknownNameError: There is no such tap.
-            InputError: No input gives exactly that many.
-        """
-        wanted = self.tap(tap)
-        only = self.truncate(wanted.name)
-
-        def count(side: int) -> int:
-            try:
-                return only.sizes(side)[wanted.name][0]
-            except InputError:
-                return 0
-
-        low, high = 1, _LARGEST
-        while low < high:  # the count never falls as the side grows
-            middle = (low + high) // 2
-            low, high = (low, middle) if count(middle) >= cells else (middle + 1, high)
-        if cells < 1 or count(low) != cells:
-            raise InputError(f"no input of {self.card.name} gives {cells} cells at {tap}")
-        return low
-
-    def flops(self, size: int | tuple[int, int], convention: Convention = "multiply-add") -> int:
-        """Operations of all convolutions for one image.
-
-        Args:
-            size: Side of the input in pixels, or its height and width.
-            convention: ``"double"`` as paper 002, equation 12: ``2 H W (C_in K^2 + 1) C_out`` with the
-                output's size. ``"multiply-add"`` as paper 003, equation 4.5:
-                ``S_K^2 D_F S_F^2 D_G + S_G^2 D_G`` with the *input's* size ``S_F`` in the first term and the
-                output's ``S_G`` in the second. ``"plain"`` as paper 000: multiply-adds ``H W C_in K^2 C_out``
-                with the output's size, no biases.
-
-        Raises:
-            InputError: The input is too small, or the convention unknown.
-        """
-        known = sizes(self.graph, _both(size))
-        return sum(operations(layer, known, convention) for layer in self.layers)
-
-    # What it does.
 
     def prepare(self, patches: Image) -> Features:
         """Images as the network wants them: order of colours, mean and scale of its card.
@@ -329,8 +130,6 @@ class Network:
             places = [unique.index(tensor) for tensor in tensors]
             self._sessions[names] = _guarded(execute, places, self, names)
         return self._sessions[names]
-
-    # What gives new networks.
 
     def _with(
         self,
@@ -417,42 +216,44 @@ class Network:
                 f"layer {layer}: weights {weight.shape} and bias {new_bias.shape} do not fit "
                 f"{old_weight.shape} and {old_bias.shape}"
             )
-        return self._with(_rewired(self.graph, node, node.output, weight, new_bias))
+        return self._with(rewired(self.graph, node, node.output, weight, new_bias))
 
     def fold_batch_norm(self) -> "Network":
         """Batch normalisation that directly follows a convolution goes into its filters and bias.
 
         A convolution whose own result is a tap keeps its normalisation, because the tap would change.
         """
-        graph, taps = self.graph, set(self._tensors.values())
-        for norm in [node for node in graph.nodes if node.op == "BatchNormalization"]:
-            conv = graph.producer(norm.inputs[0])
-            alone = conv is not None and conv.op == "Conv" and len(graph.readers(conv.output)) == 1
-            if conv is None or not alone or conv.output in taps:
-                continue
-            scale, shift, mean, variance = (
-                graph.weights[name].astype(np.float64) for name in norm.inputs[1:5]
-            )
-            factor = scale / np.sqrt(variance + float(norm.attributes.get("epsilon", 1e-5)))
-            weight = graph.weights[conv.inputs[1]]
-            bias = graph.weights[conv.inputs[2]] if len(conv.inputs) > 2 else np.zeros(len(weight))
-            graph = replace(graph, nodes=tuple(node for node in graph.nodes if node.name != norm.name))
-            folded = (weight * factor[:, None, None, None], (bias - mean) * factor + shift)
-            graph = _rewired(graph, conv, norm.output, *folded)
-        return self._with(graph)
+        return self._with(folded(self.graph, set(self._tensors.values())))
+
+    def input_size(self, cells: int, tap: str) -> int:
+        """The smallest side of a square input, in pixels, that gives ``cells`` cells a side at a tap.
+
+        Raises:
+            UnknownNameError: There is no such tap.
+            InputError: No input gives exactly that many.
+        """
+        wanted = self.tap(tap)
+        only = self.truncate(wanted.name)
+
+        def count(side: int) -> int:
+            try:
+                return only.sizes(side)[wanted.name][0]
+            except InputError:
+                return 0
+
+        low, high = 1, _LARGEST
+        while low < high:  # the count never falls as the side grows
+            middle = (low + high) // 2
+            low, high = (low, middle) if count(middle) >= cells else (middle + 1, high)
+        if cells < 1 or count(low) != cells:
+            raise InputError(f"no input of {self.card.name} gives {cells} cells at {tap}")
+        return low
 
     # On disk.
 
     def to_model(self) -> "ModelProto":
         """The network as an ONNX model, with card and taps in its ``metadata_props``."""
-        metadata = {
-            "slimtrack.card": self.card.to_json(),
-            "slimtrack.taps": json.dumps(self._tensors),
-            "slimtrack.aliases": json.dumps(dict(self.aliases)),
-            "slimtrack.bands": json.dumps(sorted(self.graph.bands)),
-        }
-        tensors = list(dict.fromkeys(tap.tensor for tap in self.taps.values()))
-        return onnx_io.to_model(self.graph, tensors, metadata)
+        return stored.to_model(stored.Stored(self.graph, self._tensors, self.card, self.aliases))
 
     def save(self, path: str | Path) -> None:
         """Writes an ONNX file that any runtime reads; a file that was there is replaced when all went well.
@@ -475,37 +276,14 @@ class Network:
         Raises:
             InputError: Not such a file, damaged, or another hash.
         """
-        data = read_bytes(path, sha256)
-        model = onnx_io.parse(data, str(path))
-        texts = {entry.key: entry.value for entry in model.metadata_props}
-        if "slimtrack.card" not in texts:
-            raise InputError(f"{path} has no card: it is not a network that slimtrack saved, import it first")
-        card = Card.from_json(texts["slimtrack.card"])
-        try:
-            bands, taps, aliases = (json.loads(texts[f"slimtrack.{k}"]) for k in ("bands", "taps", "aliases"))
-        except (KeyError, ValueError) as error:
-            raise InputError(f"{path}: its list of taps is missing or damaged ({error})") from error
-        graph = replace(onnx_io.read_graph(model, str(path)), bands=frozenset(bands))
-        return cls(graph, taps, card, aliases=aliases)
+        parts = stored.read(path, sha256)
+        return cls(parts.graph, parts.taps, parts.card, aliases=parts.aliases)
 
 
 def _remade(
     graph: Graph, taps: Mapping[str, str], card: Card, aliases: Mapping[str, str], runtime: Runtime
 ) -> Network:
     return Network(graph, taps, card, aliases=aliases, runtime=runtime)
-
-
-def _both(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
-
-
-def _rewired(graph: Graph, conv: Node, output: str, weight: AnyArray, bias: AnyArray) -> Graph:
-    """The graph with a convolution's result under another name and other numbers inside."""
-    name = conv.inputs[2] if len(conv.inputs) > 2 and conv.inputs[2] else f"{conv.name}@bias"
-    changed = replace(conv, inputs=(*conv.inputs[:2], name), outputs=(output,))
-    nodes = tuple(changed if node.name == conv.name else node for node in graph.nodes)
-    weights = {conv.inputs[1]: np.array(weight, np.float32), name: np.array(bias, np.float32)}
-    return replace(graph, nodes=nodes).with_weights(weights)
 
 
 def _guarded(execute: Execute, places: Sequence[int], network: Network, names: Sequence[str]) -> Execute:
