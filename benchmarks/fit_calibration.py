@@ -3,13 +3,14 @@
 Command: ``python benchmarks/fit_calibration.py sequences/dev absences/tune``
 
 The evidence is collected on the sequences given (never on those that are reported), on clips in which the
-target disappears (``benchmarks/absences.py``) and on the synthetic clips, with LOST switched off. As what a
-tracker learns hangs on its score, and its evidence on what it has learned, evidence is collected and fitted
-in rounds. All footage weighs the same, whatever its length. The table printed is held out: each piece of
-footage judged by a fit on all the others.
+target disappears (``benchmarks/absences.py``) and on the synthetic clips, with LOST switched off. What a
+tracker learns hangs on its score, and its evidence on what it has learned: so while evidence is collected the
+annotation decides what is learned, and no calibration has a say in the next one. The same command gives the
+same file. All footage weighs the same, whatever its length. The table printed is held out: each piece of
+footage judged by a fit on all the others; a tracker that misses the bar there gets no calibration.
 
-With ``--trackers`` only those are fitted anew: the others, and the calibration for trackers without one of
-their own, stay as they are. With ``--default`` that one is fitted on the trackers named together.
+With ``--trackers`` only those are fitted anew and the others stay as they are. The calibration for trackers
+without one of their own is fitted on four of different kinds together, whenever these are among them.
 """
 
 import argparse
@@ -23,16 +24,17 @@ import numpy as np
 
 from _names import ours
 from absences import KINDS
+from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.calibrations import CALIBRATIONS, DEFAULT
 from slimtrack.confidence import Calibration, Thresholds
 from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error, fit_logistic, held_out_scores
-from slimtrack.evaluation.metrics import overlaps
-from slimtrack.evaluation.once import DecodedFrames, track_once
+from slimtrack.evaluation.once import DecodedFrames
 from slimtrack.files import atomic_write
-from slimtrack.registry import create
+from slimtrack.registry import list_trackers, tracker_class
 from slimtrack.timing import single_thread
+from slimtrack.tracker import Estimate, Tracker
 from slimtrack.video.synthetic import CLIPS
 
 USED = (
@@ -64,9 +66,15 @@ def write_clips(folder: Path) -> None:
         (images.parent / "groundtruth_rect.txt").write_text("\n".join(rows) + "\n")
 
 
-SURE = Thresholds(tracked=0.8, doubt=0.75, lost=0.0, found=0.0)
-"""While evidence is collected LOST is never said, and only frames that are surely right are learned: what a
+TAUGHT = Thresholds(tracked=0.5, doubt=0.5, lost=0.0, found=0.0)
+"""While evidence is collected LOST is never said, and right boxes alone are learned, whose score is 1: what a
 drifted filter answers says little."""
+
+COMMON = ("kcf", "dsst", "staple", "eco-hc")
+"""Fitted together for trackers that have no calibration of their own."""
+
+LEAST_AUROC, MOST_ECE = 0.80, 0.10
+"""Held out: a tracker whose scores are worse has no calibration."""
 
 Evidence = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Evidence ``(n, k)``, labels ``(n,)`` and names of the footage ``(n,)``."""
@@ -77,24 +85,42 @@ def footage(name: str) -> str:
     return name.partition("-")[2] if name.partition("-")[0] in (*KINDS, "backwards") else name
 
 
-def collect(name: str, calibration: Calibration, sequence: Sequence) -> Evidence:
-    """Evidence over a sequence, scored by a calibration, LOST switched off."""
+def taught(name: str) -> Tracker:
+    """A tracker that learns a frame when its box is right, whatever its own score says.
+
+    It is right when it overlaps the tracker's attribute ``truth``, a box or ``None``, by more than one half.
+    """
+
+    class Taught(tracker_class(name)):  # type: ignore[misc]  # a class known by its name
+        thresholds = TAUGHT
+        truth: Box | None = None
+
+        def _score(self, image: Image, box: Box, estimate: Estimate) -> float | None:
+            nothing = super()._score(image, box, estimate) is None
+            return None if nothing else float(self.truth is not None and box.iou(self.truth) > 0.5)
+
+    return Taught()
+
+
+def collect(name: str, sequence: Sequence) -> Evidence:
+    """Evidence over a sequence, and whether the box was right; frames with nothing to see are left out."""
+    rows, labels = [], []
+    frames = iter(DecodedFrames(sequence.frames))
     with single_thread():
-        tracker = create(name)
-        tracker.calibration = calibration
-        tracker.thresholds = SURE
-        run = track_once(tracker, DecodedFrames(sequence.frames), Box(*sequence.truth[0]))
-    none = np.zeros(len(sequence))
-    evidence = np.stack([run.evidence.get(key, none)[1:] for key in USED], axis=1)
-    right = overlaps(run.boxes, sequence.truth)[1:] > 0.5
-    labels = np.where(sequence.absent[1:], False, right)
-    known = np.isfinite(evidence).all(axis=1)
-    return evidence[known], labels[known], np.array([footage(sequence.name)] * int(known.sum()))
+        tracker = taught(name)
+        tracker.init(next(frames), sequence.first_box)
+        for image, row, absent in zip(frames, sequence.truth[1:], sequence.absent[1:], strict=True):
+            tracker.truth = None if absent else Box(*row)
+            track = tracker.update(image)
+            rows.append([tracker.evidence.get(key, np.nan) for key in USED])
+            labels.append(track.score > 0)
+    known = np.isfinite(rows).all(axis=1)
+    return np.array(rows)[known], np.array(labels)[known], np.full(known.sum(), footage(sequence.name))
 
 
-def gather(name: str, calibration: Calibration, sequences: Iterable[Sequence], jobs: int) -> Evidence:
+def gather(name: str, sequences: Iterable[Sequence], jobs: int) -> Evidence:
     """`collect` over sequences."""
-    parts = joblib.Parallel(n_jobs=jobs)(joblib.delayed(collect)(name, calibration, one) for one in sequences)
+    parts = joblib.Parallel(n_jobs=jobs)(joblib.delayed(collect)(name, one) for one in sequences)
     evidence, labels, groups = (np.concatenate(part) for part in zip(*parts, strict=True))
     return evidence, labels, groups
 
@@ -130,22 +156,23 @@ def fit(evidence: Evidence, names: Iterable[str], l2: float) -> tuple[Calibratio
     return found, held
 
 
-def fitted(
-    name: str, sequences: list[Sequence], jobs: int, l2: float, rounds: int
-) -> tuple[Calibration, Evidence]:
-    """Fits a tracker, and prints how it does held out."""
-    found = CALIBRATIONS.get(name, DEFAULT)
-    for _ in range(rounds):
-        evidence = gather(name, found, sequences, jobs)
-        found, held = fit(evidence, USED, l2)
+def fitted(name: str, sequences: list[Sequence], jobs: int, l2: float) -> tuple[Calibration | None, Evidence]:
+    """Fits a tracker, and prints a row with how it does held out; ``None`` where that is not good enough."""
+    evidence = gather(name, sequences, jobs)
+    found, held = fit(evidence, USED, l2)
     _, labels, groups = evidence
     real = ~np.char.startswith(groups, "synthetic-")
-    print(
-        f"{name}: held out AUROC {auroc(held[real], labels[real]):.3f}, "
-        f"ECE {expected_calibration_error(held[real], labels[real]):.3f}",
-        flush=True,
-    )
-    return found, evidence
+    area, error = auroc(held[real], labels[real]), expected_calibration_error(held[real], labels[real])
+    good = area >= LEAST_AUROC and error <= MOST_ECE
+    print(f"| {name} | {area:.3f} | {error:.3f} | {'yes' if good else 'no'} |", flush=True)
+    return found if good else None, evidence
+
+
+def common(parts: Iterable[Evidence], l2: float) -> Calibration:
+    """The calibration of several trackers' evidence together."""
+    rows, labels, groups = (np.concatenate(part) for part in zip(*parts, strict=True))
+    found, _ = fit((rows, labels, groups), ANY, l2)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -154,22 +181,20 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("data", nargs="+", help="folders of sequences to fit on")
     parser.add_argument("--trackers", help="only these, with commas between")
-    parser.add_argument("--default", action="store_true", help="fit the common one on these, too")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--l2", type=float, default=0.03)
-    parser.add_argument("--rounds", type=int, default=2, help="collecting and fitting, so many times")
     parser.add_argument("--out", type=Path, default=OUT, help="the file to write")
     args = parser.parse_args(arguments)
     names = args.trackers.split(",") if args.trackers else list(ours())
     with tempfile.TemporaryDirectory() as folder:
         write_clips(Path(folder))
         sequences = [one for path in (*args.data, folder) for one in Dataset.read(path)]
-        found = {name: fitted(name, sequences, args.jobs, args.l2, args.rounds) for name in names}
-    default, each = DEFAULT, {name: calibration for name, (calibration, _) in found.items()}
-    if args.default or not args.trackers:
-        pooled = (np.concatenate(part) for part in zip(*(e for _, e in found.values()), strict=True))
-        default, _ = fit((next(pooled), next(pooled), next(pooled)), ANY, args.l2)
-    each = CALIBRATIONS | each  # those whose network is not here stay
+        print("| tracker | AUROC | ECE | calibrated |\n|---|---|---|---|")
+        found = {name: fitted(name, sequences, args.jobs, args.l2) for name in names}
+    fits = CALIBRATIONS | {name: calibration for name, (calibration, _) in found.items()}
+    default = common([found[name][1] for name in COMMON], args.l2) if found.keys() >= {*COMMON} else DEFAULT
+    order = [*list_trackers(missing=True), *names]
+    each = {name: fits[name] for name in sorted(fits, key=order.index) if fits[name]}
     with atomic_write(args.out) as file:
         file.write(module_text(default, each))
     print(f"written: {args.out}")

@@ -1,6 +1,7 @@
 """The scripts that make the documents' figures."""
 
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from slimtrack.calibrations import CALIBRATIONS, DEFAULT
-from slimtrack.registry import list_trackers
+from slimtrack.confidence import Calibration
+from slimtrack.datasets import Dataset
+from slimtrack.registry import list_trackers, tracker_class
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +36,7 @@ class TestFit:
         module = importlib.import_module("fit_calibration")
         write_sequence("A", [[11, 9, 10, 8]] * 3)
 
-        def gather(name, calibration, sequences, jobs):
+        def gather(name, sequences, jobs):
             random = np.random.default_rng(len(name))
             evidence = random.random((60, len(module.USED)))
             labels = evidence.sum(axis=1) + random.random(60) > len(module.USED) / 2 + 0.5
@@ -46,6 +49,7 @@ class TestFit:
             return found["DEFAULT"], found["CALIBRATIONS"]
 
         monkeypatch.setattr(module, "gather", gather)
+        monkeypatch.setattr(module, "MOST_ECE", 1.0)
         monkeypatch.setattr(module, "write_clips", lambda folder: (folder / "S").mkdir())
         monkeypatch.setattr(module.Dataset, "read", lambda path: [])
         return call
@@ -62,6 +66,13 @@ class TestFit:
         assert default != DEFAULT and set(calibrations) == set(CALIBRATIONS) | set(here)
         assert all(calibrations[name] != CALIBRATIONS.get(name) for name in here)
 
+    def test_a_tracker_that_misses_the_bar_has_none(self, fit, capsys, monkeypatch):
+        module = importlib.import_module("fit_calibration")
+        monkeypatch.setattr(module, "LEAST_AUROC", 1.1)
+        _, calibrations = fit("--trackers", "kcf")
+        assert "kcf" not in calibrations and set(calibrations) == set(CALIBRATIONS) - {"kcf"}
+        assert re.search(r"\| kcf \| 0\.\d+ \| 0\.\d+ \| no \|", capsys.readouterr().out)
+
     def test_what_is_written_is_formatted(self, fit, tmp_path):
         pytest.importorskip("ruff")
         fit()
@@ -72,6 +83,31 @@ class TestFit:
     def test_what_is_committed_is_what_is_written(self):
         text = importlib.import_module("fit_calibration").module_text(DEFAULT, CALIBRATIONS)
         assert text == (ROOT / "src/slimtrack/calibrations.py").read_text()
+
+
+class TestCollect:
+    @pytest.fixture
+    def jump(self, write_sequence):
+        """A still picture whose annotation is elsewhere from its fifth frame on, and at the end absent."""
+        boxes = [[11, 9, 10, 8]] * 4 + [[31, 29, 10, 8]] * 4 + [[np.nan] * 4] * 2
+        return next(iter(Dataset.read(write_sequence("jump", boxes))))
+
+    @pytest.fixture
+    def collect(self, jump):
+        return lambda: importlib.import_module("fit_calibration").collect("mosse", jump)
+
+    def test_the_annotation_says_what_is_right_and_what_is_learned(self, collect, monkeypatch):
+        learned = []
+        monkeypatch.setattr(tracker_class("mosse"), "_learn", lambda *_: learned.append(_[-1].score))
+        _, labels, groups = collect()
+        assert labels.tolist() == [True] * 3 + [False] * 6 and set(groups) == {"jump"}
+        assert learned == [1.0] * 3
+
+    def test_no_calibration_has_a_say(self, collect, monkeypatch):
+        before, _, _ = collect()
+        monkeypatch.setattr(tracker_class("mosse"), "calibration", Calibration({}, -9.0))
+        after, _, _ = collect()
+        assert np.array_equal(before, after) and len(before) == 9
 
 
 def row(auc, aucs):
