@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from slimtrack.cli.train import WithoutOption, require_torch
+from slimtrack.cli.train import LimitOption, WithoutOption, require_torch
 from slimtrack.errors import InputError
 
 if TYPE_CHECKING:
     from slimtrack.learning.recipes import Named
+    from slimtrack.learning.sources import Choice
 
 __all__ = ["evaluate_checkpoint"]
 
@@ -29,26 +30,28 @@ def evaluate_checkpoint(
     ] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of --data.")] = 1024,
     without: WithoutOption = None,
+    limit: LimitOption = None,
 ) -> None:
     """Judge a trained network: on held-out pairs (--data), and by tracking (--sequences)."""
     require_torch()
     if data is None and sequences is None:
         raise InputError("evaluate needs --data (held-out pictures), --sequences (clips to track), or both")
     from slimtrack.learning.checkpoint import Checkpoint
+    from slimtrack.learning.sources import Choice
 
     named = Checkpoint.read(checkpoint).restored()
     if data is not None:
-        _judge(named, data, pairs, without or ())
+        _judge(named, data, pairs, Choice(without or (), limit=limit))
     if sequences is not None:
         _track(named, sequences)
 
 
-def _judge(named: "Named", data: Path, pairs: int, without: list[str] | tuple[()]) -> None:
+def _judge(named: "Named", data: Path, pairs: int, choice: "Choice") -> None:
     """Prints the figures of the held-out pairs."""
-    from slimtrack.learning.data import read_training_set
     from slimtrack.learning.judge import Judge
+    from slimtrack.learning.sources import read_sets
 
-    held_out = read_training_set(data, "val", without=without)
+    (held_out,) = read_sets(data, choice, ["val"])
     figures = Judge(named.recipe, held_out, pairs)(named.recipe.network)
     for name, value in figures.items():
         print(f"{name:12} {value:.4f}")

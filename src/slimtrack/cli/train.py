@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from slimtrack.learning.recipes import Named
     from slimtrack.learning.schedule import Schedule
 
-__all__ = ["WithoutOption", "require_torch", "train"]
+__all__ = ["LimitOption", "WithoutOption", "require_torch", "train"]
 
 _INTERRUPTED = 130
 """Exit code of a run that was asked to stop, as after Ctrl-C."""
@@ -68,6 +68,12 @@ NodesOption: TypeAlias = Annotated[
 WithoutOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="SOURCE", help="A source to leave out; repeatable.")
 ]
+LimitOption: TypeAlias = Annotated[
+    int | None, typer.Option(min=1, help="At most so many objects of each split, evenly spread.")
+]
+MemoryOption: TypeAlias = Annotated[
+    float, typer.Option(min=0.01, metavar="GIB", help="Memory that the pictures of a split may take.")
+]
 RareOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(metavar="SOURCE", help="A source to draw from a tenth as often; repeatable."),
@@ -96,6 +102,8 @@ def train(
     nodes: NodesOption = 1,
     without: WithoutOption = None,
     rare: RareOption = None,
+    limit: LimitOption = None,
+    memory: MemoryOption = 8.0,
 ) -> None:
     """Train a network from annotated pictures; `distill` is the same command for when there is a teacher.
 
@@ -107,7 +115,7 @@ def train(
     require_torch()
     changes = {"minutes": minutes, "steps": steps, "pairs": pairs, "rate": rate, "seed": seed}
     request = _Request(recipe, data, out, preset, changes, start, teacher, resume)
-    _run(request, (devices, nodes), (without or (), rare or ()))
+    _run(request, (devices, nodes), (without or (), rare or (), limit, memory))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,20 +146,19 @@ def require_torch() -> None:
 
 
 def _run(
-    request: _Request, machines: tuple[int | None, int], sources: tuple[Collection[str], Collection[str]]
+    request: _Request,
+    machines: tuple[int | None, int],
+    taken: tuple[Collection[str], Collection[str], int | None, float],
 ) -> None:
     from slimtrack.cli.training import bar
     from slimtrack.learning import loop
-    from slimtrack.learning.data import read_training_set
+    from slimtrack.learning.sources import Choice, read_sets
 
     named, schedule = _recipe(request)
     if (request.out / loop.LAST).is_file() and not request.resume:
         raise InputError(f"{request.out} holds a run already: go on with --resume, or choose another --out")
     fabric = loop.machine(*machines)
-    without, rare = sources
-    data, held_out = (
-        read_training_set(request.data, split, without=without, rare=rare) for split in ("train", "val")
-    )
+    data, held_out = read_sets(request.data, Choice(*taken))
     with bar(shown=fabric.is_global_zero) as watcher:
         result = loop.train(named, data, held_out, request.out, schedule, fabric, watcher)
     if fabric.is_global_zero:

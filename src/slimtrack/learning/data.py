@@ -5,25 +5,33 @@ here loops over samples.
 """
 
 import csv
+import math
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from slimtrack._cv2 import cv2
-from slimtrack.errors import SourceError
+from slimtrack.errors import InputError, SourceError
 
-__all__ = ["Objects", "PairSampler", "Pairs", "Pictures", "Split", "TrainingSet", "read_training_set"]
+__all__ = [
+    "BESIDE", "Corner", "Entry", "Objects", "PairSampler", "Pairs", "Pictures", "Split", "TrainingSet",
+    "is_whole", "memory_for", "read_training_set",
+]  # fmt: skip
 
 Split = Literal["train", "val"]
 
+BESIDE = 0.5
+"""How often a box beside the main one of its crop is drawn, relative to that."""
 _LEAST_SIDE = 24.0
 """Pixels of the shorter side under which a box beside the main one is no object of its own."""
+_GIB = 2**30
 
 
 class Pictures(NamedTuple):
@@ -44,6 +52,20 @@ class Pictures(NamedTuple):
         return Pictures(*(value.to(device) for value in self))
 
 
+Corner = tuple[float, float, float, float]
+"""x, y, w, h."""
+
+
+class Entry(NamedTuple):
+    """A box on its way into `Objects`; `track` is the same for one object in several frames."""
+
+    picture: int
+    box: Corner
+    category: str
+    track: Hashable | None
+    weight: float
+
+
 class Objects(NamedTuple):
     """Boxes in pictures.
 
@@ -60,6 +82,20 @@ class Objects(NamedTuple):
     category: Tensor
     track: Tensor
     weight: Tensor
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> "Objects":
+        """From one entry a box; names of categories and tracks become numbers."""
+        tracks: dict[Hashable, int] = {}
+        categories: dict[str, int] = {}
+        table = []
+        for picture, box, name, key, weight in entries:
+            category = categories.setdefault(name.strip().lower(), len(categories))
+            track = -1 if key is None else tracks.setdefault(key, len(tracks))
+            table.append((picture, *box, category, track, weight))
+        values = torch.tensor(table, dtype=torch.float64)
+        whole = values.long()
+        return cls(whole[:, 0], values[:, 1:5].float(), whole[:, 5], whole[:, 6], values[:, 7].float())
 
     def to(self, device: torch.device) -> "Objects":
         """On another device."""
@@ -87,6 +123,7 @@ def read_training_set(
     without: Collection[str] = (),
     rare: Collection[str] = (),
     limit: int | None = None,
+    memory: float = math.inf,
 ) -> TrainingSet:
     """Reads crops (`index.csv`, `others.csv`, `crops*.bin`) into memory.
 
@@ -98,9 +135,11 @@ def read_training_set(
         without: Sources to leave out.
         rare: Sources whose tracks are drawn a tenth as often.
         limit: Take at most so many crops, evenly spread.
+        memory: How many GiB the pictures may take.
 
     Raises:
         SourceError: A file is missing or damaged.
+        InputError: The pictures would take more memory.
     """
     rows = [
         row for row in _rows(folder / "index.csv") if row["split"] == split and row["source"] not in without
@@ -111,8 +150,8 @@ def read_training_set(
         raise SourceError(f"{folder} holds no crops of the split {split!r}")
     if limit is not None:
         rows = rows[:: max(len(rows) // limit, 1)][:limit]
-    pictures = _decoded(rows, shards, folder)
-    return TrainingSet(pictures, _objects(rows, _others(folder, rows), rare))
+    pictures = _decoded(rows, shards, folder, memory)
+    return TrainingSet(pictures, Objects.of(_entries(rows, _others(folder, rows), rare)))
 
 
 def _rows(path: Path) -> list[Row]:
@@ -127,11 +166,11 @@ def _shards(folder: Path, names: Collection[str]) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in sorted(names) if (folder / name).is_file()}
 
 
-def _decoded(rows: list[Row], shards: dict[str, bytes], folder: Path) -> Pictures:
+def _decoded(rows: list[Row], shards: dict[str, bytes], folder: Path, memory: float) -> Pictures:
     """All crops, decoded on as many threads as there are cores (OpenCV lets go of the interpreter)."""
     sizes = np.array([(float(row["cw"]), float(row["ch"])) for row in rows], np.float32)
     side = int(sizes.max())
-    pixels = np.zeros((len(rows), 3, side, side), np.uint8)
+    pixels = memory_for(len(rows), side, memory, folder)
     means = np.zeros((len(rows), 3), np.float32)
 
     def decode(index: int) -> None:
@@ -151,6 +190,27 @@ def _decoded(rows: list[Row], shards: dict[str, bytes], folder: Path) -> Picture
     return Pictures(torch.from_numpy(pixels), torch.from_numpy(sizes), torch.from_numpy(means))
 
 
+def memory_for(count: int, side: int, memory: float, folder: Path) -> npt.NDArray[np.uint8]:
+    """Room for so many pictures of that side: ``(count, 3, side, side)``, zero.
+
+    Args:
+        count: How many.
+        side: In pixels.
+        memory: How many GiB there may be.
+        folder: Whose pictures they are, for the error.
+
+    Raises:
+        InputError: They would take more.
+    """
+    needed = count * 3 * side**2 / _GIB
+    if needed > memory:
+        raise InputError(
+            f"{folder}: {count} pictures would take {needed:.1f} GiB of memory and {memory:g} are allowed: "
+            f"take fewer, --limit {int(count * memory / needed)}, or allow more, --memory {math.ceil(needed)}"
+        )
+    return np.zeros((count, 3, side, side), np.uint8)
+
+
 def _others(folder: Path, rows: list[Row]) -> dict[str, list[Row]]:
     """The boxes beside the main one, by the crop's id."""
     found: dict[str, list[Row]] = defaultdict(list)
@@ -159,37 +219,24 @@ def _others(folder: Path, rows: list[Row]) -> dict[str, list[Row]]:
     return {row["id"]: found[row["id"]] for row in rows if row["kind"] == "still"}
 
 
-def _objects(rows: list[Row], others: dict[str, list[Row]], rare: Collection[str]) -> Objects:
-    tracks: dict[tuple[str, str], int] = {}
-    categories: dict[str, int] = {}
-    table: list[tuple[int, float, float, float, float, int, int, float]] = []
-
-    def add(picture: int, row: Row, track: int, weight: float) -> None:
-        category = categories.setdefault(row["category"].strip().lower(), len(categories))
-        table.append((picture, *_box(row), category, track, weight))
-
+def _entries(rows: list[Row], others: dict[str, list[Row]], rare: Collection[str]) -> Iterator[Entry]:
+    """The main box of each crop, and the boxes beside it that are objects of their own."""
     for index, row in enumerate(rows):
-        clip = row["kind"] == "clip"
-        key = row["sequence"], row["object"]
-        track = tracks.setdefault(key, len(tracks)) if clip else -1
-        add(index, row, track, 0.1 if row["source"] in rare else 1.0)
+        track = (row["sequence"], row["object"]) if row["kind"] == "clip" else None
+        yield Entry(index, _box(row), row["category"], track, 0.1 if row["source"] in rare else 1.0)
         for other in others.get(row["id"], ()):
-            if _is_whole(_box(other), row):
-                add(index, other, -1, 0.5)
-    values = torch.tensor(table, dtype=torch.float64)
-    whole = values.long()
-    return Objects(whole[:, 0], values[:, 1:5].float(), whole[:, 5], whole[:, 6], values[:, 7].float())
+            if is_whole(_box(other), float(row["cw"]), float(row["ch"])):
+                yield Entry(index, _box(other), other["category"], None, BESIDE)
 
 
-def _box(row: Row) -> tuple[float, float, float, float]:
+def _box(row: Row) -> Corner:
     return float(row["x"]), float(row["y"]), float(row["w"]), float(row["h"])
 
 
-def _is_whole(box: tuple[float, float, float, float], row: Row) -> bool:
+def is_whole(box: Corner, width: float, height: float) -> bool:
     """Whether a box beside the main one is large enough and not cut by the crop's border."""
     x, y, w, h = box
-    inside = x > 2 and y > 2 and x + w < float(row["cw"]) - 2 and y + h < float(row["ch"]) - 2
-    return inside and min(w, h) >= _LEAST_SIDE
+    return x > 2 and y > 2 and x + w < width - 2 and y + h < height - 2 and min(w, h) >= _LEAST_SIDE
 
 
 class Pairs(NamedTuple):
