@@ -163,7 +163,7 @@ def test_runs_on_a_busy_machine_are_repeated_as_often_as_wished(folder, monkeypa
         said = " ".join(result.stdout.split())
         assert (f"{count} runs were done again, because the machine was busy" in said) is (count > 0)
         assert ("--repeat 0 leaves that out" in said) is (count > 0)
-        assert result.stderr.count("done again, as the machine was busy") == count
+        assert result.stderr.count("repeated, because the machine was busy") == count
 
 
 def test_a_log_file_gets_a_line_per_sequence(folder):

@@ -177,7 +177,7 @@ def test_a_network_is_fetched_with_all_that_is_known_of_it(served: Served, tmp_p
         assert part in result.output.replace("\n", " "), part
     again = run("fetch", "one")
     assert again.exit_code == 0
-    assert "is there and right" in again.output
+    assert "is already there" in again.output
 
 
 def test_another_version_stays_until_it_may_be_replaced(served: Served, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_folder_may_be_given_and_need_not_exist(served: Served, tmp_path: Path
 def test_a_network_without_an_address_says_how_to_make_it(served: Served, tmp_path: Path) -> None:
     result = run("fetch", "two", "one")
     assert isinstance(result.exception, MissingError)
-    assert f"To make it: write {tmp_path}/networks/two.onnx by hand" in str(result.exception)
+    assert f"to make it: write {tmp_path}/networks/two.onnx by hand" in str(result.exception)
     assert (tmp_path / "networks" / "one" / "a.onnx").is_file()  # what can be had is had
 
 

@@ -109,7 +109,7 @@ def test_results_are_replaced_only_when_that_is_asked_for(place: Path) -> None:
     assert run("film.mp4", "--box", "900,900,30,30", "-o", "o", "--overwrite")[0] != 0
     assert state(place) == before
     code, text = run("film.mp4", "--box", "21,20,30,30", "-o", "o", "--overwrite", "--no-video", "--no-plot")
-    assert code == 0 and "annotated.mp4 is of an earlier run" in " ".join(text.split())
+    assert code == 0 and "annotated.mp4 is from an earlier run" in " ".join(text.split())
     after = state(place)
     assert {name for name in after if after[name] != before.get(name)} == {"o/track.csv"}
     assert set(before) == set(after)
@@ -135,7 +135,7 @@ def test_names_that_are_no_folder() -> None:
         with pytest.raises(OutputError, match=r"results are written as \.txt, \.csv, .*\.mp4"):
             Results.chosen(Path(name), None)
     assert Results.chosen(Path("out/v1.2"), None, plot=False).folder == Path("out/v1.2")
-    with pytest.raises(InputError, match="--no-video wants none"):
+    with pytest.raises(InputError, match="--no-video is given too"):
         Results.chosen(Path("a.mp4"), None, video=False)
 
 
@@ -171,7 +171,7 @@ def test_an_image_folder_does_not_read_its_own_pictures(place: Path) -> None:
     with open_frames("shots") as frames:
         assert len(list(frames)) == 9
     code, text = run("film.mp4", *BOX, "-o", "shots", "--overwrite", "--plot")
-    assert code != 0 and "would be taken for one of the images there; give another place" in text
+    assert code != 0 and "would become one of the images in that folder: choose another --out" in text
 
 
 def test_the_first_frame_with_coordinates(place: Path) -> None:
@@ -203,7 +203,9 @@ def test_quiet_says_nothing_but_errors(place: Path) -> None:
 
 def test_corners_that_are_no_width_and_height_are_told(place: Path) -> None:
     code, text = run("film.mp4", "--box", "90,60,150,110", "-o", "a")
-    assert code == 0 and "runs out of the frame of 160 x 120 pixels" in text and "--box-format xyxy" in text
+    assert (
+        code == 0 and "reaches outside the frame of 160 x 120 pixels" in text and "--box-format xyxy" in text
+    )
     code, text = run("film.mp4", "--box", "90,60,150,110", "--box-format", "xyxy", "-o", "b")
     assert code == 0 and "runs out" not in text
     assert read_boxes("b/track.csv")[0] == Box(90, 60, 60, 50)
@@ -236,7 +238,7 @@ def test_the_frame_at_start_with_coordinates(place: Path) -> None:
 def test_corrections_from_the_command_line(place: Path) -> None:
     words = ["--correct", "3:60,60,30,30", "--correct", "0.24s:100,20,120,45", "--box-format", "xyxy"]
     code, text = run("film.mp4", "--box", "20,20,50,50", *words, "-o", "a")
-    assert code != 0 and "--correct 3: '60,60,30,30': its right lower corner" in text
+    assert code != 0 and "--correct 3: '60,60,30,30': its lower right corner" in text
     words[1] = "3:60,60,90,90"
     assert run("film.mp4", "--box", "20,20,50,50", *words, "-o", "a", "--no-plot")[0] == 0
     boxes = read_boxes("a/track.csv")
@@ -262,7 +264,7 @@ def test_the_same_command_with_resume_goes_on(place: Path) -> None:
 def test_resuming_says_what_it_did(place: Path) -> None:
     assert run("film.mp4", *BOX, "-o", "a", "--no-plot", "--end", "4")[0] == 0
     code, text = run("film.mp4", *BOX, "-o", "a", "--no-plot", "--resume")
-    assert code == 0 and "went on behind frame 3: 4 of 4 frames were tracked again" in " ".join(text.split())
+    assert code == 0 and "continued after frame 3; 4 of 4 frames were tracked again" in " ".join(text.split())
 
 
 def test_what_cannot_be_resumed(place: Path) -> None:
@@ -270,7 +272,7 @@ def test_what_cannot_be_resumed(place: Path) -> None:
     for words, sentence in (
         ((), "nothing to resume: out/film-mosse does not exist"),
         (("-o", "a"), "nothing to resume: a/track.csv does not exist"),
-        (("-o", "a", "-f", "json"), "--resume goes by the CSV of the first run"),
+        (("-o", "a", "-f", "json"), "--resume reads the CSV file of the first run"),
     ):
         code, text = run("film.mp4", *BOX, "--resume", *words)
         assert code != 0 and sentence in text and state(place) == before

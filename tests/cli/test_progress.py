@@ -79,7 +79,9 @@ def test_a_run_that_is_done_again_says_so_and_moves_nothing_back(
         bar.working("good", "A", 0, 20)
         assert " 48 %" in last(file)
         bar.again("good", "A", 0, LENGTH)
-        assert "good on A again, as the machine was busy" in last(file) and " 33 %" in last(file)  # 21 of 63
+        assert "good on A again, because the machine was busy" in last(file) and " 33 %" in last(
+            file
+        )  # 21 of 63
         bar.working("good", "A", 0, 5)
         assert "again" in last(file) and " 41 %" in last(file)
         bar.finished(run("good", "A", LENGTH), sequence("A"), kept=False)
@@ -100,7 +102,7 @@ def test_a_file_gets_a_line_per_finished_sequence(
     lines.finished(run("good", "A", 0), sequence("A"), kept=False)
     assert capsys.readouterr().err == " 50%  good on A: AUC 0.499; all so far: AUC 0.499  500 fps\n"
     lines.again("good", "B", 0, LENGTH)
-    assert capsys.readouterr().err == " 60%  good on B: done again, as the machine was busy\n"
+    assert capsys.readouterr().err == " 60%  good on B: repeated, because the machine was busy\n"
     for _ in range(2):
         lines.finished(run("good", "B", LENGTH), sequence("B"), kept=True)
     assert capsys.readouterr().err == (

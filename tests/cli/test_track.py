@@ -159,7 +159,7 @@ def test_a_clip_too_short_to_time_says_so(shots: Path, tmp_path: Path) -> None:
     for number in range(6, 9):
         (shots / f"{number}.png").unlink()
     code, text, _ = call(shots, "--box", "20,20,30,30", "-t", "test-still", "--out", tmp_path)
-    assert code == 0 and "not stated" in text and "frames a second" not in text
+    assert code == 0 and "not measured" in text and "frames a second" not in text
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def bench(
         Path, typer.Argument(metavar="DIR", help=f"Sequences in the layout of {', '.join(READERS)}.")
     ],
     trackers: Annotated[
-        str, typer.Option(help="Names with commas between; options in brackets: kcf[kernel=linear].")
+        str, typer.Option(help="Names, separated by commas; options in brackets: kcf[kernel=linear].")
     ] = "kcf",
     threads: Annotated[int, typer.Option(min=1, help="Threads that a tracker may use.")] = 1,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
@@ -46,44 +46,45 @@ def bench(
         float,
         typer.Option(
             min=0,
-            help="Pixels. Above 0 each sequence runs from five first boxes, as given and shifted by so much "
-            "to each side: their mean is steadier than one run.",
+            help="Pixels. If above 0, each sequence runs from five first boxes: as given, and shifted by "
+            "this much left, right, up and down. Their mean is steadier than one run.",
         ),
     ] = 0.0,
-    sequences: Annotated[str, typer.Option(help="Only these sequences; names with commas between.")] = "",
+    sequences: Annotated[str, typer.Option(help="Only these sequences; names separated by commas.")] = "",
     layout: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"How the folder is laid out: {', '.join(READERS)}, or file.py:Class with your own "
-            "reader; found out if left out.",
+            help=f"Layout of the folder: {', '.join(READERS)}, or file.py:Class for a reader of your own. "
+            "Default: detected.",
         ),
     ] = None,
     networks: Annotated[
-        Path | None, typer.Option(help="Folder of networks, used before SLIMTRACK_NETWORKS.")
+        Path | None, typer.Option(help="Folder of networks, searched before SLIMTRACK_NETWORKS.")
     ] = None,
     rules: Annotated[
-        str, typer.Option("--protocol", help=f"Whose rules the metrics follow: {', '.join(PROTOCOLS)}.")
+        str,
+        typer.Option("--protocol", help=f"Toolkit whose rules the metrics use: {', '.join(PROTOCOLS)}."),
     ] = "otb",
     runs: Annotated[
         Path | None,
-        typer.Option(help="Folder where finished runs are kept; if left out, beside the --json file."),
+        typer.Option(help="Folder that keeps finished runs. Default: beside the --json file."),
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Run again what is kept already.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Repeat finished runs too.")] = False,
     repeat: Annotated[
         int,
         typer.Option(
             min=0,
-            help="How often, at most, a run is done again when the machine was busy during it; the quietest "
-            "run counts. 0: never.",
+            help="How many times a run is repeated, at most, if the machine was busy; the quietest run "
+            "counts. 0: never.",
         ),
     ] = 1,
     jobs: Annotated[
         int,
-        typer.Option(min=1, help="Processes at a time. For accuracy only: they disturb each other's times."),
+        typer.Option(min=1, help="Processes at a time. For accuracy only: they disturb each other's timing."),
     ] = 1,
 ) -> None:
-    """Measure trackers on a dataset: accuracy, speed, and how far their scores can be trusted.
+    """Measure accuracy, speed and score quality of trackers on a data set.
 
     Ctrl-C shows what is finished. With --json it is kept, too, and the same command goes on from there.
     """

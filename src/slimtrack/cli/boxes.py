@@ -1,4 +1,4 @@
-"""Boxes as users write them: in pixels, percent or fractions, by size or by corners."""
+"""Reads boxes from text: in pixels, percent or fractions, with a size or with two corners."""
 
 import re
 from enum import StrEnum
@@ -11,7 +11,7 @@ __all__ = ["BoxFormat", "corners_meant", "parse_box", "parse_correction"]
 
 
 class BoxFormat(StrEnum):
-    """What the last two numbers of a box are."""
+    """The meaning of the last two numbers of a box."""
 
     XYWH = "xywh"
     """Its width and height."""
@@ -26,18 +26,18 @@ _SHAPES = {
 
 
 def parse_box(text: str, size: tuple[int, int], form: BoxFormat = BoxFormat.XYWH, name: str = "--box") -> Box:
-    """The box that a text stands for.
+    """Reads a box from text.
 
     Args:
-        text: Four numbers with commas or spaces between: pixels (``120,80,40,60``), percent of the frame's
+        text: Four numbers separated by commas or spaces: pixels (``120,80,40,60``), percent of the frame's
             width and height (``10%,20%,5%,8%``), or fractions of them (``0.1,0.2,0.05,0.08``). Fractions are
-            seen by a width or height below one pixel, which no box in pixels can have.
+            recognised by a width or height below one pixel, which no box in pixels can have.
         size: ``(width, height)`` of the frame.
-        form: What the last two numbers are.
-        name: What it is: the beginning of the sentence when it cannot be read.
+        form: The meaning of the last two numbers.
+        name: How error messages call the box.
 
     Raises:
-        InputError: It is not four numbers, or its corners are the wrong way round.
+        InputError: The text is not four numbers, or the second corner is not right of and below the first.
     """
     words = [word for word in re.split(r"\s*[,;]\s*|\s+", text.strip()) if word]
     try:
@@ -47,14 +47,14 @@ def parse_box(text: str, size: tuple[int, int], form: BoxFormat = BoxFormat.XYWH
     box = Box(a, b, c, d) if form is BoxFormat.XYWH else Box.from_corners(a, b, c, d)
     if form is BoxFormat.XYXY and (box.w <= 0 or box.h <= 0):
         raise InputError(
-            f"{name} {text!r}: its right lower corner {c:g},{d:g} is not right of and below {a:g},{b:g}; "
-            "leave out --box-format where the last two numbers are width and height"
+            f"{name} {text!r}: its lower right corner {c:g},{d:g} is not right of and below {a:g},{b:g}; "
+            "leave out --box-format if the last two numbers are width and height"
         )
     return _in_pixels(box, size) if "%" not in text and _is_fraction(box) else box
 
 
 def _number(word: str, side: int) -> float:
-    """A number in pixels; ``12.5%`` of a side, to four digits as in our tables."""
+    """A number in pixels; ``12.5%`` of a side is rounded to four digits, as in the tables."""
     return round(float(word[:-1]) * side / 100, 4) if word.endswith("%") else float(word)
 
 
@@ -70,7 +70,7 @@ def _in_pixels(box: Box, size: tuple[int, int]) -> Box:
 
 
 def corners_meant(box: Box, size: tuple[int, int]) -> bool:
-    """Whether a box by width and height looks like one by corners: only so it lies inside the frame."""
+    """Whether a box given by width and height only lies inside the frame if it is read as two corners."""
     width, height = size
     runs_out = box.right > width or box.bottom > height
     return runs_out and box.x < box.w <= width and box.y < box.h <= height
@@ -79,10 +79,10 @@ def corners_meant(box: Box, size: tuple[int, int]) -> bool:
 def parse_correction(
     text: str, size: tuple[int, int], form: BoxFormat = BoxFormat.XYWH
 ) -> tuple[int | float, Box]:
-    """The place and the box of ``FRAME:x,y,w,h``; the frame may be a time such as ``1:30``.
+    """Reads ``FRAME:x,y,w,h``, where the frame may also be a time such as ``1:30``.
 
     Raises:
-        InputError: It is not of that form.
+        InputError: The text is not of that form.
     """
     place, colon, box = text.rpartition(":")
     if not colon:

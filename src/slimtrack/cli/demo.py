@@ -1,4 +1,4 @@
-"""``slimtrack demo``: track a synthetic clip whose truth is known, with nothing to download."""
+"""``slimtrack demo``: tracks a synthetic clip with exact ground truth; nothing is downloaded."""
 
 from pathlib import Path
 from typing import Annotated
@@ -32,16 +32,16 @@ def demo(
             "--out",
             "-o",
             metavar="DIR",
-            help="Folder for the results; if left out: out/demo, with a number where that is taken.",
+            help="Folder for the results. Default: out/demo, or out/demo-2 and so on if it exists.",
         ),
     ] = None,
     tracker: TrackerOption = DEFAULT_TRACKER,
     settings: SetOption = None,
     clip: Annotated[str, typer.Option(help=f"One of: {', '.join(CLIPS)}.")] = "demo",
-    seed: Annotated[int | None, typer.Option(help="Another landscape and path.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed for another landscape and path.")] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Track a synthetic clip: annotated video, result file, picture of score and speed, a table."""
+    """Track a synthetic clip and write an annotated video, a table of boxes, a plot of score and speed."""
     if clip not in CLIPS:
         raise UnknownNameError.of("clip", clip, CLIPS)
     chosen = CLIPS[clip] if seed is None else CLIPS[clip].with_options(seed=seed)

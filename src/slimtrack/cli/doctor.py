@@ -1,4 +1,4 @@
-"""``slimtrack doctor``: what this machine has, and what is missing for what."""
+"""``slimtrack doctor``: shows what is installed, what is missing, and what each missing part is for."""
 
 import importlib
 import importlib.metadata
@@ -32,7 +32,7 @@ from slimtrack.timing import cpu_name
 __all__ = ["DATA_VARIABLE", "Finding", "doctor", "examine"]
 
 DATA_VARIABLE = "SLIMTRACK_DATA"
-"""Environment variable: folders of sequences, separated as ``PATH`` is."""
+"""Environment variable with folders of sequences, separated as in ``PATH``."""
 
 _PACKAGES = (
     ("onnxruntime", "running networks, for peers such as nanotrack-v3 and for our trackers on networks",
@@ -41,19 +41,19 @@ _PACKAGES = (
      "pip install onnx onnxruntime"),
     ("matplotlib", "plots and the picture of score and speed", "pip install matplotlib"),
 )  # fmt: skip
-"""Optional packages that this version uses."""
+"""Optional packages: name, what needs it, and how to install it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The state of one part of the installation.
 
     Attributes:
-        topic: The group it belongs to.
-        name: What was looked at.
+        topic: The group that the part belongs to.
+        name: The part.
         value: What was found.
-        remedy: What it is for and how to get it, where it is missing; empty otherwise.
-        required: Whether slimtrack cannot do without.
+        remedy: If it is missing, what needs it and how to get it; otherwise empty.
+        required: Whether slimtrack does not work without it.
     """
 
     topic: str
@@ -67,10 +67,10 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     networks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help=f"Folder of networks, used before {VARIABLE}."),
+        typer.Option(metavar="DIR", help=f"Folder of networks, searched before {VARIABLE}."),
     ] = None,
 ) -> None:
-    """Show what this machine has (processor, OpenCV, runtimes, networks, data) and what is missing."""
+    """Show what is installed here (processor, OpenCV, runtimes, networks, data sets) and what is missing."""
     if networks is not None:
         add_folder(networks)
     findings = list(examine())
@@ -83,7 +83,7 @@ def doctor(
 
 
 def examine() -> Iterator[Finding]:
-    """Looks at everything, part by part."""
+    """Examines the installation, part by part."""
     for part in (_machine, _opencv, _numba, _video, _threads, _packages, _trackers, _networks, _datasets):
         yield from part()
 
@@ -115,7 +115,7 @@ def _print(console: Console, findings: Iterable[Finding]) -> None:
 
 
 def _shortened(names: str) -> str:
-    """The first few of names that stand above in full."""
+    """The first few names; the table above has all of them."""
     first = names.split(", ", 3)
     return names if len(first) < 4 else ", ".join(first[:3]) + f" and {first[3].count(',') + 1} more"
 
@@ -130,7 +130,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _threads() -> Iterator[Finding]:
-    """Threads per library, among those that are loaded by now."""
+    """Threads of each library that is loaded by now."""
     for pool in threadpoolctl.threadpool_info():
         library = f"{pool['internal_api']} ({Path(pool['filepath']).name.partition('.')[0]})"
         yield Finding("threads", library, str(pool["num_threads"]))
@@ -154,7 +154,7 @@ def _opencv() -> Iterator[Finding]:
 
 
 def _numba() -> Iterator[Finding]:
-    """Compiles, or loads from numba's cache, what the features need; says how long it took."""
+    """Compiles the features' loops, or loads them from numba's cache, and reports how long it took."""
     start = time.perf_counter()
     try:
         hog = importlib.import_module("slimtrack.features.hog")
@@ -166,7 +166,7 @@ def _numba() -> Iterator[Finding]:
     seconds = time.perf_counter() - start
     stats = [each.stats for each in vars(hog).values() if hasattr(each, "stats")]
     compiled = sum(sum(stat.cache_misses.values()) for stat in stats)
-    state = f"compiled now in {seconds:.1f} s" if compiled else f"cache is warm, loaded in {seconds:.1f} s"
+    state = f"compiled now in {seconds:.1f} s" if compiled else f"loaded from its cache in {seconds:.1f} s"
     yield Finding("numba", "numba", f"{_version('numba')}, {state}")
     folders = {stat.cache_path for stat in stats}
     remedy = "faster starts: set NUMBA_CACHE_DIR to a folder that can be written" if None in folders else ""
@@ -201,7 +201,7 @@ def _trackers() -> Iterator[Finding]:
     names = list_trackers(missing=True)
     reasons = {name: why_missing(name) for name in names}
     here = [name for name, reason in reasons.items() if reason is None]
-    yield Finding("trackers", "can be made here", ", ".join(here))
+    yield Finding("trackers", "available", ", ".join(here))
     for absent, cause in causes({name: reason for name, reason in reasons.items() if reason is not None}):
         yield Finding("trackers", ", ".join(absent), "missing", cause)
 

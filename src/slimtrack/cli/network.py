@@ -24,7 +24,7 @@ __all__ = ["network"]
 
 network = typer.Typer(
     name="network",
-    help="Get networks, take in those of other programs, look at them, time them.",
+    help="List, download, import, inspect and time networks.",
     no_args_is_help=True,
 )
 network.command("list")(list_)
@@ -36,7 +36,7 @@ _WARM_UP = 10
 Name = Annotated[str, typer.Argument(help="Name such as cf_vggm, or the path of an .onnx file.")]
 Folder = Annotated[
     Path | None,
-    typer.Option("--networks", metavar="DIR", help="Folder of networks, before SLIMTRACK_NETWORKS."),
+    typer.Option("--networks", metavar="DIR", help="Folder of networks, searched before SLIMTRACK_NETWORKS."),
 ]
 Side = Annotated[int, typer.Option(help="Side of the square input in pixels.")]
 
@@ -46,25 +46,38 @@ def import_(
     file: Annotated[Path, typer.Argument(help=".onnx, MatConvNet .mat, .npz, .safetensors or .pth file.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
     kind: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Network that .npz, .safetensors, .pth are of.")
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Architecture that the weights of a .npz, .safetensors or .pth file belong to.",
+        ),
     ] = None,
     sha256: Annotated[
-        str | None, typer.Option(help="Hash that the file must have, or its first digits.")
+        str | None, typer.Option(help="SHA-256 that the file must have, or its first digits.")
     ] = None,
-    taps: Annotated[list[str] | None, typer.Option("--tap", help="Keep these taps only; repeatable.")] = None,
+    taps: Annotated[
+        list[str] | None, typer.Option("--tap", help="Keep only what this tap needs; can be repeated.")
+    ] = None,
     fold: Annotated[
         bool, typer.Option("--fold", help="Fold batch normalisation into the convolutions.")
     ] = False,
-    colors: Annotated[str | None, typer.Option(help="Planes of the input: bgr or rgb.")] = None,
-    mean: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="Subtracted from the planes (0..255).")
+    colors: Annotated[
+        str | None, typer.Option(help="Order of the input's colour channels: bgr or rgb.")
     ] = None,
-    scale: Annotated[str | None, typer.Option(metavar="A,B,C", help="Multiplied afterwards.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name in the card.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Licence in the card.")] = None,
-    origin: Annotated[str | None, typer.Option(help="Origin in the card.")] = None,
+    mean: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,C", help="Mean of each colour channel, subtracted first (0..255)."),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,C", help="Factor for each colour channel, applied after the mean."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name to store in the card.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence to store in the card.")] = None,
+    origin: Annotated[str | None, typer.Option(help="Origin to store in the card.")] = None,
 ) -> None:
-    """Turn a network of another program into an .onnx file with a card and taps."""
+    """Convert a network from another program to an .onnx file with a card and taps."""
     if out.suffix != ".onnx":
         raise InputError(f"--out {out}: the name must end in .onnx")
     guard_files(str(file.resolve()), [out])
@@ -87,7 +100,7 @@ def info(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     networks: Folder = None,
 ) -> None:
-    """Show layers, taps with their place on the image, parameters, bytes, operations."""
+    """Show a network's layers, taps with stride and offset, parameters, bytes and operations."""
     made = _found(name, networks)
     if json:
         typer.echo(json_format.dumps(_as_data(made, size), indent=2))
@@ -112,13 +125,15 @@ def info(
 @network.command()
 def bench(
     name: Name,
-    taps: Annotated[list[str] | None, typer.Option("--tap", help="Taps to compute; the deepest.")] = None,
+    taps: Annotated[
+        list[str] | None, typer.Option("--tap", help="Tap to compute; can be repeated. Default: the deepest.")
+    ] = None,
     size: Side = 224,
     runs: Annotated[int, typer.Option(min=1, help="Timed runs.")] = 200,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     networks: Folder = None,
 ) -> None:
-    """Time one image on each runtime that is installed, one thread."""
+    """Time one image on each installed runtime, on one thread."""
     made = _found(name, networks)
     wanted = tuple(taps or list(made.taps)[-1:])
     rows = [_timed(made, runtime, wanted, size, runs) for runtime in ("onnxruntime", "openvino")]

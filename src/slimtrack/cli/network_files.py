@@ -1,6 +1,6 @@
-"""``slimtrack network list`` and ``fetch``: the networks that are known, and getting them."""
+"""``slimtrack network list`` and ``fetch``: lists the known networks and downloads them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -27,10 +27,10 @@ __all__ = ["fetch", "list_"]
 
 def list_(
     networks: Annotated[
-        Path | None, typer.Option(metavar="DIR", help=f"Folder of networks, before {VARIABLE}.")
+        Path | None, typer.Option(metavar="DIR", help=f"Folder of networks, searched before {VARIABLE}.")
     ] = None,
 ) -> None:
-    """List the networks that are known by name: licence, size, where they are, how to get the others."""
+    """List the known networks with licence and size, whether they are here, and how to get them."""
     if networks is not None:
         add_folder(networks)
     console = Console()
@@ -58,17 +58,15 @@ def list_(
 
 def fetch(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME..", help="Networks, as `network list` has them.")
+        list[str], typer.Argument(metavar="NAME..", help="Names from `slimtrack network list`.")
     ],
     networks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help=f"Folder to put them in; the first of {VARIABLE}, or your own."),
+        typer.Option(metavar="DIR", help=f"Folder to write to. Default: the first of {VARIABLE}."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace other versions that are there.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Download networks from where their authors publish them; check them; put them where they are found."""
+    """Download networks from their authors, check size and hash, and put them where slimtrack finds them."""
     wanted = [entry(name) for name in names]
     folder = networks.expanduser() if networks is not None else folder_to_fill()
     console = Console()
@@ -89,44 +87,35 @@ def _fetch_one(console: Console, known: Entry, folder: Path, overwrite: bool) ->
     for file in known.files:
         console.print(f"{file.url}\n  {file.size:,} bytes, sha256 {file.sha256}", soft_wrap=True)
         if not overwrite and is_there(file, folder):
-            console.print(f"  {escape(str(folder / file.path))} is there and right", soft_wrap=True)
+            console.print(f"  {escape(str(folder / file.path))} is already there", soft_wrap=True)
             continue
         make_folder(folder)
-        with _progress(console, file) as told:
-            path = download(file, folder, told)
+        with _progress(console, file) as on_progress:
+            path = download(file, folder, on_progress)
         console.print(f"  {escape(str(path))} written, size and hash are right", soft_wrap=True)
 
 
 @contextmanager
-def _progress(console: Console, file: File) -> Iterator["_Told"]:
-    """A bar on a terminal; nothing where the output goes elsewhere."""
+def _progress(console: Console, file: File) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, nothing elsewhere; gives a callback that takes the bytes so far."""
     columns = (TextColumn("  {task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield _Told(bar, file)
-
-
-class _Told:
-    """Moves a bar."""
-
-    def __init__(self, bar: Progress, file: File) -> None:
-        self._bar, self._task = bar, bar.add_task(Path(file.path).name, total=file.size)
-
-    def __call__(self, done: int) -> None:
-        self._bar.update(self._task, completed=done)
+        task = bar.add_task(Path(file.path).name, total=file.size)
+        yield lambda done: bar.update(task, completed=done)
 
 
 def _where(folder: Path, given: bool) -> str:
-    """How what was fetched is found."""
+    """A sentence that says how slimtrack finds the downloaded networks."""
     if folder == user_folder():
-        return f"Networks in {escape(str(folder))} are found without setting anything."
+        return f"Networks in {escape(str(folder))} are found without further settings."
     if given:
         return f"They are found with --networks {escape(str(folder))}, or with {VARIABLE} set to it."
-    return f"They are found there, because {VARIABLE} names {escape(str(folder))}."
+    return f"They are found because {VARIABLE} names {escape(str(folder))}."
 
 
 def _how(known: Entry, folder: Path) -> str:
     return (
-        f"{known.card.name} has no public address that is known. To make it: "
+        f"no public address of {known.card.name} is known; to make it: "
         f"{known.make.replace('FOLDER', str(folder))}"
     )
 
@@ -145,7 +134,7 @@ def _is_here(name: str) -> bool:
 
 
 def _users() -> dict[str, list[str]]:
-    """Networks -> the trackers that take them when none is named."""
+    """Names of networks -> the trackers that use them by default."""
     users: dict[str, list[str]] = {}
     for tracker in list_trackers(missing=True):
         for name in _needs(tracker):
@@ -154,7 +143,7 @@ def _users() -> dict[str, list[str]]:
 
 
 def _needs(tracker: str) -> list[str]:
-    """Names of the networks that a tracker takes when none is named."""
+    """Names of the networks that a tracker uses by default."""
     try:
         cls = tracker_class(tracker)
     except MissingError:

@@ -28,14 +28,15 @@ BoxOption: TypeAlias = Annotated[
     typer.Option(
         metavar="X,Y,W,H",
         rich_help_panel=_TARGET,
-        help="Where it is in the first frame: pixels from the top left corner, percent (10%,20%,5%,8%) or "
-        "fractions of the frame's sides. Drawn with the mouse if left out.",
+        help="The target in the first frame, in pixels from the top left corner, in percent (10%,20%,5%,8%) "
+        "or as fractions of the frame. Default: you draw it with the mouse.",
     ),
 ]
 BoxFormatOption: TypeAlias = Annotated[
     BoxFormat,
     typer.Option(
-        rich_help_panel=_TARGET, help="Whether a box ends in width and height or in its lower right corner."
+        rich_help_panel=_TARGET,
+        help="Last two numbers of a box: width and height, or its lower right corner.",
     ),
 ]
 FirstFrameOption: TypeAlias = Annotated[
@@ -43,8 +44,8 @@ FirstFrameOption: TypeAlias = Annotated[
     typer.Option(
         metavar="FILE",
         rich_help_panel=_TARGET,
-        help="Write the first frame as a picture, with a grid of coordinates and with --box if it is given, "
-        "and do nothing else.",
+        help="Only write the first frame as a picture, with a grid of coordinates, and with the box if "
+        "--box is given.",
     ),
 ]
 
@@ -53,7 +54,7 @@ CorrectOption: TypeAlias = Annotated[
     typer.Option(
         metavar="FRAME:X,Y,W,H",
         rich_help_panel=_TARGET,
-        help="Track anew from that frame (or time) with this box; repeatable.",
+        help="Start the tracker anew at this frame (or time) with this box; can be repeated.",
     ),
 ]
 
@@ -64,7 +65,7 @@ StartOption: TypeAlias = Annotated[
     typer.Option(
         metavar="PLACE",
         rich_help_panel=_PART,
-        help="The first frame: its number (150), seconds (12.5s) or a time (1:30).",
+        help="The first frame to track: its number (150), seconds (12.5s) or a time (1:30).",
     ),
 ]
 EndOption: TypeAlias = Annotated[
@@ -72,7 +73,7 @@ EndOption: TypeAlias = Annotated[
     typer.Option(
         metavar="PLACE",
         rich_help_panel=_PART,
-        help="Where to end, written in the same way: that frame is not tracked any more.",
+        help="The first frame that is no longer tracked, in the same notation.",
     ),
 ]
 
@@ -84,27 +85,25 @@ TrackerOption: TypeAlias = Annotated[
         "--tracker",
         "-t",
         rich_help_panel=_TRACKER,
-        help="Name, see `slimtrack trackers`; also name[option=value].",
+        help="Name from `slimtrack trackers`, also with options: name[option=value].",
     ),
 ]
 SetOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", rich_help_panel=_TRACKER, help="Option of the tracker; repeatable."
+        "--set", metavar="KEY=VALUE", rich_help_panel=_TRACKER, help="Option of the tracker; can be repeated."
     ),
 ]
 ThreadsOption: TypeAlias = Annotated[
     int,
-    typer.Option(
-        min=1, rich_help_panel=_TRACKER, help="Threads for the tracker; the speed is stated for them."
-    ),
+    typer.Option(min=1, rich_help_panel=_TRACKER, help="Threads that the tracker may use."),
 ]
 NetworksOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
         rich_help_panel=_TRACKER,
-        help="Folder of networks, looked in before SLIMTRACK_NETWORKS.",
+        help="Folder of networks, searched before SLIMTRACK_NETWORKS.",
     ),
 ]
 
@@ -117,8 +116,8 @@ OutOption: TypeAlias = Annotated[
         "-o",
         metavar="DIR|FILE",
         rich_help_panel=_RESULTS,
-        help="Folder for the results; or a file such as result.mp4, with its table beside it. If left out: "
-        "out/<name>-<tracker>, with a number where that is taken.",
+        help="Folder for the results, or a video file such as result.mp4, with its table beside it. Default: "
+        "out/<name>-<tracker>, with a number appended if it exists.",
     ),
 ]
 ResumeOption: TypeAlias = Annotated[
@@ -126,12 +125,12 @@ ResumeOption: TypeAlias = Annotated[
     typer.Option(
         "--resume",
         rich_help_panel=_RESULTS,
-        help="Go on with a run that was stopped: the same command again, with this.",
+        help="Continue a stopped run: repeat its command with this option.",
     ),
 ]
 OverwriteOption: TypeAlias = Annotated[
     bool,
-    typer.Option("--overwrite", rich_help_panel=_RESULTS, help="Replace earlier results at --out."),
+    typer.Option("--overwrite", rich_help_panel=_RESULTS, help="Replace existing results."),
 ]
 FormatOption: TypeAlias = Annotated[
     str | None,
@@ -140,21 +139,22 @@ FormatOption: TypeAlias = Annotated[
         "-f",
         metavar="LIST",
         rich_help_panel=_RESULTS,
-        help="Tables, comma between: csv (if left out), json, otb (boxes.txt, from 1,1 on), mot; or none.",
+        help="Tables, separated by commas: csv, json, otb (boxes.txt, pixels counted from 1), mot; or none. "
+        "Default: csv.",
     ),
 ]
 VideoOption: TypeAlias = Annotated[
-    bool | None, typer.Option(rich_help_panel=_RESULTS, help="Write an annotated mp4: if left out, yes.")
+    bool | None, typer.Option(rich_help_panel=_RESULTS, help="Write an annotated mp4. Default: yes.")
 ]
 PlotOption: TypeAlias = Annotated[
     bool | None,
     typer.Option(
         rich_help_panel=_RESULTS,
-        help="Write a picture of score and speed: if left out, into a folder where matplotlib is there.",
+        help="Write a plot of score and speed. Default: yes, if --out is a folder and matplotlib is there.",
     ),
 ]
 
-_SAID = "What is said and shown"
+_SAID = "Output"
 
 JsonOption: TypeAlias = Annotated[
     str | None,
@@ -162,12 +162,12 @@ JsonOption: TypeAlias = Annotated[
         "--json",
         metavar="-",
         rich_help_panel=_SAID,
-        help="`--json -`: a line of JSON a frame on stdout and nothing else there; files only with --out.",
+        help="`--json -` prints one line of JSON per frame on stdout; files are written only with --out.",
     ),
 ]
 QuietOption: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", rich_help_panel=_SAID, help="Say nothing but errors.")
+    bool, typer.Option("--quiet", "-q", rich_help_panel=_SAID, help="Print only errors.")
 ]
 ShowOption: TypeAlias = Annotated[
-    bool, typer.Option("--show", rich_help_panel=_SAID, help="Play it live in a window.")
+    bool, typer.Option("--show", rich_help_panel=_SAID, help="Show the result live in a window.")
 ]

@@ -1,4 +1,4 @@
-"""Where the results of a run go: no file is replaced that the user has not named for it."""
+"""Chooses the files that a run writes, and refuses to replace existing ones unless the user asks for it."""
 
 import importlib.util
 import itertools
@@ -20,26 +20,26 @@ NAMES = {"csv": "track.csv", "otb": "boxes.txt", "json": "track.json", "mot": "t
 """Format -> name of its file in a folder of results."""
 
 VIDEO, PICTURE = "annotated.mp4", "timeline.png"
-"""The names of the annotated video and of the picture of score and speed in such a folder."""
+"""Names of the annotated video and of the plot of score and speed in a folder of results."""
 
 _OUT = Path("out")
-"""Where results go that were given no place."""
+"""Parent of the folders of results if --out is not given."""
 
 _OTHER_FILES = frozenset(
     [".avi", ".mkv", ".mov", ".m4v", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".gif", ".ts", ".png", ".jpg",
      ".jpeg", ".bmp", ".tif", ".tiff", ".webp"]
 )  # fmt: skip
-"""What is the name of a file and not of a folder, but none that we write."""
+"""Suffixes of files that slimtrack does not write; a name with another suffix is a folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The files that a run shall write.
+    """The files that a run writes.
 
     Attributes:
         files: File -> its format.
-        picture: The picture of score and speed.
-        folder: The folder that holds them, where they have one of their own.
+        picture: The plot of score and speed.
+        folder: The folder that holds them, if they have one of their own.
     """
 
     files: Mapping[Path, str] = field(default_factory=dict)
@@ -48,37 +48,37 @@ class Results:
 
     @property
     def paths(self) -> list[Path]:
-        """All of them."""
+        """All files."""
         return [*self.files, *([] if self.picture is None else [self.picture])]
 
     @property
     def table(self) -> Path:
-        """The CSV, by which a run is resumed.
+        """The CSV file, from which a run is resumed.
 
         Raises:
-            InputError: None is written.
+            InputError: No CSV file is written.
         """
         tables = [path for path, form in self.files.items() if form == "csv"]
         if not tables:
-            raise InputError("--resume goes by the CSV of the first run: give csv among --format")
+            raise InputError("--resume reads the CSV file of the first run: add csv to --format")
         return tables[0]
 
     @classmethod
     def chosen(
         cls, out: Path, formats: list[str] | None, video: bool | None = None, plot: bool | None = None
     ) -> "Results":
-        """What to write for ``--out``, ``--format``, ``--video`` and ``--plot``; ``None`` is not given.
+        """The files for ``--out``, ``--format``, ``--video`` and ``--plot``; ``None``: not given.
 
         Args:
-            out: A folder; or a file, told by its suffix: a video (``result.mp4``), its table is then
-                ``result.csv``; or a table alone.
-            formats: Formats of the tables; a CSV when not given.
-            video: Whether to write the annotated video: in a folder, if not given.
-            plot: Whether to draw the picture: in a folder and with matplotlib, if not given.
+            out: A folder, or a file, recognised by its suffix: a video (``result.mp4``, with the table
+                ``result.csv`` beside it) or a table alone.
+            formats: Formats of the tables. Default: CSV.
+            video: Whether to write the annotated video. Default: yes, if ``out`` is a folder.
+            plot: Whether to draw the plot. Default: yes, if ``out`` is a folder and matplotlib is installed.
 
         Raises:
-            OutputError: ``out`` is a file of a kind that is not written.
-            InputError: A video named by ``out`` and unwanted by ``video``.
+            OutputError: slimtrack does not write files of the kind of ``out``.
+            InputError: ``out`` is a video, and ``video`` is false.
         """
         form = None if out.is_dir() else _format_of(out)
         if form is not None:
@@ -93,10 +93,10 @@ class Results:
     def _beside(
         cls, out: Path, form: str, formats: list[str] | None, video: bool | None, plot: bool | None
     ) -> "Results":
-        """Files of one stem: the one that is named, and what belongs to it."""
+        """The named file, and those with the same stem that belong to it."""
         stem = out.with_name(out.name[: -len(FORMATS[form])])
         if form == "mp4" and video is False:
-            raise InputError(f"--out {out} is a video, and --no-video wants none: leave out one of the two")
+            raise InputError(f"--out {out} is a video, but --no-video is given too: leave out one of the two")
         tables = formats if formats is not None else ["csv"] if form == "mp4" else []
         wanted = [*tables, *(["mp4"] if video else [])]
         files = {stem.with_name(stem.name + FORMATS[name]): name for name in wanted}
@@ -104,26 +104,26 @@ class Results:
 
 
 def _format_of(path: Path) -> str | None:
-    """The format that a file's suffix stands for; ``None`` for what can only be a folder."""
+    """The format that a file's suffix stands for; ``None`` if it can only be a folder."""
     name = path.name.lower()
     for form, suffix in sorted(FORMATS.items(), key=lambda item: -len(item[1])):  # .mot.txt before .txt
         if name.endswith(suffix) and name != suffix:
             return form
     if path.suffix.lower() in _OTHER_FILES:
         raise OutputError(
-            f"cannot write {path}: results are written as {', '.join(FORMATS.values())}; give such a file, "
-            "or a folder"
+            f"cannot write {path}: results are written as {', '.join(FORMATS.values())}; give such a "
+            "file name, or a folder"
         )
     return None
 
 
 def has_matplotlib() -> bool:
-    """Whether pictures can be drawn."""
+    """Whether matplotlib is installed, so that plots can be drawn."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def chosen_formats(formats: str) -> list[str]:
-    """The formats that ``"csv,otb"`` lists; ``none`` is none.
+    """The formats in a text such as ``"csv,otb"``; ``none`` gives an empty list.
 
     Raises:
         UnknownNameError: No such format.
@@ -136,14 +136,14 @@ def chosen_formats(formats: str) -> list[str]:
 
 
 def new_folder(parent: Path, name: str) -> Path:
-    """Makes a folder that was not there: ``name``, or ``name-2``, ``name-3``, .. where that is taken.
+    """Makes a new folder: ``name``, or ``name-2``, ``name-3``, .. if it exists.
 
     Args:
-        parent: Where; made with its parents if missing.
-        name: Any text; what cannot be in a file's name on every system becomes ``_``.
+        parent: The folder to make it in; created if missing.
+        name: Any text; characters that some system does not allow in file names become ``_``.
 
     Raises:
-        OutputError: It cannot be made.
+        OutputError: The folder cannot be made.
     """
     for folder in _numbered(parent, name):
         try:
@@ -158,7 +158,7 @@ def new_folder(parent: Path, name: str) -> Path:
 
 
 def last_folder(parent: Path, name: str) -> Path:
-    """The newest of the folders that `new_folder` has made.
+    """The last of the folders that `new_folder` has made.
 
     Raises:
         OutputError: There is none.
@@ -173,7 +173,7 @@ def last_folder(parent: Path, name: str) -> Path:
 
 
 def _numbered(parent: Path, name: str) -> Iterator[Path]:
-    """The folders ``name``, ``name-2``, ``name-3``, .. without end."""
+    """The folders ``name``, ``name-2``, ``name-3`` and so on, endlessly."""
     plain = re.sub(r"[^\w.-]+", "_", name).strip("._")[:100] or "video"
     yield parent / plain
     for number in itertools.count(2):
@@ -182,15 +182,15 @@ def _numbered(parent: Path, name: str) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the user has said about the results; ``None`` is not given.
+    """What the user asked for; ``None``: not given.
 
     Attributes:
         out: A folder or a file.
         formats: Formats of the tables.
         video: Whether to write the annotated video.
-        plot: Whether to draw the picture of score and speed.
-        overwrite: Whether earlier files of the same names may be replaced.
-        resume: Whether earlier files are gone on with.
+        plot: Whether to draw the plot of score and speed.
+        overwrite: Whether existing files of the same names may be replaced.
+        resume: Whether an earlier run is continued.
     """
 
     out: Path | None = None
@@ -202,18 +202,18 @@ class Wanted:
 
     @contextmanager
     def placed(self, name: str, origin: str | None) -> Iterator[tuple[Results, list[str]]]:
-        """Chooses where the results go; a folder made for them goes again where nothing came to be in it.
+        """Chooses the files to write. A folder made for them is removed again if it stays empty.
 
         Args:
-            name: Of the folder in ``out/``, where none was named.
+            name: Name of the folder in ``out/``, if the user gave none.
             origin: Where the frames come from.
 
-        Returns:
-            The results, which replace nothing and disturb nothing; and what the user should know about them.
+        Yields:
+            The files, none of which replaces anything without permission, and notes for the user.
 
         Raises:
-            OutputError: The place holds the input, or earlier results; there is nothing to resume; or a
-                picture was asked for in a folder of images.
+            OutputError: The folder holds the input or earlier results, there is nothing to resume, or a plot
+                was asked for in a folder of images.
         """
         if self.out is not None or self.resume:
             yield self._checked(self.out or last_folder(_OUT, name), origin)
@@ -240,20 +240,20 @@ class Wanted:
         if not (self.overwrite or self.resume) and (earlier or others):
             what = ", ".join(path.name for path in earlier + others)
             raise OutputError(
-                f"{results.folder or out.parent} holds earlier results ({what}): give another place, "
-                "--overwrite to replace them, or --resume to go on with them"
+                f"{results.folder or out.parent} holds earlier results ({what}): choose another --out, "
+                "replace them with --overwrite, or continue them with --resume"
             )
-        notes = [f"{path} is of an earlier run" for path in others]
+        notes = [f"{path} is from an earlier run" for path in others]
         if results.picture is not None and _among_images(results.picture):
-            sentence = f"{results.picture} is not drawn: it would be taken for one of the images there"
+            sentence = f"{results.picture} is not drawn: it would become one of the images in that folder"
             if self.plot:
-                raise OutputError(f"{sentence}; give another place, or --no-plot")
+                raise OutputError(f"{sentence}: choose another --out, or give --no-plot")
             results, notes = replace(results, picture=None), [*notes, sentence]
         return results, notes
 
 
 def _known(folder: Path | None) -> list[Path]:
-    """All files that may be results in a folder of results."""
+    """All files that a run may have written into its folder."""
     return [] if folder is None else [folder / name for name in (*NAMES.values(), VIDEO, PICTURE)]
 
 

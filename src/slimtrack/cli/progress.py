@@ -1,4 +1,4 @@
-"""How a benchmark comes along: a bar on a terminal, lines in a log file."""
+"""Progress of a benchmark: a bar on a terminal, lines in a log file."""
 
 import sys
 import time
@@ -16,17 +16,17 @@ from slimtrack.evaluation.protocols import Protocol
 __all__ = ["PATIENCE", "live_console", "progress"]
 
 PATIENCE = 30.0
-"""Seconds after which a log file gets a line although nothing is finished."""
+"""Seconds after which a log file gets a line even if nothing is finished."""
 
 
 def live_console() -> Console | None:
-    """Stderr, where it is a terminal that can draw a bar; ``None`` for files, pipes and dumb terminals."""
+    """Stderr if it is a terminal that can draw a bar; ``None`` for files, pipes and dumb terminals."""
     console = Console(stderr=True)
     return console if console.is_terminal and not console.is_dumb_terminal else None
 
 
 def progress(rules: Protocol, starts: int) -> "_Account":
-    """What fits the place that stderr goes to.
+    """A progress bar if stderr is a terminal, lines if it is a file.
 
     Args:
         rules: Rules of the metrics.
@@ -37,13 +37,13 @@ def progress(rules: Protocol, starts: int) -> "_Account":
 
 
 class _Account(Watcher):
-    """Keeps what is finished, and each tracker's own figures.
+    """Counts finished frames and keeps each tracker's figures so far.
 
     Args:
         rules: Rules of the metrics.
 
     Attributes:
-        repeats: How many runs were done again so far.
+        repeats: How many runs were repeated so far.
     """
 
     def __init__(self, rules: Protocol) -> None:
@@ -54,10 +54,10 @@ class _Account(Watcher):
         self._ms: dict[str, list[float]] = {}
 
     def __enter__(self) -> Self:
-        return self  # nothing is shown before `begin`: a request that is refused shows nothing
+        return self  # nothing is shown before `begin`, so that a refused request shows nothing
 
     def __exit__(self, *_: object) -> None:
-        """Ends what is shown."""
+        """Ends the display."""
 
     def begin(self, frames: int) -> None:
         self._total = frames
@@ -81,7 +81,7 @@ class _Account(Watcher):
 
 
 class _Bar(_Account):
-    """A bar with the running tracker's figures so far. Drawn between frames, never beside the clock."""
+    """A bar with the running tracker's figures so far; drawn between frames, never while one is timed."""
 
     def __init__(self, rules: Protocol, console: Console) -> None:
         super().__init__(rules)
@@ -95,7 +95,7 @@ class _Bar(_Account):
         self._why = ""
 
     def __exit__(self, *_: object) -> None:
-        if self._progress.live.is_started:  # stopping what was never drawn writes an empty line
+        if self._progress.live.is_started:  # stopping a bar that was never drawn writes an empty line
             self._progress.stop()
 
     def begin(self, frames: int) -> None:
@@ -108,7 +108,7 @@ class _Bar(_Account):
 
     def again(self, tracker: str, sequence: str, index: int, frames: int) -> None:
         super().again(tracker, sequence, index, frames)
-        self._why = " again, as the machine was busy"
+        self._why = " again, because the machine was busy"
         self.working(tracker, sequence, index, 0)
 
     def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
@@ -127,7 +127,7 @@ class _Bar(_Account):
 
 
 class _Lines(_Account):
-    """A line, written at once, for every sequence that a tracker has finished: for files."""
+    """For files: one line, written at once, for every sequence that a tracker has finished."""
 
     def __init__(self, rules: Protocol, starts: int) -> None:
         super().__init__(rules)
@@ -140,7 +140,7 @@ class _Lines(_Account):
 
     def again(self, tracker: str, sequence: str, index: int, frames: int) -> None:
         super().again(tracker, sequence, index, frames)
-        self._say(f"{tracker} on {sequence}: done again, as the machine was busy")
+        self._say(f"{tracker} on {sequence}: repeated, because the machine was busy")
 
     def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
         super().finished(run, sequence, kept)

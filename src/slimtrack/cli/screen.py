@@ -1,4 +1,4 @@
-"""What is seen while tracking: windows, progress, and the table at the end."""
+"""What the user sees while tracking: windows, progress, and the table at the end."""
 
 import os
 import re
@@ -27,17 +27,17 @@ from slimtrack.video.results import Row
 __all__ = ["Meter", "drawn_box", "require_screen", "summary_table"]
 
 _PATIENCE = 2.0
-"""Seconds after which progress is shown: shorter runs need none."""
+"""Seconds after which progress is shown; shorter runs show none."""
 
 _WINDOW = "slimtrack (q: stop)"
 
 
 def require_screen(what: str, remedy: str) -> None:
-    """Refuses where no window can be opened.
+    """Raises an error if no window can be opened.
 
     Args:
-        what: What needs it, the beginning of the sentence.
-        remedy: How to do without.
+        what: What needs a window: the start of the error's sentence.
+        remedy: How to do without one.
 
     Raises:
         MissingError: No screen, or an OpenCV without windows.
@@ -45,16 +45,16 @@ def require_screen(what: str, remedy: str) -> None:
     if sys.platform.startswith("linux") and not (
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
-        raise MissingError(f"{what} needs a screen, and there is none here: {remedy}")
+        raise MissingError(f"{what} needs a screen, but there is none: {remedy}")
     if re.search(r"^\s*GUI:\s*NONE\s*$", cv2.getBuildInformation(), re.MULTILINE):
         raise MissingError(
-            f"{what} needs an OpenCV with windows, and this one has none: {remedy}, or "
+            f"{what} needs an OpenCV with windows, but this one has none: {remedy}, or "
             "run `pip uninstall opencv-python-headless; pip install opencv-python`"
         )
 
 
 def drawn_box(image: Image) -> Box:
-    """The box that the user draws with the mouse."""
+    """Lets the user draw a box with the mouse."""
     title = "draw a box around the target, then press Enter"
     x, y, w, h = cv2.selectROI(title, image, showCrosshair=False)
     cv2.destroyWindow(title)
@@ -64,9 +64,9 @@ def drawn_box(image: Image) -> Box:
 
 
 class Meter:
-    """Progress once a run is longer than two seconds, and the live window.
+    """Shows progress once a run takes longer than two seconds, and the live window.
 
-    A bar on a terminal; where stderr is a file, a line every half minute.
+    On a terminal it is a bar; if stderr is a file, a line every half minute.
 
     Attributes:
         frames: Frames seen.
@@ -81,7 +81,7 @@ class Meter:
         self._task: Any = None
 
     def __call__(self, image: Image, row: Row) -> bool:
-        """Takes note of one frame; whether to go on."""
+        """Shows one frame; returns whether to go on."""
         self.frames += 1
         if not self._quiet:
             state = f"{row.track.state.value} {row.track.score:.2f}"
@@ -127,7 +127,7 @@ class Meter:
 
 
 def _shown(image: Image, row: Row) -> bool:
-    """Plays one frame; false when the user has pressed q or Escape, or closed the window."""
+    """Shows one frame; false if the user pressed q or Escape, or closed the window."""
     cv2.imshow(_WINDOW, draw(image, row.track, number=row.frame))
     pressed = cv2.waitKey(1) & 0xFF
     return pressed not in (ord("q"), 27) and cv2.getWindowProperty(_WINDOW, cv2.WND_PROP_VISIBLE) >= 1
@@ -138,7 +138,7 @@ def summary_table(summary: Summary, extra: Mapping[str, str] | None = None) -> T
 
     Args:
         summary: The run.
-        extra: Further lines, such as accuracy where the truth is known.
+        extra: Further lines, such as the accuracy if the ground truth is known.
     """
     table = Table(
         title=f"{escape(summary.tracker)}: {summary.frames} frames", show_header=False, title_justify="left"
@@ -147,10 +147,10 @@ def summary_table(summary: Summary, extra: Mapping[str, str] | None = None) -> T
     table.add_column(overflow="fold")
     speed = summary.speed
     if speed.frames:
-        parts = f"p50 {speed.p50_ms:.2f} ms, p95 {speed.p95_ms:.2f} ms, update alone"
+        parts = f"p50 {speed.p50_ms:.2f} ms, p95 {speed.p95_ms:.2f} ms, for update() alone"
         table.add_row("speed", f"{speed.fps:,.0f} frames a second ({parts})")
     else:
-        table.add_row("speed", f"not stated: only frames after the first {WARM_UP + 1} are timed")
+        table.add_row("speed", f"not measured: only frames after the first {WARM_UP + 1} are timed")
     table.add_row("init", f"{summary.init_ms:.1f} ms")
     colors = {State.TRACKED: "green", State.UNCERTAIN: "yellow", State.LOST: "red"}
     shares = (f"[{colors[state]}]{state.value} {share:.0%}[/]" for state, share in summary.shares.items())

@@ -1,4 +1,4 @@
-"""``slimtrack track``: follow a target through a video and write what was found."""
+"""``slimtrack track``: follows a target through a video and writes the results."""
 
 import json
 import logging
@@ -76,11 +76,13 @@ def track(
     quiet: QuietOption = False,
     show: ShowOption = False,
 ) -> None:
-    """Follow a target through a video: annotated video, result files, a table."""
+    """Follow a target through a video and write an annotated video and a table of boxes."""
     if networks is not None:
         add_folder(networks)
     if json_to not in (None, "-"):
-        raise InputError(f"--json {json_to}: it goes to stdout, give --json -; for a file: --format json")
+        raise InputError(
+            f"--json {json_to}: this option only writes to stdout: give --json -, or --format json for a file"
+        )
     if quiet:
         logging.getLogger("slimtrack").setLevel(logging.WARNING)
     first = 0 if start is None else parse_position(start, "--start")
@@ -109,32 +111,32 @@ def track(
 
 
 def _box(text: str | None, frames: Frames, form: BoxFormat) -> Box:
-    """The box that was given, with a word where it looks like two corners; the one that is drawn for none."""
+    """The given box, with a warning if it looks like two corners; or the box that the user draws."""
     if text is None:
         return drawn_box(frames.first)
     box = parse_box(text, frames.size, form)
     if form is BoxFormat.XYWH and corners_meant(box, frames.size):
         width, height = frames.size
         typer.echo(
-            f"slimtrack: --box {text} runs out of the frame of {width} x {height} pixels: if its last two "
-            "numbers are its lower right corner, add --box-format xyxy",
+            f"slimtrack: --box {text} reaches outside the frame of {width} x {height} pixels; if its last "
+            "two numbers are the lower right corner, add --box-format xyxy",
             err=True,
         )
     return box
 
 
 def _write_first(path: Path, frames: Frames, box: Box | None, overwrite: bool) -> None:
-    """Writes the first frame with its coordinates."""
+    """Writes the first frame with a grid of coordinates."""
     guard_files(frames.origin, [path])
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists: give another name, or --overwrite to replace it")
+        raise OutputError(f"{path} exists: give another name, or replace it with --overwrite")
     write_image(path, grid(frames.first, box))
-    typer.echo(f"the first frame with its coordinates is in {path}")
+    typer.echo(f"the first frame with a grid of coordinates is in {path}")
 
 
 @contextmanager
 def _placed(wanted: Wanted, frames: Frames, tracker: Tracker, said: "_Said") -> Iterator[Results]:
-    """Where this run's results go: with JSON on stdout, nowhere else unless that is asked for."""
+    """Where this run's results go. With JSON on stdout, no files are written unless --out asks for them."""
     if said.stdout and wanted.out is None and not wanted.resume:
         yield Results()
         return
@@ -173,20 +175,21 @@ def _follow(
         raise
     if past is not None:
         said.notes.append(
-            f"went on behind frame {past.last}: {summary.again} of {len(past.rows)} frames were tracked again"
+            f"continued after frame {past.last}; {summary.again} of {len(past.rows)} frames were tracked "
+            "again to restore the tracker"
         )
     said.end(summary)
 
 
 class _Said:
-    """What a run says, and where.
+    """The output of a run on the terminal.
 
     Attributes:
-        stdout: Whether stdout takes a line of JSON a frame, and nothing else.
-        quiet: Whether nothing else is said at all.
-        show: Whether it is played live.
-        notes: What the user should know, beside what the run itself finds out.
-        after: Number of the last frame that an earlier run has said already.
+        stdout: Whether stdout gets one line of JSON per frame, and nothing else.
+        quiet: Whether everything but errors is suppressed.
+        show: Whether the result is shown live in a window.
+        notes: Notes for the user, in addition to those of the run itself.
+        after: Number of the last frame that an earlier run has printed already.
     """
 
     def __init__(self, *, stdout: bool, quiet: bool, show: bool) -> None:
@@ -195,35 +198,35 @@ class _Said:
         self.after = -1
 
     def row(self, row: Row) -> bool:
-        """Says what was found in one frame; always true, for what comes after."""
+        """Prints the line of one frame; always true, so that it can be joined by ``and``."""
         if self.stdout and row.frame > self.after:
             print(json.dumps(row_fields(row)), flush=True)
         return True
 
     def end(self, summary: Summary) -> None:
-        """Says what came of it all.
+        """Prints the summary.
 
         Raises:
-            typer.Exit: It was ended early.
+            typer.Exit: The run was stopped early.
         """
         summary.notes += self.notes
         if not self.quiet:
             console = Console(stderr=self.stdout)
             console.print(summary_table(summary))
             if summary.interrupted:
-                kept = "; everything up to there is written" if summary.outputs else ""
+                kept = "; all of them are written" if summary.outputs else ""
                 if any(str(path).endswith(".csv") for path in summary.outputs):
-                    kept += ", --resume goes on"
+                    kept += ", and --resume continues from there"
                 console.print(f"Stopped after {summary.frames} frames{kept}.")
         if summary.interrupted:
             raise typer.Exit(130)
 
 
 def parse_options(tracker: str, settings: Mapping[str, str] | list[str] | tuple[str, ...]) -> dict[str, Any]:
-    """The values of ``key=value`` texts, by the types of the tracker's options.
+    """Converts texts of the form ``key=value`` to the types of the tracker's options.
 
     Raises:
-        InputError: Not of that form, or a value that does not fit.
+        InputError: A text is not of that form, or its value does not fit.
         UnknownNameError: No such tracker or option.
     """
     texts = {}

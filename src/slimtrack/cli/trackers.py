@@ -32,16 +32,16 @@ _UNCALIBRATED = "the order of its scores can be trusted, their values are no pro
 def trackers(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Show this tracker with its options; if left out, list all."),
+        typer.Argument(metavar="NAME", help="Show this tracker and its options. Default: list all trackers."),
     ] = None,
     options: Annotated[bool, typer.Option("--options", help="Show the options of every tracker.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     networks: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of networks, used before SLIMTRACK_NETWORKS."),
+        typer.Option(metavar="DIR", help="Folder of networks, searched before SLIMTRACK_NETWORKS."),
     ] = None,
 ) -> None:
-    """List the trackers and their options, and what is missing for those that cannot run here."""
+    """List the trackers, their options, and what is missing for those that cannot run here."""
     if networks is not None:
         add_folder(networks)
     names = [parse_spec(spelt(name))[0]] if name else list_trackers(missing=True)
