@@ -38,9 +38,9 @@ from slimtrack.cli.bench import split_specs
 from slimtrack.compression.channels import Indices, Level, friendliness, select
 from slimtrack.compression.report import Size
 from slimtrack.features.taps import NetworkStack
-from slimtrack.filters.fft import rfft2
+from slimtrack.filters.correlation import LinearFilter
+from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.response import gaussian_label, peak
-from slimtrack.filters.spectral import SpectralLinearFilter
 from slimtrack.networks.find import add_folder
 from slimtrack.networks.network import Network
 from slimtrack.registry import tracker_class
@@ -105,13 +105,13 @@ def errors(
     scene: Scene, images: list[Image], boxes: list[Box], sets: Mapping[str, Indices]
 ) -> dict[str, float]:
     """The error of each set of channels."""
-    filters = {name: SpectralLinearFilter(scene.label, ridge=RIDGE, rate=RATE) for name in sets}
+    filters = {name: LinearFilter(scene.label, ridge=RIDGE, rate=RATE) for name in sets}
     found: dict[str, list[float]] = {name: [] for name in sets}
     for (image, box), (after, there) in itertools.pairwise(zip(images, boxes, strict=True)):
         x, z = rfft2(scene.features(image, box)), rfft2(scene.features(after, box))
         for name, at in sets.items():
             filters[name].learn(x[at])
-            seen = scene.found(box, filters[name].respond(z[at]))
+            seen = scene.found(box, irfft2(filters[name].spectrum(z[at]), scene.label.shape))
             away = math.hypot(seen.cx - there.cx, seen.cy - there.cy) / math.sqrt(there.area)
             found[name].append(min(away, 1.0))
     return {name: float(np.mean(values)) for name, values in found.items()}
@@ -213,14 +213,14 @@ def with_whole_network(name: str, **options: Any) -> Any:
     class Unpruned(tracker_class(name)):  # type: ignore[misc]
         def _distil(self) -> None:
             super()._distil()
-            self._feature = Picked(self._whole, self._chosen)
+            self._sampler.features[0] = Picked(self._whole, self._chosen)
 
     return Unpruned(**options)
 
 
 def of_tracker(tracker: Any) -> tuple[Network, int]:
     """The network that a tracker runs, and how many channels it filters."""
-    feature = tracker._feature
+    feature = tracker._features[0]
     if isinstance(feature, NetworkStack) and hasattr(feature, "network"):
         return feature.network, feature.channels
     return network_of(tracker.network).truncate(*tracker.layers), feature.channels
@@ -246,7 +246,7 @@ def network(given: argparse.Namespace) -> str:
                 apart[key] = max(apart[key], math.hypot(box.cx - there.cx, box.cy - there.cy))
         for key, tracker in trackers.items():
             run, count = of_tracker(tracker)
-            w, h = (side + tracker._feature.margin[1] for side in tracker._window.patch)
+            w, h = (side + tracker._features[0].margin[1] for side in tracker.window.patch)
             sizes[key].append((count, Size.of(run, (h, w)).multiply_adds / 1e6))
     p50 = {key: float(np.median(values)) for key, values in times.items()}
     body: list[tuple[object, ...]] = []

@@ -124,8 +124,8 @@ def speed(given: argparse.Namespace) -> str:
     }
     for image in images[1:]:
         for name, tracker in trackers.items():
-            feature = tracker._feature  # type: ignore[attr-defined]
-            patch = tracker._window.extract(image, boxes[0].cx, boxes[0].cy, 1.0, feature.margin)  # type: ignore[attr-defined]
+            feature = tracker._features[0]  # type: ignore[attr-defined]
+            patch = tracker.window.extract(image, boxes[0].cx, boxes[0].cy, 1.0, feature.margin)  # type: ignore[attr-defined]
             times[f"features {name}"] += quickest(lambda f=feature, p=patch: f(p), 2)  # type: ignore[misc]
             times[f"update {name}"] += quickest(lambda t=tracker, i=image: t.update(i), 1)  # type: ignore[misc]
     body: list[tuple[object, ...]] = []

@@ -44,9 +44,8 @@ _EQUATION_12 = "filters/test_eco.py::test_channels_are_chosen_by_equation_12"
 
 FAULTS = [
     Fault(
-        "STRCF and fDeepSTRCF learn at minus the shift", "trackers/_blocks.py",
-        "(seen.shift[0] / stride, seen.shift[1] / stride)",
-        "(-seen.shift[0] / stride, -seen.shift[1] / stride)", _STRCF,
+        "STRCF and fDeepSTRCF learn at minus the shift", "filters/spectral.py",
+        "(shift[0] * h, shift[1] * w)", "(-shift[0] * h, -shift[1] * w)", _STRCF,
     ),
     Fault(
         "HCF's layer weights reversed", "trackers/hcf.py", "weights[::-1]", "weights",
@@ -83,7 +82,7 @@ FAULTS = [
     ),
     Fault(
         "CACF-CD learns one frame anew", "trackers/channels_cd.py",
-        "for x, context in self._examples:", "for x, context in self._examples[1:]:", _ANEW,
+        "for seen in self._examples:", "for seen in self._examples[1:]:", _ANEW,
     ),
     Fault(
         "fDeepSTRCF-CD learns one frame anew", "trackers/channels_cd.py",

@@ -16,7 +16,7 @@ from slimtrack.box import Box
 from slimtrack.cli import app
 from slimtrack.cli.boxes import parse_box
 from slimtrack.cli.compress import _compared, _distiller
-from slimtrack.compression.distilled import only
+from slimtrack.compression.distilled import keep_channels
 from slimtrack.compression.view import View
 from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameError
 from slimtrack.features.taps import NetworkStack
@@ -235,7 +235,7 @@ def test_a_network_that_lost_its_deepest_tap_is_compared_at_the_same_places(
     before = NetworkStack(network, ["relu1", "relu3"])
     view = View.around(first, before, side=64.0)
     patch = view.patch(image, first)
-    after = only(network, {"relu1": np.arange(8), "relu3": np.array([], int)}, patch)
+    after = keep_channels(network, {"relu1": np.arange(8), "relu3": np.array([], int)}, patch)
     assert after.margin == before.margin
     seen = _compared(before, after, view, [(image, first)])
     wanted = view.ratio(before, before(patch)[:8])

@@ -8,7 +8,7 @@ import pytest
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.compression import inner
-from slimtrack.compression.distilled import only
+from slimtrack.compression.distilled import keep_channels
 from slimtrack.compression.inner import _refitted, thinned
 from slimtrack.compression.stack import ChosenStack, pruned
 from slimtrack.errors import InputError
@@ -147,7 +147,7 @@ def test_what_is_left_of_a_stack_stands_in_for_it_whichever_taps_are_left(vgg: V
     whole = NetworkStack(network, taps, cell=4)
     for kept in taps:
         chosen = {tap: np.array([1, 4] if tap == kept else [], int) for tap in taps}
-        small = only(network, chosen, patch)
+        small = keep_channels(network, chosen, patch)
         part = whole.slices[taps.index(kept)]
         assert small.margin == whole.margin
         np.testing.assert_allclose(small(patch), whole(patch)[part][[1, 4]], atol=1e-5)

@@ -7,6 +7,7 @@ from slimtrack.errors import NotStartedError
 from slimtrack.filters._average import Average
 from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.correlation import KernelFilter, LinearFilter
+from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.histogram import ColorModel
 from slimtrack.filters.mosse import MosseFilter
 from slimtrack.filters.response import gaussian_label
@@ -23,13 +24,22 @@ def some(seed, *shape):
 
 
 def images(make):
-    def learn(model, seed):
-        if isinstance(model, ContextFilter):
-            model.learn(some(seed, 3, 8, 9), some(seed + 1, 2, 3, 8, 9))
-        else:
-            model.learn(some(seed, 3, 8, 9))
+    def ask(model):
+        return irfft2(model.spectrum(rfft2(some(9, 2, 3, 8, 9))), (8, 9))
 
-    return (lambda rate: make(LABEL, rate=rate)), learn, lambda model: model.respond(some(9, 2, 3, 8, 9))
+    return (lambda rate: make(LABEL, rate=rate)), lambda model, seed: model.learn(seen(seed, 3, 8, 9)), ask
+
+
+def seen(seed, *shape):
+    """A spectrum that is not to be written to."""
+    spectrum = rfft2(some(seed, *shape))
+    spectrum.setflags(write=False)
+    return spectrum
+
+
+def contexts():
+    make, _, ask = images(ContextFilter)
+    return make, lambda model, seed: model.learn(seen(seed, 3, 3, 8, 9)), ask
 
 
 def columns(make):
@@ -55,7 +65,7 @@ COLOURS = np.stack(np.meshgrid(*[np.arange(0, 256, 8, dtype=np.uint8)] * 3), axi
 FILTERS = {
     "kernel": images(KernelFilter),
     "linear": images(LinearFilter),
-    "context": images(ContextFilter),
+    "context": contexts(),
     "mosse": (
         lambda rate: MosseFilter(LABEL, rate=rate),
         lambda model, seed: model.learn(some(seed, 8, 9)),

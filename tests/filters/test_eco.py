@@ -244,7 +244,7 @@ def test_contributions_of_channels_add_up_to_the_response() -> None:
     regularised = 0.0
     for block in range(2):
         given, missing, penalties = filter_.contributions(block)
-        error = layout.cut(filter_.respond(kept) - filter_._wish, block).astype(complex)
+        error = layout.cut(filter_.spectrum(kept) - filter_._wish, block).astype(complex)
         squares = weights @ (np.abs(error) ** 2 * layout.twice_in(block)).sum(axis=(1, 2))
         assert (np.abs(given.sum(axis=0) - missing) ** 2).sum() == pytest.approx(squares, rel=1e-4)
         regularised += float(penalties.sum())
@@ -289,10 +289,10 @@ def test_kept_channels_are_those_of_the_whole_filter() -> None:
     filter_, features = small_filter()
     filter_.learn(filter_.transform([1.3 * x[None] for x in features])[0])
     noisy = [x[None] + np.float32(0.1) for x in features]
-    before, whole = filter_.respond(filter_.transform(noisy)), filter_.transform(noisy)
+    before, whole = filter_.spectrum(filter_.transform(noisy)), filter_.transform(noisy)
     filter_.keep([np.arange(2), np.arange(2)])
     np.testing.assert_array_equal(filter_.transform(noisy), whole)
-    np.testing.assert_allclose(filter_.respond(whole), before, atol=0.02 * np.abs(before).max())
+    np.testing.assert_allclose(filter_.spectrum(whole), before, atol=0.02 * np.abs(before).max())
     old = [part.copy() for part in filter_.layout.views(filter_.samples)]
     filter_.keep([np.array([1]), np.array([0, 1])])
     assert [b.channels for b in filter_.layout.blocks] == [1, 2]
@@ -304,7 +304,7 @@ def test_kept_channels_are_those_of_the_whole_filter() -> None:
     space, rows = filter_._space, filter_.samples.view(np.float32)
     np.testing.assert_allclose(space._products[:2, :2], (rows * filter_.layout.twice) @ rows.T, rtol=1e-5)
     filter_.learn(filter_.transform(noisy)[0])
-    assert np.isfinite(filter_.respond(filter_.transform(noisy))).all()
+    assert np.isfinite(filter_.spectrum(filter_.transform(noisy))).all()
 
 
 def picked() -> np.ndarray:
@@ -369,7 +369,7 @@ def test_without_joint_steps_the_projections_are_the_principal_directions() -> N
     for got, x in zip(filter_._projections, features, strict=True):
         np.testing.assert_array_equal(got, principal_projection(x, 2))
     sample = filter_.transform([x[None] for x in features])
-    assert samples(filter_.respond(sample))[0].argmax() == 0
+    assert samples(filter_.spectrum(sample))[0].argmax() == 0
 
 
 def test_principal_projection_is_orthonormal_and_keeps_the_most_energy() -> None:
@@ -445,7 +445,7 @@ def test_a_known_shift_is_found() -> None:
     filter_.start(cells)
     sample = filter_.transform([c[None] for c in cells])
     for dy, dx in ((0.0, 0.0), (0.111, -0.07)):
-        spectrum = filter_.respond(filter_.layout.shift(sample, dy, dx))[0]
+        spectrum = filter_.spectrum(filter_.layout.shift(sample, dy, dx))[0]
         grid = samples(spectrum)
         got = [shift / n for shift, n in zip(newton_peak(grid, spectrum), grid.shape, strict=True)]
         np.testing.assert_allclose(got, (dy, dx), atol=2e-3)

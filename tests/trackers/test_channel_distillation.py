@@ -17,7 +17,7 @@ from slimtrack.box import Box
 from slimtrack.compression import channels as selector
 from slimtrack.confidence import Calibration
 from slimtrack.errors import InputError
-from slimtrack.filters.fft import rfft2
+from slimtrack.filters.fft import irfft2
 from slimtrack.trackers import channels_cd, deepcd
 from slimtrack.video.synthetic import CLIPS
 
@@ -100,8 +100,7 @@ def test_as_many_as_asked_for(keep: float, by: str, least: int, most: int, frame
     tracker = begun(V, frames, keep=keep, by=by, **SMALL)
     assert list(tracker.channels) == list(SIZES)
     assert least <= count(tracker) <= most
-    image, box = frames[2]
-    assert tracker._described(tracker._window.extract(image, box.cx, box.cy)).shape[0] == count(tracker)
+    assert tracker._features_at(*frames[2])[0].shape[1] == count(tracker)
 
 
 class Picked:
@@ -118,7 +117,7 @@ class Picked:
 
 
 def response(tracker: Any, image: Image) -> np.ndarray:
-    return np.asarray(tracker._responses(image, np.ones(1)))
+    return np.asarray(tracker._look(image, np.ones(1))[1].values)
 
 
 @pytest.mark.parametrize("name", [V, "deepcd-v-12", "deepcd-s-all"])
@@ -126,17 +125,15 @@ def test_the_pruned_network_gives_the_whole_ones_response(name: str, frames: Fra
     tracker = begun(name, frames, keep=0.3, by="ratio", loss=0, **SMALL)
     for image, _ in frames[2:4]:
         small = response(tracker, image)
-        pruned, tracker._feature = tracker._feature, Picked(tracker)
+        pruned, tracker._sampler.features[0] = tracker._sampler.features[0], Picked(tracker)
         np.testing.assert_allclose(small, response(tracker, image), atol=1e-4 * small.max())
-        tracker._feature = pruned
+        tracker._sampler.features[0] = pruned
         tracker.update(image)
 
 
 def test_all_layers_come_half_the_way_to_one_level(frames: Frames, calls: Calls) -> None:
     tracker = begun("deepcd-s-all", frames, 0, keep=30, **SMALL)
-    patch = tracker._window.extract(
-        frames[0][0], frames[0][1].cx, frames[0][1].cy, 1.0, tracker._whole.margin
-    )
+    patch = tracker.window.extract(frames[0][0], frames[0][1].cx, frames[0][1].cy, 1.0, tracker._whole.margin)
     whole = tracker._whole(patch).std((1, 2))
     tracker.update(frames[1][0])
     assert count(tracker) == 30
@@ -161,14 +158,14 @@ def test_a_small_targets_window_is_enlarged_for_coarse_layers(
 ) -> None:
     tracker: Any = create(name, **options)
     tracker.init(frames[0][0], Box(100, 60, 20, 20))  # 2.8 times 20 pixels
-    assert tracker._window.patch == (side, side)
+    assert tracker.window.patch == (side, side)
     # What is enlarged still covers the same part of the frame.
-    assert tracker._window.pixel * side == pytest.approx(56)
+    assert tracker.window.pixel * side == pytest.approx(56)
 
 
 def test_what_no_chosen_channel_needs_is_not_computed(frames: Frames) -> None:
     tracker = begun(V, frames, keep=10, by="count", loss=0, **SMALL)
-    network, chosen = tracker._feature.network, tracker.channels
+    network, chosen = tracker._features[0].network, tracker.channels
     widths = {layer.name: layer.out_channels for layer in network.layers}
     if len(chosen["relu2_1"]):
         assert widths == {"conv1_1": 8, "conv1_2": 8, "conv2_1": len(chosen["relu2_1"])}
@@ -180,7 +177,7 @@ def test_what_no_chosen_channel_needs_is_not_computed(frames: Frames) -> None:
 def test_inner_channels_go_when_a_loss_is_allowed(frames: Frames) -> None:
     exact, lossy = (begun("deepcd-v-21", frames, keep=0.5, by="ratio", loss=x, **SMALL) for x in (0, 0.4))
     np.testing.assert_array_equal(exact.channels["relu2_1"], lossy.channels["relu2_1"])
-    widths = [[layer.out_channels for layer in t._feature.network.layers] for t in (exact, lossy)]
+    widths = [[layer.out_channels for layer in t._features[0].network.layers] for t in (exact, lossy)]
     assert widths[0] == [8, 8, 8]
     assert widths[1][2] == 8 and sum(widths[1]) < 24
 
@@ -188,7 +185,7 @@ def test_inner_channels_go_when_a_loss_is_allowed(frames: Frames) -> None:
 def test_a_new_target_begins_with_all_channels(frames: Frames) -> None:
     tracker = begun(V, frames, keep=10, by="count", **SMALL)
     tracker.init(*frames[3])
-    assert not tracker.channels and tracker._feature is tracker._whole
+    assert not tracker.channels and tracker._features[0] is tracker._whole
     fresh = create(V, keep=10, by="count", **SMALL)
     fresh.calibration = CERTAIN
     fresh.init(*frames[3])
@@ -219,8 +216,7 @@ def test_cacf_on_all_channels_is_cacf_on_levelled_ones(
     chosen = begun("cacf-cd", frames, keep=31, by="count", rate=0.02)
     assert len(chosen.channels) == 31
     plain = begun("cacf", frames, 0, rate=0.02)
-    hog, level = plain._feature, chosen._level
-    monkeypatch.setattr(plain, "_described", lambda patches: level(hog(patches), plain._cosine))
+    monkeypatch.setattr(plain, "_make_windowing", lambda: chosen._level)
     plain._start(*frames[0])
     plain.update(frames[1][0])
     for image, _ in frames[2:]:
@@ -262,7 +258,7 @@ def test_fdeepstrcf_prunes_its_network_exactly(frames: Frames) -> None:
     tracker = begun("fdeepstrcf-cd", frames, 0, keep=0.5)
     assert tracker.channels is None
     tracker.update(frames[1][0])
-    feature, whole = tracker._blocks._features[1], tracker._features[1]
+    feature, whole = tracker._sampler.features[1], tracker._features[1]
     assert feature.channels == len(tracker.channels) == round(0.5 * whole.channels)
     assert sum(x.out_channels for x in feature.network.layers) < sum(
         x.out_channels for x in whole.network.layers
@@ -272,7 +268,7 @@ def test_fdeepstrcf_prunes_its_network_exactly(frames: Frames) -> None:
     for image, _ in frames[2:]:
         tracker.update(image)
     tracker.init(*frames[3])
-    assert tracker.channels is None and tracker._blocks._features[1] is whole
+    assert tracker.channels is None and tracker._sampler.features[1] is whole
 
 
 @pytest.mark.parametrize("name", [V, "deepcd-s-all", "cacf-cd", "fdeepstrcf-cd"])
@@ -286,7 +282,7 @@ def test_the_filter_begins_anew_on_both_frames(name: str, frames: Frames, monkey
     def spied(*args: Any) -> Any:
         made = make(*args)
         learn = made.learn
-        made.learn = lambda *x: (learned.append(len(x[0])), learn(*x))
+        made.learn = lambda *x, **y: (learned.append(len(x[0])), learn(*x, **y))
         return made
 
     tracker.init(*frames[0])
@@ -299,10 +295,11 @@ def test_the_deepest_layers_response_weighs_most(frames: Frames) -> None:
     """HCF: 1, 0.5 and 0.02 from the deepest to the shallowest (Ma et al., section 5)."""
     tracker = begun("cf2-v-11+12+21", frames, 0, **SMALL)
     image, box = frames[1]
-    whole = rfft2(tracker._described(tracker._window.extract(image, box.cx, box.cy)))[None]
-    shares = []
-    for part, filter_ in zip(tracker._feature.slices, tracker._filter._filters, strict=True):
+    (whole,) = tracker._filter.transform(tracker._features_at(image, box))
+    (layers,), size, shares = tracker._filter.filters, tracker._sampler.blocks[0].size, []
+    for part, filter_ in zip(tracker._features[0].slices, layers._filters, strict=True):
         only = np.zeros_like(whole)
         only[:, part] = whole[:, part]
-        shares.append(tracker._filter.respond(only).max() / filter_.respond(whole[:, part]).max())
+        heights = (irfft2(x, size).max() for x in (layers.spectrum(only), filter_.spectrum(whole[:, part])))
+        shares.append(next(heights) / next(heights))
     np.testing.assert_allclose(shares, np.array([0.02, 0.5, 1]) / 1.52, rtol=1e-4)

@@ -53,7 +53,7 @@ def test_each_target_has_a_network_of_its_own(network: Path) -> None:
     tracker = create("cpt-kcf", network=str(network), configuration="0.5/all", **OPTIONS)
 
     def channels() -> list[int]:
-        feature = tracker._feature  # type: ignore[attr-defined]
+        feature = tracker._features[0]  # type: ignore[attr-defined]
         return [layer.out_channels for layer in feature.network.layers]
 
     assert channels() == [16, 24, 32]
@@ -66,7 +66,7 @@ def test_each_target_has_a_network_of_its_own(network: Path) -> None:
 def test_every_window_has_the_same_size(side: int, network: Path) -> None:
     tracker = create("cpt-kcf", network=str(network), configuration="0.5/all", **OPTIONS)
     tracker.init(next(iter(CLIPS["plain"].frames()))[0], (100, 60, side, side))
-    window = tracker._window  # type: ignore[attr-defined]
+    window = tracker.window  # type: ignore[attr-defined]
     assert window.patch == (96, 96)
     assert window.pixel * 96 == pytest.approx(3 * side)  # nine times the target's area
 

@@ -13,7 +13,8 @@ from slimtrack.features.hog import Hog
 from slimtrack.features.network import NetworkFeatures
 from slimtrack.networks import zoo
 from slimtrack.search import SearchWindow
-from slimtrack.trackers.eco import ContinuousTracker, _FeatureBlocks, _TapBlocks
+from slimtrack.trackers._tap_grids import TapGrids
+from slimtrack.trackers.eco import EcoHc
 from slimtrack.video.synthetic import CLIPS
 
 
@@ -34,7 +35,7 @@ def test_taps_of_one_run_lie_where_the_window_has_them(
 ) -> None:
     """What a spot changes lies around the spot's place, in the fine, the coarse and HOG's block."""
     window = SearchWindow((224, 224), 1.0, (50.0, 50.0))
-    sampler = _TapBlocks(network(shared, monkeypatch), (2, 1), (Hog(4),), window)
+    sampler = TapGrids(network(shared, monkeypatch), (2, 1), (Hog(4),), window, windowing=np.multiply)
     assert [block.size for block in sampler.blocks] == [(56, 56), (14, 14), (56, 56)]
     blank = sampler.sample(spot(-900, -900), 200, 200, [1.0])
     for dx, dy in ((0.0, 0.0), (16.0, -32.0)):
@@ -53,7 +54,9 @@ def test_hog_lies_in_the_window_where_a_networks_patch_begins_inside_it(
     taps = NetworkFeatures(zoo.find("resnet18"), ("relu1", "layer3"))
     assert taps.margin.start > 0
     window = SearchWindow((224, 224), 1.0, (50.0, 50.0))
-    alone, beside = (_TapBlocks(taps, (2, 1), others, window) for others in ((), (Hog(4),)))
+    alone, beside = (
+        TapGrids(taps, (2, 1), others, window, windowing=np.multiply) for others in ((), (Hog(4),))
+    )
     image = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
     *layers, hog = beside.sample(image, 200, 200, [1.0])
     for one, other in zip(layers, alone.sample(image, 200, 200, [1.0]), strict=True):
@@ -68,9 +71,9 @@ def test_hog_lies_in_the_window_where_a_networks_patch_begins_inside_it(
 
 def test_blocks_of_features_tile_the_window() -> None:
     tracker = create("eco-hc")
-    assert isinstance(tracker, ContinuousTracker)
-    sampler = tracker._make_sampler(SearchWindow((204, 204), 1.0, (50.0, 50.0)))
-    assert isinstance(sampler, _FeatureBlocks)
+    assert isinstance(tracker, EcoHc)
+    tracker._window = SearchWindow((204, 204), 1.0, (50.0, 50.0))
+    sampler = tracker._make_sampler()
     assert [(b.channels, b.size, b.offset) for b in sampler.blocks] == [
         (31, (34, 34), 0.5),
         (11, (51, 51), 0.5),
@@ -81,25 +84,27 @@ def test_what_is_learned_has_the_target_in_its_centre() -> None:
     """A moved target's sample, shifted in the Fourier domain, is nearly the sample cut around it."""
     frames = list(CLIPS["plain"].with_options(length=12).frames())
     tracker = create("eco-hc")
-    assert isinstance(tracker, ContinuousTracker)
+    assert isinstance(tracker, EcoHc)
     tracker.init(frames[0][0], frames[0][1])  # type: ignore[arg-type]
     learned: list[Spectrum] = []
+    seen: list[Spectrum] = []
     alike = []
     learn = tracker._filter.learn
 
-    def noting(sample: Spectrum, weight: float) -> None:
-        learned.append(sample.copy())
-        learn(sample, weight)
+    def noting(sample: Spectrum, shift: tuple[float, float], weight: float) -> None:
+        learned.append(tracker._filter.layout.shift(sample, -shift[0], -shift[1]))
+        seen.append(sample)
+        learn(sample, shift, weight)
 
     tracker._filter.learn = noting  # type: ignore[method-assign]
     for image, _ in frames[1:]:
         tracker.update(image)
-        cut = tracker._filter.transform(tracker._sampled(image, tracker.box, [tracker.scale]))[0]
-        alike.append([likeness(sample, cut) for sample in (learned[-1], tracker._seen[0])])
-    shifted, seen = np.mean(alike, axis=0)
+        cut = tracker._sample_at(image, tracker.box)
+        alike.append([likeness(sample, cut) for sample in (learned[-1], seen[-1])])
+    shifted, as_seen = np.mean(alike, axis=0)
     # Not 1: another window lies over another part of the background.
     assert shifted > 0.8
-    assert shifted > seen + 0.05
+    assert shifted > as_seen + 0.05
 
 
 def likeness(a: Spectrum, b: Spectrum) -> float:
@@ -111,7 +116,7 @@ def likeness(a: Spectrum, b: Spectrum) -> float:
 def test_the_filter_is_trained_every_third_frame_only() -> None:
     frames = list(CLIPS["plain"].with_options(length=14).frames())
     tracker = create("eco-hc")
-    assert isinstance(tracker, ContinuousTracker)
+    assert isinstance(tracker, EcoHc)
     tracker.init(frames[0][0], frames[0][1])  # type: ignore[arg-type]
     before, changed = tracker._filter._filter.copy(), []
     for index, (image, _) in enumerate(frames[1:], 1):

@@ -6,8 +6,7 @@ import pytest
 
 from slimtrack import Box
 from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
-from slimtrack.trackers._correlation import best_scale
-from slimtrack.trackers._scale import ScaleSearch
+from slimtrack.trackers._sizes import ScaleSearch, best_scale
 
 BOX = Box.from_center(160.3, 120.8, 70, 52)
 

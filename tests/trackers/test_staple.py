@@ -24,7 +24,7 @@ def test_the_colour_response_peaks_where_the_colours_are(
     tracker = create("staple")
     tracker.init(scene(box), box)
 
-    pixel = tracker._window.pixel  # type: ignore[attr-defined]
+    pixel = tracker.window.pixel  # type: ignore[attr-defined]
 
     def found(dx: int, dy: int) -> np.ndarray:
         patch, _ = tracker._wide_patch(scene(box.moved(dx, dy)))  # type: ignore[attr-defined]

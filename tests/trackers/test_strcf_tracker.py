@@ -13,8 +13,10 @@ from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.response import peak
+from slimtrack.filters.spectral import GridFilters
 from slimtrack.search import SearchWindow
-from slimtrack.trackers._blocks import Blocks, scale_factors
+from slimtrack.trackers._grids import FeatureGrids
+from slimtrack.trackers._sizes import scale_factors
 from slimtrack.trackers.strcf import FdeepStrcf, Strcf
 
 
@@ -46,11 +48,11 @@ def test_colour_names_stand_beside_hog_where_asked_for() -> None:
 
 def test_blocks_cover_the_same_area_on_grids_of_their_own() -> None:
     window = SearchWindow.around(Box(100, 100, 40, 40), area=16, square=True, stride=8)
-    blocks = Blocks([Hog(4), Grey(8)], window)
-    fine, coarse = blocks.sample(scene(Box(96, 96, 48, 48)), 120, 120, [1.0, 1.1])
+    grids = FeatureGrids([Hog(4), Grey(8)], window)
+    fine, coarse = grids.sample(scene(Box(96, 96, 48, 48)), 120, 120, [1.0, 1.1])
     assert fine.shape == (2, 31, 40, 40)
     assert coarse.shape == (2, 1, 20, 20)
-    assert blocks.sizes == [(40, 40), (20, 20)]
+    assert [block.size for block in grids.blocks] == [(40, 40), (20, 20)]
 
 
 def test_scale_factors() -> None:
@@ -71,11 +73,13 @@ def test_each_block_sees_the_target_where_it_is(
     tracker = create("fdeepstrcf")
     assert isinstance(tracker, FdeepStrcf)
     tracker.init(scene(box), box)
-    samples = tracker._blocks.sample(scene(box.moved(*shift)), box.cx, box.cy, [1.0])
-    for filter_, sample, stride in zip(tracker._filters, samples, tracker._blocks.strides, strict=True):
+    samples = tracker._sampler.sample(scene(box.moved(*shift)), box.cx, box.cy, [1.0])
+    assert isinstance(tracker._filter, GridFilters)
+    for filter_, sample in zip(tracker._filter.filters, samples, strict=True):
+        stride = tracker.window.patch[0] / sample.shape[-1]
         response = irfft2(filter_.spectrum(rfft2(sample)), sample.shape[-2:])[0]
-        dy, dx = (at * stride * tracker._window.pixel for at in peak(response))
-        np.testing.assert_allclose((dx, dy), shift, atol=0.3 * stride * tracker._window.pixel)
+        dy, dx = (at * stride * tracker.window.pixel for at in peak(response))
+        np.testing.assert_allclose((dx, dy), shift, atol=0.3 * stride * tracker.window.pixel)
 
 
 def test_little_motion_is_learned_from_what_was_seen() -> None:
@@ -83,14 +87,14 @@ def test_little_motion_is_learned_from_what_was_seen() -> None:
     box = Box(200, 150, 48, 40)
     near = box.moved(2, -1)
     responses = []
-    for still in (0.0, 0.2):
+    for shift in (0.0, 0.2):
         tracker = create("strcf")
         assert isinstance(tracker, Strcf)
-        tracker._still = still
+        tracker._relearn_shift = shift
         tracker.init(scene(box), box)
         tracker.update(scene(near))
-        sample = tracker._blocks.sample(scene(near), near.cx, near.cy, [1.0])[0]
-        responses.append(irfft2(tracker._filters[0].spectrum(rfft2(sample)), sample.shape[-2:])[0])
+        samples = tracker._sampler.sample(scene(near), near.cx, near.cy, [1.0])
+        responses.append(tracker._filter.respond(tracker._filter.transform(samples)).values[0])
     assert np.corrcoef(responses[0].ravel(), responses[1].ravel())[0, 1] > 0.98
     assert peak(responses[1]) == pytest.approx(peak(responses[0]), abs=0.1)
 
@@ -105,13 +109,13 @@ def test_what_was_seen_is_learned_where_the_target_was_in_it(name: str, shift: t
     assert isinstance(tracker, Strcf | FdeepStrcf)
     tracker.init(scene(box), box)
     tracker.update(scene(box.moved(*shift)))
-    seen = tracker._seen
-    assert seen is not None
-    for filter_, x, stride in zip(tracker._filters, seen.spectra, tracker._blocks.strides, strict=True):
-        shape = tracker._blocks.sizes[tracker._blocks.strides.index(stride)]
-        response = irfft2(filter_.spectrum(x[None]), shape)[0]
-        dy, dx = (at * stride * tracker._window.pixel * tracker.scale for at in peak(response))
-        np.testing.assert_allclose((dx, dy), shift, atol=0.35 * stride * tracker._window.pixel)
+    last = tracker._last
+    assert last is not None and isinstance(tracker._filter, GridFilters)
+    for filter_, x, block in zip(tracker._filter.filters, last.sample, tracker._sampler.blocks, strict=True):
+        stride = tracker.window.patch[0] / block.size[1]
+        response = irfft2(filter_.spectrum(x[None]), block.size)[0]
+        dy, dx = (at * stride * tracker.window.pixel * tracker.scale for at in peak(response))
+        np.testing.assert_allclose((dx, dy), shift, atol=0.35 * stride * tracker.window.pixel)
 
 
 @pytest.mark.parametrize("count", [3, 4, 5])
@@ -119,8 +123,7 @@ def test_a_block_of_one_scale_is_computed_at_the_last_size(count: int) -> None:
     """The scale whose factor is 1, also where the number of scales is even."""
     box = Box(96, 96, 48, 48)
     window = SearchWindow.around(Box(100, 100, 40, 40), area=16, square=True, stride=8)
-    blocks = Blocks([Hog(4), Grey(8)], window)
     factors = scale_factors(count, 1.1)
-    _, one = blocks.sample(scene(box), 120, 120, factors, one_scale=(1,))
-    _, every = blocks.sample(scene(box), 120, 120, factors)
+    _, one = FeatureGrids([Hog(4), Grey(8)], window, one_scale=(1,)).sample(scene(box), 120, 120, factors)
+    _, every = FeatureGrids([Hog(4), Grey(8)], window).sample(scene(box), 120, 120, factors)
     np.testing.assert_array_equal(one[0], every[factors.index(1.0)])

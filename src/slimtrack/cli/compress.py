@@ -21,7 +21,7 @@ from slimtrack.cli.boxes import parse_box
 from slimtrack.compression.channels import Amount, Indices, Reading
 from slimtrack.compression.cpt import Method, Settings, compress
 from slimtrack.compression.cpt import Progress as Tell
-from slimtrack.compression.distilled import choices, only, write_channels
+from slimtrack.compression.distilled import choices, keep_channels, write_channels
 from slimtrack.compression.information import Metric
 from slimtrack.compression.report import Size, changes, draw_channels, draw_maps, draw_ratios, summed
 from slimtrack.compression.view import Shown, View
@@ -197,7 +197,7 @@ def cd(
             view = View(follower.window, before.margin)
             patches = [view.patch(*opening[at]) for at in (0, -1)]
             tell("network", 2, 3)
-            after = only(whole, follower.channels, patches[0], loss, cell=cell)
+            after = keep_channels(whole, follower.channels, patches[0], loss, cell=cell)
         after.network.save(out)
         listed = out.with_suffix(".json")
         write_channels(listed, whole, follower.channels, after)

@@ -16,10 +16,10 @@ from slimtrack.features.taps import NetworkStack
 from slimtrack.files import atomic_write
 from slimtrack.networks.network import Network
 
-__all__ = ["choices", "only", "write_channels"]
+__all__ = ["choices", "keep_channels", "write_channels"]
 
 
-def only(
+def keep_channels(
     network: Network, chosen: Mapping[str, Indices], patch: Image, loss: float = 0.0, *, cell: int = 4
 ) -> ChosenStack:
     """The chosen channels, from a network that computes no more than they need.

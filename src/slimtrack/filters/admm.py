@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from slimtrack._compiled import compiled
-from slimtrack.arrays import Features, Floats, Spectrum
+from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters.fft import irfft2, power, rfft2
 from slimtrack.filters.spectra import inner, shifted
 
@@ -28,26 +28,15 @@ class RegularisedFilter(ABC):
 
     @abstractmethod
     def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
-        """Trains on one frame.
-
-        Args:
-            x: Spectra of the windowed features ``(C, h, w // 2 + 1)``.
-            shift: Rows and columns that the target lies beside the middle, in cells: where the response is
-                wished to peak, so that a sample need not be cut out anew for a target that moved a little.
-            weight: Share of the usual learning rate, 0 to 1.
-        """
+        """Trains on one frame; see `slimtrack.filters.spectral.GridFilter`."""
 
     def spectrum(self, z: Spectrum) -> Spectrum:
         """Spectra of the responses ``(S, h, w // 2 + 1)`` to features' spectra ``(S, C, h, w // 2 + 1)``."""
         assert self._filter is not None, "learn() comes first"
         return inner(self._filter, z)
 
-    def respond(self, z: Features) -> Floats:
-        """Responses ``(S, h, w)`` to windowed features ``(S, C, h, w)``, peak at the target's shift."""
-        return np.asarray(irfft2(self.spectrum(rfft2(z)), self._shape))
-
     def _wish(self, shift: tuple[float, float]) -> Spectrum:
-        return self._label if shift == (0.0, 0.0) else shifted(self._label, self._shape, shift)
+        return np.asarray(shifted(self._label, self._shape, shift))
 
 
 class Admm:

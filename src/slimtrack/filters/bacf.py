@@ -30,10 +30,9 @@ class BacfFilter(RegularisedFilter):
     def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
         """Mixes the spectra of windowed features, moved to the middle, into the model and trains on it.
 
-        See `RegularisedFilter.learn`.
+        See `slimtrack.filters.spectral.GridFilter`.
         """
-        if shift != (0.0, 0.0):
-            x = shifted(x, self._shape, (-shift[0], -shift[1]))
+        x = shifted(x, self._shape, (-shift[0], -shift[1]))
         if self._model is None:
             self._model, self._filter = x.copy(), np.zeros_like(x)
         else:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from slimtrack.arrays import Features, Floats
+from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters._average import Average
-from slimtrack.filters.fft import irfft2, rfft2
+from slimtrack.filters.fft import rfft2
+from slimtrack.filters.spectra import shifted
 
 __all__ = ["ContextFilter"]
 
@@ -31,21 +32,21 @@ class ContextFilter:
         self._ridge, self._weight = ridge, np.float32(weight)
         self._filter = Average(rate)
 
-    def learn(self, x: Features, context: Features | None = None, weight: float = 1.0) -> None:
-        """Mixes windowed features ``(C, h, w)``, with those of context ``(n, C, h, w)``, into the model.
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Mixes one patch into the model; see `slimtrack.filters.spectral.GridFilter`.
 
-        ``weight`` is the share of the usual learning rate, 0 to 1.
+        ``x`` may have patches of context after the target's: ``(1 + n, C, h, w // 2 + 1)``.
         """
-        rows = rfft2(x)[None]
-        if context is not None:
-            rows = np.concatenate([rows, np.sqrt(self._weight) * rfft2(context)])
-        systems = np.ascontiguousarray(rows.transpose(2, 3, 0, 1))  # (h, w / 2 + 1, 1 + n, C)
-        gram = systems @ systems.conj().swapaxes(-1, -2) + self._ridge * x.size * np.eye(len(rows))
+        rows = x if x.ndim == 4 else x[None]
+        count = rows.shape[1] * self._shape[0] * self._shape[1]
+        weights = np.sqrt(np.where(np.arange(len(rows)), self._weight, np.float32(1)))
+        systems = np.ascontiguousarray((rows * weights[:, None, None, None]).transpose(2, 3, 0, 1))
+        gram = systems @ systems.conj().swapaxes(-1, -2) + self._ridge * count * np.eye(len(rows))
         wish = np.zeros((*gram.shape[:-1], 1), gram.dtype)
-        wish[..., 0, 0] = self._label
+        wish[..., 0, 0] = shifted(self._label, self._shape, shift)
         dual = np.linalg.solve(gram, wish).conj().astype(np.complex64)
         self._filter.add((systems * dual).sum(axis=-2).transpose(2, 0, 1), weight)
 
-    def respond(self, z: Features) -> Floats:
-        """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
-        return np.asarray(irfft2((rfft2(z) * self._filter.value.conj()).sum(axis=-3), self._shape))
+    def spectrum(self, z: Spectrum) -> Spectrum:
+        """Spectra of the responses ``(..., h, w // 2 + 1)`` to ``(..., C, h, w // 2 + 1)``."""
+        return np.asarray((z * self._filter.value.conj()).sum(axis=-3))

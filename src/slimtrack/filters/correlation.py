@@ -4,9 +4,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from slimtrack.arrays import Features, Floats, Spectrum
+from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters._average import Average
 from slimtrack.filters.fft import energy, irfft2, power, rfft2
+from slimtrack.filters.spectra import shifted
 
 __all__ = ["Kernel", "KernelFilter", "LinearFilter", "kernel_correlation"]
 
@@ -70,20 +71,15 @@ class KernelFilter:
         self._ridge = np.float32(ridge)
         self._model, self._alpha = Average(rate), Average(rate)
 
-    def learn(self, x: Features, weight: float = 1.0) -> None:
-        """Trains on the windowed features ``(C, h, w)`` of the target and mixes the result into the model.
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Trains on one patch, moved to the middle; see `slimtrack.filters.spectral.GridFilter`."""
+        x = shifted(x, self._shape, (-shift[0], -shift[1]))
+        self._model.add(x, weight)
+        self._alpha.add(self._label / (self._correlate(x, x) + self._ridge), weight)
 
-        ``weight`` is the share of the usual learning rate, 0 to 1.
-        """
-        spectrum = rfft2(x)
-        kernel = self._correlate(spectrum, spectrum)
-        self._model.add(spectrum, weight)
-        self._alpha.add(self._label / (kernel + self._ridge), weight)
-
-    def respond(self, z: Features) -> Floats:
-        """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
-        kernel = self._correlate(self._model.value, rfft2(z))
-        return np.asarray(irfft2(self._alpha.value * kernel, self._shape))
+    def spectrum(self, z: Spectrum) -> Spectrum:
+        """Spectra of the responses ``(..., h, w // 2 + 1)`` to ``(..., C, h, w // 2 + 1)``."""
+        return np.asarray(self._alpha.value * self._correlate(self._model.value, z))
 
     def _correlate(self, x: Spectrum, z: Spectrum) -> Spectrum:
         return kernel_correlation(x, z, self._shape[1], self._kernel, sigma=self._sigma)
@@ -93,7 +89,7 @@ class LinearFilter:
     """Linear filter per channel with a shared denominator, both averaged over time.
 
     Danelljan et al., BMVC 2014 (DSST), equations 3-5: numerator ``conj(y) phi_d``, denominator
-    ``sum_k |phi_k|^2 + ridge``.
+    ``sum_k |phi_k|^2 + ridge``. For one example it is the solution of paper 001's equation 7.
 
     Args:
         label: The wished response ``(h, w)``, 1 at (0, 0).
@@ -107,17 +103,14 @@ class LinearFilter:
         self._ridge = np.float32(ridge)
         self._numerator, self._denominator = Average(rate), Average(rate)
 
-    def learn(self, x: Features, weight: float = 1.0) -> None:
-        """Trains on windowed features ``(C, h, w)`` and mixes the result into the model.
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Mixes one patch into the model; see `slimtrack.filters.spectral.GridFilter`."""
+        scale = np.float32(1 / (len(x) * self._shape[0] * self._shape[1]))
+        wish = shifted(self._label, self._shape, shift)
+        self._numerator.add(np.conj(wish) * x * scale, weight)
+        self._denominator.add(power(x).sum(axis=0) * scale, weight)
 
-        ``weight`` is the share of the usual learning rate, 0 to 1.
-        """
-        scale = np.float32(1 / x.size)
-        spectrum = rfft2(x)
-        self._numerator.add(np.conj(self._label) * spectrum * scale, weight)
-        self._denominator.add(power(spectrum).sum(axis=0) * scale, weight)
-
-    def respond(self, z: Features) -> Floats:
-        """Responses ``(..., h, w)`` on windowed features ``(..., C, h, w)``."""
-        matched = (rfft2(z) * np.conj(self._numerator.value)).sum(axis=-3)
-        return np.asarray(irfft2(matched / (self._denominator.value + self._ridge), self._shape))
+    def spectrum(self, z: Spectrum) -> Spectrum:
+        """Spectra of the responses ``(..., h, w // 2 + 1)`` (paper 001, equation 8)."""
+        matched = (z * np.conj(self._numerator.value)).sum(axis=-3)
+        return np.asarray(matched / (self._denominator.value + self._ridge))

@@ -4,7 +4,7 @@ import numpy as np
 
 from slimtrack.arrays import Floats
 
-__all__ = ["box_weight", "bowl_weight"]
+__all__ = ["box_weight"]
 
 
 def box_weight(
@@ -23,33 +23,6 @@ def box_weight(
     """
     rows, columns = (_within(n, t) for n, t in zip(shape, target, strict=True))
     return np.where(rows[:, None] & columns, np.float32(inside), np.float32(outside))
-
-
-def bowl_weight(
-    shape: tuple[int, int],
-    target: tuple[float, float],
-    *,
-    least: float = 1e-4,
-    edge: float = 1e-2,
-    power: float = 2.0,
-) -> Floats:
-    """Smooth spatial regularisation (Danelljan et al., ICCV 2015, section 3.1): a bowl over the window.
-
-    Args:
-        shape: Height and width of the filter's grid in cells.
-        target: Height and width of the target in cells.
-        least: Weight in the middle.
-        edge: By how much the weight has grown one target size away from the middle, per axis.
-        power: How the weight grows.
-
-    Returns:
-        ``(h, w)`` float32.
-    """
-    rows, columns = (
-        (np.abs(np.arange(n) + 0.5 - n / 2) / max(t, 1.0)) ** power
-        for n, t in zip(shape, target, strict=True)
-    )
-    return np.asarray(least + (edge - least) * (rows[:, None] + columns), np.float32)
 
 
 def _within(count: int, extent: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

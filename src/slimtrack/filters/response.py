@@ -1,19 +1,33 @@
 """Reading a response: where its peak is, and how much the peak can be trusted."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from slimtrack.arrays import Floats
+from slimtrack.arrays import Floats, Spectrum
 
-__all__ = ["evidence", "gaussian_label", "peak", "refine"]
+__all__ = ["Responses", "evidence", "gaussian_label", "peak", "refine"]
 
 _LOWEST = 1e-6
 """Least height of a peak that others are compared with."""
 
 _APART = 5
 """Cells around the peak left out of the sidelobes (an 11 x 11 window, as MOSSE has it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """A filter's responses to several windows, the middle of a window at (0, 0), wrapped around.
+
+    Attributes:
+        values: ``(S, h, w)``.
+        spectra: Their half spectra, ``(S, h, w // 2 + 1)``.
+    """
+
+    values: Floats
+    spectra: Spectrum
 
 
 def gaussian_label(h: int, w: int, sigma: float) -> Floats:

@@ -64,6 +64,8 @@ def shifted(spectrum: Spectrum, shape: tuple[int, int], shift: tuple[float, floa
         shape: ``h`` and ``w``.
         shift: Rows and columns.
     """
+    if shift == (0.0, 0.0):
+        return spectrum
     rows = np.exp(-2j * np.pi * shift[0] * np.fft.fftfreq(shape[0]))
     columns = np.exp(-2j * np.pi * shift[1] / shape[1] * np.arange(spectrum.shape[-1]))
     return spectrum * np.outer(rows, columns).astype(np.complex64)

@@ -1,47 +1,102 @@
-"""The linear filter on spectra, so that what was seen to find a target can be learned from."""
+"""What correlation trackers ask of their filters, and filters on several grids that answer together."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-from slimtrack.arrays import Floats, Spectrum
-from slimtrack.filters._average import Average
-from slimtrack.filters.fft import irfft2, power, rfft2
-from slimtrack.filters.spectra import shifted
+from slimtrack.arrays import Features, Spectrum
+from slimtrack.filters.fft import irfft2, rfft2
+from slimtrack.filters.response import Responses
+from slimtrack.filters.spectra import resized
 
-__all__ = ["SpectralLinearFilter"]
+__all__ = ["GridFilter", "GridFilters", "SpectralFilter"]
 
 
-class SpectralLinearFilter:
-    """`LinearFilter` that takes spectra, and learns targets that are not in the middle of their patch.
+class SpectralFilter(Protocol):
+    """The filter of a correlation tracker.
 
-    For one example it is the solution of paper 001's equation 7; over time numerator and denominator are
-    averaged.
-
-    Args:
-        label: The wished response ``(h, w)``, 1 at (0, 0).
-        ridge: Weight of the regularisation.
-        rate: Share of the newest frame in the model.
+    What a *sample* is, a window's features in the Fourier domain, only the filter knows.
     """
 
-    def __init__(self, label: Floats, *, ridge: float, rate: float) -> None:
-        self._label = rfft2(label)
-        self._shape = (label.shape[0], label.shape[1])
-        self._ridge = np.float32(ridge)
-        self._numerator, self._denominator = Average(rate), Average(rate)
+    def transform(self, features: Sequence[Features]) -> Any:
+        """The samples of S windows: features ``(S, C, h, w)`` of each grid, cosine windows applied."""
+        ...
 
-    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
-        """Mixes one patch into the model.
+    def respond(self, samples: Any) -> Responses:
+        """The responses to the samples of S windows."""
+        ...
+
+    def at(self, samples: Any, index: int) -> Any:
+        """The sample of one of S windows."""
+        ...
+
+    def learn(self, sample: Any, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Trains on the sample of one window.
 
         Args:
-            x: Spectrum of windowed features, ``(C, h, w // 2 + 1)``.
-            shift: Rows and columns that the target lies beside the middle: the response is wished for there.
+            sample: As `at` gives it.
+            shift: How far the target lies below and to the right of the window's middle, as a part of the
+                window's height and width: where the response is wished to peak.
             weight: Share of the usual learning rate, 0 to 1.
         """
-        scale = np.float32(1 / (len(x) * self._shape[0] * self._shape[1]))
-        wish = self._label if shift == (0.0, 0.0) else shifted(self._label, self._shape, shift)
-        self._numerator.add(np.conj(wish) * x * scale, weight)
-        self._denominator.add(power(x).sum(axis=0) * scale, weight)
+        ...
 
-    def respond(self, z: Spectrum) -> Floats:
-        """Responses ``(..., h, w)`` to spectra ``(..., C, h, w // 2 + 1)`` (paper 001, equation 8)."""
-        matched = (z * np.conj(self._numerator.value)).sum(axis=-3)
-        return np.asarray(irfft2(matched / (self._denominator.value + self._ridge), self._shape))
+
+class GridFilter(Protocol):
+    """A filter on the features of one grid."""
+
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Trains on one patch.
+
+        Args:
+            x: Spectra of windowed features, ``(C, h, w // 2 + 1)``.
+            shift: Rows and columns of cells that the target lies beside the middle: where the response is
+                wished to peak, so that a target that moved a little need not be cut out anew.
+            weight: Share of the usual learning rate, 0 to 1.
+        """
+        ...
+
+    def spectrum(self, z: Spectrum) -> Spectrum:
+        """Spectra of the responses ``(S, h, w // 2 + 1)`` to ``(S, C, h, w // 2 + 1)``."""
+        ...
+
+
+class GridFilters:
+    """A filter on each of several grids that cover one window; their responses are averaged on the finest.
+
+    Args:
+        filters: The filters.
+        sizes: Height and width of each grid in cells.
+
+    Attributes:
+        filters: The filters; one may be put in another's place.
+    """
+
+    def __init__(self, filters: Sequence[GridFilter], sizes: Sequence[tuple[int, int]]) -> None:
+        self.filters, self._sizes = list(filters), list(sizes)
+        self._finest = max(self._sizes)
+
+    def transform(self, features: Sequence[Features]) -> list[Spectrum]:
+        """The spectra ``(S, C, h, w // 2 + 1)`` of each grid."""
+        return [rfft2(x) for x in features]
+
+    def respond(self, samples: Sequence[Spectrum]) -> Responses:
+        """The mean of the filters' responses, ``(S, h, w)`` of the finest grid."""
+        parts = [
+            resized(filter_.spectrum(x), size[1], self._finest)
+            for filter_, x, size in zip(self.filters, samples, self._sizes, strict=True)
+        ]
+        mean = parts[0] if len(parts) == 1 else sum(parts[1:], parts[0]) / np.float32(len(parts))
+        return Responses(np.asarray(irfft2(mean, self._finest)), np.asarray(mean))
+
+    def at(self, samples: Sequence[Spectrum], index: int) -> list[Spectrum]:
+        """The sample of one window; a grid that was computed for one window only has this."""
+        return [x[index if len(x) > 1 else 0] for x in samples]
+
+    def learn(
+        self, sample: Sequence[Spectrum], shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0
+    ) -> None:
+        """Trains every filter; see `SpectralFilter.learn`."""
+        for filter_, x, (h, w) in zip(self.filters, sample, self._sizes, strict=True):
+            filter_.learn(x, (shift[0] * h, shift[1] * w), weight)

@@ -28,7 +28,7 @@ class StrcfFilter(RegularisedFilter):
         self._temporal = temporal
 
     def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
-        """Trains on the spectra of windowed features; see `RegularisedFilter.learn`.
+        """Trains on the spectra of windowed features; see `slimtrack.filters.spectral.GridFilter`.
 
         There is no rate to scale: at a lower weight the filter is held closer to the last frame's.
         """

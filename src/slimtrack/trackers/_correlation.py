@@ -1,118 +1,179 @@
-"""What the correlation filter trackers share: a window, a feature, a filter, scales."""
+"""A correlation tracker: a sampler, a spectral filter, a search over sizes, the last sample."""
 
 import math
-from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.features.stack import Feature
-from slimtrack.filters.response import evidence, gaussian_label, peak, refine
-from slimtrack.search import SearchWindow, cosine_window
+from slimtrack.filters.newton import newton_peak
+from slimtrack.filters.response import Responses, evidence, gaussian_label, peak
+from slimtrack.filters.spectral import GridFilter, GridFilters, SpectralFilter
+from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, State, Track, Tracker
+from slimtrack.trackers._grids import FeatureGrids, Sampler, Windowing
+from slimtrack.trackers._sizes import ScaleFilterLike, SizeSearch, best_scale
 
-__all__ = ["CorrelationTracker", "Filter", "best_scale"]
-
-SCALE_RANGE = (0.2, 5.0)
-"""How much smaller or larger than in the first frame a target may become."""
-
-
-class Filter(Protocol):
-    """A filter that learns windowed features and responds to others."""
-
-    def learn(self, x: Features, *, weight: float) -> None:
-        """Mixes ``(C, h, w)`` into the model, at ``weight`` (0 to 1) times the usual rate."""
-        ...
-
-    def respond(self, z: Features) -> Floats:
-        """Responses ``(S, h, w)`` to ``(S, C, h, w)``, peak at the target's shift, wrapped around."""
-        ...
+__all__ = ["CorrelationTracker", "LastSample"]
 
 
-def best_scale(responses: Floats, scales: Floats) -> tuple[int, float]:
-    """Which of several scales responds most, and the scale between its neighbours at which the peak is.
+@dataclass(frozen=True, slots=True)
+class LastSample:
+    """What a target was found in, to learn from instead of cutting its window out anew.
 
-    Without the latter, a target that shrinks by less than half a step a frame would never seem smaller.
-
-    Args:
-        responses: ``(S, h, w)``.
-        scales: ``(S,)``, neighbours equally far apart in ratio.
+    Attributes:
+        box: The box that was found.
+        shift: How far its centre lies below and to the right of the window's middle, in parts of the window.
+        sample: The window, as the filter transforms it.
     """
-    heights = responses.max(axis=(1, 2))
-    best = int(heights.argmax())
-    if not 0 < best < len(scales) - 1:
-        return best, float(scales[best])
-    offset = refine(*(float(height) for height in heights[best - 1 : best + 2]))
-    return best, float(scales[best] * (scales[best + 1] / scales[best]) ** offset)
+
+    box: Box
+    shift: tuple[float, float]
+    sample: Any
 
 
 class CorrelationTracker(Tracker):
-    """A search window, a feature, a filter; several scales when a tracker asks for them.
+    """Looks for the target with a filter, in a window around the last box.
 
-    A subclass sets what follows in its constructor, and says in `_make_filter` how its filter is made.
+    It is composed of four parts, made anew for every target:
+
+    - the *sampler* describes the window by features, each kind on a grid of its own (`_make_sampler`);
+    - the *spectral filter* learns these and responds to them (`_make_filters`: one `_make_filter` a grid);
+    - the *search over sizes* takes the window at several ``_scales``, and may ask a scale filter besides
+      (`_make_scale_filter`);
+    - the *last sample* is learned from where the target moved by less than ``_relearn_shift``.
+
+    A subclass sets what follows in its constructor, and says in `_make_filter` which filter it has.
     """
 
-    _feature: Feature
+    _features: Sequence[Feature]
     _area: float
+    """Area of the window over the target's."""
+    _square: bool = False
+    """Whether the window is a square, instead of having the target's shape."""
+    _pixels: tuple[float, float] = (32.0**2, 160.0**2)
+    """Fewest and most pixels of the window."""
+    _stride: int = 1
+    """The window's sides are whole multiples of this, and of the features' strides."""
     _label: float
-    _pixels: float = 160.0**2
-    _least: float = 32.0**2
+    """Width of the wished response, as a share of the target's mean side."""
     _scales: Sequence[float] = (1.0,)
+    """Sizes over the last one at which the window is taken."""
+    _one_scale: Sequence[int] = ()
+    """Features computed at the last size only, which help to find the place but not the size."""
+    _relearn_shift: float = 0.0
+    """Shift, as a share of the target's mean side, from which on the window is cut out anew for learning."""
+    _exact_peak: bool = False
+    """Whether the peak is that of the response's Fourier series, or of a parabola through three cells."""
 
-    @abstractmethod
-    def _make_filter(self, label: Floats) -> Filter:
-        """A new filter that is to respond with ``label`` ``(h, w)``."""
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> GridFilter:
+        """The filter of one grid.
+
+        Args:
+            label: The response it is to learn, ``(h, w)``, 1 at (0, 0).
+            target: Height and width of the target in cells.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no _make_filter")
+
+    def _make_scale_filter(self) -> ScaleFilterLike | None:
+        """The filter that finds the size; ``None``: the scales alone do."""
+        return None
+
+    def _make_windowing(self) -> Windowing:
+        """How features are weighted by the cosine window, and brought to a level."""
+        return np.multiply
+
+    def _make_sampler(self) -> Sampler:
+        return FeatureGrids(
+            self._features, self._window, one_scale=self._one_scale, windowing=self._make_windowing()
+        )
+
+    def _make_filters(self) -> SpectralFilter:
+        sizes = [block.size for block in self._sampler.blocks]
+        return GridFilters([self._begun(size) for size in sizes], sizes)
+
+    def _begun(self, size: tuple[int, int]) -> GridFilter:
+        """The filter of a grid of that height and width, before it has learned."""
+        (w, h), (tw, th) = self._window.patch, self._window.target
+        return self._make_filter(self._wish(size), (th * size[0] / h, tw * size[1] / w))
+
+    def _wish(self, size: tuple[int, int]) -> Floats:
+        """The response wished for on a grid of that height and width."""
+        stride = self._window.patch[1] // size[0]
+        return gaussian_label(*size, self._label * math.sqrt(math.prod(self._window.target)) / stride)
 
     def _make_window(self, box: Box) -> SearchWindow:
+        stride = math.lcm(self._stride, *(feature.stride for feature in self._features))
+        least, most = self._pixels
         return SearchWindow.around(
-            box, area=self._area, stride=self._feature.stride, pixels=self._pixels, least=self._least
+            box, area=self._area, square=self._square, stride=stride, pixels=most, least=least
         )
 
     def _start(self, image: Image, box: Box) -> None:
-        self._first = box
+        self._last: LastSample | None = None
         self._window = self._make_window(box)
-        w, h = (side // self._feature.stride for side in self._window.patch)
-        self._cosine = cosine_window(h, w)
-        # In cells: a share of the target's mean side.
-        sigma = self._label * math.sqrt(math.prod(self._window.target)) / self._feature.stride
-        self._filter = self._make_filter(gaussian_label(h, w, sigma))
-        self._prepare()
+        self._sampler = self._make_sampler()
+        self._filter = self._make_filters()
+        self._sizes = SizeSearch(image, box, self._scales, self._make_scale_filter())
+        self._begin(image, box)
+
+    def _begin(self, image: Image, box: Box) -> None:
+        """Learns the first frame; all parts are there."""
         self._learn(image, box, Track(box, 1.0, State.TRACKED))
 
-    def _prepare(self) -> None:
-        """Sets up what a subclass needs besides; the window is known, nothing is learned yet."""
-
     def _locate(self, image: Image) -> Estimate:
-        scales = self.scale * np.asarray(self._scales)
-        responses = self._responses(image, scales)
-        best, scale = best_scale(responses, scales)
-        dy, dx = (shift * self._feature.stride for shift in peak(responses[best]))
-        box = self._window.moved(self._place, dx, dy, scale=scales[best])
-        return Estimate(self._resized(box, scale), evidence(responses[best]))
+        scales = self._sizes.scales(self._place)
+        samples, responses = self._look(image, scales)
+        best, scale = best_scale(responses.values, scales)
+        shift = self._shift(responses, best)
+        dy, dx = (part * side for part, side in zip(shift, self._window.patch[::-1], strict=True))
+        moved = self._window.moved(self._place, dx, dy, scale=scales[best])
+        box = self._sizes.sized(image, moved, scale)
+        near = math.hypot(dy, dx) < self._relearn_shift * math.sqrt(math.prod(self._window.target))
+        self._last = LastSample(box, shift, self._filter.at(samples, best)) if near else None
+        return Estimate(box, evidence(responses.values[best]))
 
-    def _responses(self, image: Image, scales: Floats) -> Floats:
-        """Responses ``(S, h, w)`` around the last box, at each of the scales."""
-        patches = self._window.pyramid(image, self._place.cx, self._place.cy, scales)
-        return self._filter.respond(self._described(patches))
+    def _look(self, image: Image, scales: Floats) -> tuple[Any, Responses]:
+        """The samples of the windows around the last box, and the responses to them."""
+        samples = self._filter.transform(self._sampler.sample(image, self._place.cx, self._place.cy, scales))
+        return samples, self._filter.respond(samples)
+
+    def _shift(self, responses: Responses, index: int) -> tuple[float, float]:
+        """How far a peak lies below and to the right of the middle, in parts of the window."""
+        values = responses.values[index]
+        y, x = newton_peak(values, responses.spectra[index]) if self._exact_peak else peak(values)
+        return y / values.shape[0], x / values.shape[1]
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
-        self._filter.learn(self._features_at(image, box), weight=track.score)
+        if self._last is not None and self._last.box == box:
+            self._filter.learn(self._last.sample, self._last.shift, track.score)
+        else:
+            self._filter.learn(self._sample_at(image, box), weight=track.score)
+        self._sizes.learn(image, box, track.score)
+
+    def _sample_at(self, image: Image, box: Box) -> Any:
+        """The window around a box, as the filter transforms it."""
+        return self._filter.at(self._filter.transform(self._features_at(image, box)), 0)
+
+    def _features_at(self, image: Image, box: Box) -> list[Features]:
+        """The features of the window around a box, ``(1, C, h, w)`` a grid."""
+        return self._sampler.sample(image, box.cx, box.cy, [self._sizes.scale(box)])
+
+    @property
+    def window(self) -> SearchWindow:
+        """The search window.
+
+        Raises:
+            NotStartedError: There is no target yet.
+        """
+        self._started()
+        return self._window
 
     @property
     def scale(self) -> float:
         """Size over the first where the target is looked for."""
-        return self._place.w / self._first.w
-
-    def _features_at(self, image: Image, box: Box) -> Features:
-        return self._described(self._window.extract(image, box.cx, box.cy, box.w / self._first.w))
-
-    def _described(self, patches: Image) -> Features:
-        """Windowed features of one patch ``(C, h, w)``, or of several."""
-        return np.asarray(self._feature(patches) * self._cosine)
-
-    def _resized(self, box: Box, scale: float) -> Box:
-        scale = min(max(scale, SCALE_RANGE[0]), SCALE_RANGE[1])
-        return Box.from_center(box.cx, box.cy, self._first.w * scale, self._first.h * scale)
+        return self._sizes.scale(self._place)

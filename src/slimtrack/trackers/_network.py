@@ -5,21 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from slimtrack.arrays import Features, Floats, Image
-from slimtrack.box import Box
 from slimtrack.errors import MissingError
 from slimtrack.networks import zoo
 from slimtrack.networks.network import Network
 from slimtrack.options import options_of
 from slimtrack.tracker import Tracker
-from slimtrack.trackers._correlation import CorrelationTracker
 
-__all__ = ["NetworkCorrelationTracker", "NetworkTracker", "network_of"]
-
-_LEVEL = 0.1
-"""Root mean square that features are brought to: about HOG's, for which filters' settings are published."""
+__all__ = ["NetworkTracker", "network_of"]
 
 
 def network_of(name: str) -> Network:
@@ -66,24 +58,3 @@ class NetworkTracker(Tracker):
             UnknownNameError: There is no network of that name.
         """
         return [zoo.locate(str(options.get("network", cls.needed())))[1]]
-
-
-class NetworkCorrelationTracker(NetworkTracker, CorrelationTracker):
-    """A correlation filter on features of a network, brought to one level in the first frame."""
-
-    def _prepare(self) -> None:
-        self._gain: np.float32 | None = None
-
-    def _responses(self, image: Image, scales: Floats) -> Floats:
-        patches = self._window.pyramid(image, self._place.cx, self._place.cy, scales, self._feature.margin)
-        return self._filter.respond(self._described(patches))
-
-    def _features_at(self, image: Image, box: Box) -> Features:
-        scale = box.w / self._first.w
-        return self._described(self._window.extract(image, box.cx, box.cy, scale, self._feature.margin))
-
-    def _described(self, patches: Image) -> Features:
-        features = self._feature(patches)
-        if self._gain is None:
-            self._gain = np.float32(_LEVEL / max(float(np.sqrt(np.mean(features**2))), 1e-6))
-        return np.asarray(features * (self._gain * self._cosine))

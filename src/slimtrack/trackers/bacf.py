@@ -8,7 +8,7 @@ from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.bacf import BacfFilter
 from slimtrack.filters.regularisation import box_weight
-from slimtrack.trackers._blocks import BlockTracker, scale_factors
+from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import (
     Iterations,
     LabelWidth,
@@ -18,14 +18,18 @@ from slimtrack.trackers._options import (
     ScaleStep,
     SearchScale,
 )
+from slimtrack.trackers._sizes import scale_factors
 
 __all__ = ["Bacf"]
 
 
-class Bacf(BlockTracker, name="bacf"):
+class Bacf(CorrelationTracker, name="bacf"):
     """Background-aware correlation filter (Galoogahi et al., ICCV 2017): trained on real negatives, HOG."""
 
-    _still = 0.0  # its model is a mean of samples, which those moved afterwards would blur
+    # Every window is cut anew: the model is a mean of samples, which those moved afterwards would blur.
+    _square = True
+    _pixels = (150.0**2, 200.0**2)
+    _exact_peak = True
 
     def __init__(
         self,
@@ -41,12 +45,12 @@ class Bacf(BlockTracker, name="bacf"):
             bool, "Colour names beside HOG. The article has HOG alone; the widely used public port has both."
         ] = False,
     ) -> None:
-        self._side, self._ridge, self._rate, self._label = search_scale, ridge, rate, label_width
+        self._area, self._ridge, self._rate, self._label = search_scale**2, ridge, rate, label_width
         self._iterations = iterations
         self._scales = scale_factors(scales, step)
         self._features = (Stack(Hog(), ColorNames()) if colors else Hog(),)
 
-    def _make_filter(self, block: int, label: Floats, target: tuple[float, float]) -> BacfFilter:
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> BacfFilter:
         inside = (
             self._ridge / label.size
         ) ** 0.5  # the article's ridge is for a summed error, ours for the mean

@@ -1,13 +1,21 @@
 """CACF and DCF-CA: the context-aware correlation filter on HOG."""
 
+from typing import Any
+
+import numpy as np
+
+from slimtrack.arrays import Features, Floats, Image
+from slimtrack.box import Box
 from slimtrack.features.hog import Hog
-from slimtrack.trackers._context import ContextTracker
+from slimtrack.features.stack import Feature
+from slimtrack.filters.context import ContextFilter
+from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import Context, HogCell, LabelWidth, Rate, Ridge, SearchAreaRatio
 
 __all__ = ["Cacf", "DcfCa"]
 
 
-class Cacf(ContextTracker, name="cacf"):
+class Cacf(CorrelationTracker, name="cacf"):
     """Context-aware correlation filter on HOG (Mueller et al., CVPR 2017).
 
     The baseline of paper 001.
@@ -23,14 +31,22 @@ class Cacf(ContextTracker, name="cacf"):
         label_width: LabelWidth = 0.1,
         cell: HogCell = 4,
     ) -> None:
-        self._area, self._context, self._ridge, self._rate, self._label = (
-            search_area_ratio,
-            context,
-            ridge,
-            rate,
-            label_width,
-        )
-        self._feature = Hog(cell)
+        self._area, self._label = search_area_ratio, label_width
+        self._context, self._ridge, self._rate = context, ridge, rate
+        self._features: tuple[Feature, ...] = (Hog(cell),)
+
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> ContextFilter:
+        return ContextFilter(label, ridge=self._ridge, weight=self._context, rate=self._rate)
+
+    def _sample_at(self, image: Image, box: Box) -> Any:
+        """With the windows above, below, left and right that just miss the target, which must not respond."""
+        return self._filter.transform([self._with_context(image, box)])
+
+    def _with_context(self, image: Image, box: Box) -> Features:
+        """Features ``(5, C, h, w)`` of the target's window and of those four."""
+        dx, dy = (side * (self._area**0.5 + 1) / 2 for side in (box.w, box.h))
+        beside = (box.moved(0, -dy), box.moved(0, dy), box.moved(-dx, 0), box.moved(dx, 0))
+        return np.concatenate([self._features_at(image, at)[0] for at in (box, *beside)])
 
 
 class DcfCa(Cacf, name="dcf-ca"):

@@ -8,7 +8,6 @@ from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.compression.channels import (
     Indices,
-    Level,
     common_energy,
     friendliness,
     initial_set,
@@ -18,10 +17,12 @@ from slimtrack.compression.channels import (
 from slimtrack.compression.inner import thinned
 from slimtrack.compression.stack import pruned
 from slimtrack.features.network import NetworkFeature, NetworkFeatures
-from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.eco.continuous import samples
 from slimtrack.filters.fft import rfft2
+from slimtrack.filters.spectral import GridFilters
 from slimtrack.tracker import Track, Tracker
+from slimtrack.trackers._grids import FeatureGrids, Windowing
+from slimtrack.trackers._levels import EvenLevel
 from slimtrack.trackers._options import (
     ChannelAmount,
     Context,
@@ -84,44 +85,45 @@ class CacfCd(Cacf, name="cacf-cd"):
         """The good channels; ``None`` until they are chosen."""
         return self._chosen
 
-    def _prepare(self) -> None:
+    def _start(self, image: Image, box: Box) -> None:
         self._chosen: Indices | None = None
-        self._level: Level | None = None
-        self._examples: list[tuple[Features, Features]] = []
+        self._examples: list[Features] = []
+        self._level = EvenLevel()
+        super()._start(image, box)
 
-    def _make_filter(self, label: Floats) -> ContextFilter:
-        self._wish = label
-        return super()._make_filter(label)
+    def _make_windowing(self) -> Windowing:
+        return self._chosen_ones
 
-    def _described(self, patches: Image) -> Features:
-        features = self._feature(patches)
-        if self._level is None:
-            self._level = Level(features)
-        levelled = self._level(features, self._cosine)
-        return levelled if self._chosen is None else levelled[..., self._chosen, :, :]
+    def _chosen_ones(self, features: Features, cosine: Floats) -> Features:
+        """The good channels, all as long as none are chosen, at one level."""
+        levelled = self._level(features, cosine)
+        return levelled if self._chosen is None else levelled[:, self._chosen]
+
+    def _with_context(self, image: Image, box: Box) -> Features:
+        seen = super()._with_context(image, box)
+        if self._chosen is None:
+            self._examples.append(seen)
+        return seen
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
-        x, context = self._features_at(image, box), self._context_at(image, box)
-        self._filter.learn(x, context, track.score)
-        if self._chosen is None:
-            self._examples.append((x, context))
-            if len(self._examples) == _FRAMES:
-                self._distil()
+        super()._learn(image, box, track)
+        if len(self._examples) == _FRAMES:
+            self._distil()
 
     def _distil(self) -> None:
         """Chooses channels, and begins the filter anew on them."""
         weight = np.float32(self._context**0.5)
         self._chosen = select(
-            [x for x, _ in self._examples],
-            self._wish,
-            context=weight * np.concatenate([context for _, context in self._examples]),
+            [example[0] for example in self._examples],
+            self._wish(self._sampler.blocks[0].size),
+            context=weight * np.concatenate([example[1:] for example in self._examples]),
             keep=self._keep,
             by=self._by,
             ridge=self._ridge,
         ).channels
-        self._filter = self._make_filter(self._wish)
-        for x, context in self._examples:
-            self._filter.learn(x[self._chosen], context[:, self._chosen])
+        self._filter = self._make_filters()
+        for seen in self._examples:
+            self._filter.learn(self._filter.transform([seen[:, self._chosen]]))
         self._examples = []
 
 
@@ -179,7 +181,7 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
         every = {tap.name: np.arange(tap.channels) for tap in taps}
         small, _ = thinned(network, every, network.prepare(patch), self._loss)
         self._network = NetworkFeatures(small, [tap.name for tap in taps])
-        self._sampler = self._make_sampler(self._window)
+        self._sampler = self._make_sampler()
 
     def _good(self) -> list[Indices]:
         """The good channels of each block, rising (equation 12 with the filter as it is)."""
@@ -205,6 +207,9 @@ class FecoCd(EcoCd, Feco, name="feco-cd"):
 class FdeepStrcfCd(_Keeping, FdeepStrcf, name="fdeepstrcf-cd"):
     """fDeepSTRCF on the good channels of its network's layer; the others are not computed."""
 
+    _sampler: FeatureGrids
+    _filter: GridFilters
+
     @property
     def channels(self) -> Indices | None:
         """The good channels of the layer; ``None`` until they are chosen."""
@@ -218,21 +223,21 @@ class FdeepStrcfCd(_Keeping, FdeepStrcf, name="fdeepstrcf-cd"):
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         super()._learn(image, box, track)
         if self._chosen is None:
-            sample = self._blocks.sample(image, box.cx, box.cy, [box.w / self._first.w])
-            self._examples.append(sample[_LAYER][0])
+            self._examples.append(self._features_at(image, box)[_LAYER][0])
             if len(self._examples) == _FRAMES:
                 self._distil()
 
     def _distil(self) -> None:
         """Chooses channels, prunes the network to them, and begins the layer's filter anew on them."""
-        self._chosen = select(self._examples, self._wish(_LAYER), keep=self._keep, by=self._by).channels
+        size = self._sampler.blocks[_LAYER].size
+        self._chosen = select(self._examples, self._wish(size), keep=self._keep, by=self._by).channels
         whole = self._features[_LAYER]
         assert isinstance(whole, NetworkFeature)
         small = pruned(whole.network, {whole.tap.name: self._chosen})
         left = small.tap(whole.tap.name).channels
         picks = self._chosen.tolist() if left > len(self._chosen) else None
-        self._blocks.exchange(_LAYER, NetworkFeature(small, whole.tap.name, channels=picks, stretched=True))
-        self._filters[_LAYER] = self._begun(_LAYER)
+        self._sampler.features[_LAYER] = NetworkFeature(small, whole.tap.name, channels=picks, stretched=True)
+        self._filter.filters[_LAYER] = self._begun(size)
         for example in self._examples:
-            self._filters[_LAYER].learn(rfft2(example[self._chosen]), (0.0, 0.0))
-        self._examples, self._seen = [], None
+            self._filter.filters[_LAYER].learn(rfft2(example[self._chosen]))
+        self._examples, self._last = [], None

@@ -10,14 +10,16 @@ from slimtrack.compression.view import View
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter
 from slimtrack.options import Formerly, Range
-from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
+from slimtrack.trackers._correlation import CorrelationTracker
+from slimtrack.trackers._levels import FirstLevel
+from slimtrack.trackers._network import NetworkTracker, network_of
 from slimtrack.trackers._options import LabelWidth, NetworkName, Rate, Ridge, SearchAreaRatio, Tap
 from slimtrack.trackers.samf import SCALES
 
 __all__ = ["CptKcf", "CptSamf"]
 
 
-class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
+class CptKcf(NetworkTracker, CorrelationTracker, name="cpt-kcf"):
     """KCF on one layer of a network that is pruned for the target in the first frame.
 
     Paper 000, section IV-A. With ``method=none`` it is the paper's Base, the same on the whole network.
@@ -74,19 +76,20 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
         label_width: LabelWidth = 0.1,
     ) -> None:
         self._area, self._ridge = search_area_ratio, ridge
-        self._pixels = self._least = window_side**2
+        self._pixels = (window_side**2, window_side**2)
         self._rate, self._label = rate, label_width
         self._how = Settings(
             "" if configuration == "none" else configuration, method, d, d_prime, metric, error, reconstruct,
             background, refit, cells=cells,
         )  # fmt: skip
-        self._feature = self._whole = NetworkFeature(network_of(network), tap)
+        self._whole = NetworkFeature(network_of(network), tap)
+        self._features = (self._whole,)
         planned(self._whole.network, tap, self._how)
 
     def _start(self, image: Image, box: Box) -> None:
-        self._feature = self._whole
+        self._features = (self._whole,)
         if self._how.method != "none":
-            self._feature = self._slimmed(image, box)
+            self._features = (self._slimmed(image, box),)
         super()._start(image, box)
 
     def _slimmed(self, image: Image, box: Box) -> NetworkFeature:
@@ -96,7 +99,10 @@ class CptKcf(NetworkCorrelationTracker, name="cpt-kcf"):
         found = compress(self._whole.network, self._whole.tap.name, patch, view.target, self._how)
         return NetworkFeature(found.network, found.tap)
 
-    def _make_filter(self, label: Floats) -> KernelFilter:
+    def _make_windowing(self) -> FirstLevel:
+        return FirstLevel()
+
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> KernelFilter:
         return KernelFilter(label, kernel="linear", ridge=self._ridge, rate=self._rate)
 
 

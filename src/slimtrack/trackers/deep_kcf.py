@@ -3,11 +3,11 @@
 from typing import Annotated, Literal
 
 from slimtrack.arrays import Floats
-from slimtrack.box import Box
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter, LinearFilter
-from slimtrack.search import SearchWindow
-from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
+from slimtrack.trackers._correlation import CorrelationTracker
+from slimtrack.trackers._levels import FirstLevel
+from slimtrack.trackers._network import NetworkTracker, network_of
 from slimtrack.trackers._options import (
     Bandwidth,
     Downsample,
@@ -20,15 +20,16 @@ from slimtrack.trackers._options import (
     ScaleStep,
     SearchAreaRatio,
 )
+from slimtrack.trackers._sizes import scale_factors
 from slimtrack.trackers.samf import SCALES
 
 __all__ = ["DcfNet", "Fkcf", "Fsamf"]
 
 
-class Fkcf(NetworkCorrelationTracker, name="fkcf"):
+class Fkcf(NetworkTracker, CorrelationTracker, name="fkcf"):
     """KCF on one layer of a network (papers 000 and 002)."""
 
-    _pixels = 192.0**2
+    _pixels = (32.0**2, 192.0**2)
 
     def __init__(
         self,
@@ -47,9 +48,12 @@ class Fkcf(NetworkCorrelationTracker, name="fkcf"):
     ) -> None:
         self._area, self._kernel, self._sigma, self._ridge = search_area_ratio, kernel, sigma, ridge
         self._rate, self._label = rate, label_width
-        self._feature = NetworkFeature(network_of(network), tap, downsample=downsample)
+        self._features = (NetworkFeature(network_of(network), tap, downsample=downsample),)
 
-    def _make_filter(self, label: Floats) -> KernelFilter:
+    def _make_windowing(self) -> FirstLevel:
+        return FirstLevel()
+
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> KernelFilter:
         return KernelFilter(label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate)
 
 
@@ -59,13 +63,14 @@ class Fsamf(Fkcf, name="fsamf"):
     _scales = SCALES
 
 
-class DcfNet(NetworkCorrelationTracker, name="dcfnet"):
+class DcfNet(NetworkTracker, CorrelationTracker, name="dcfnet"):
     """Linear correlation filter on a two-layer network trained for it (Wang et al., 2017).
 
     The weights of UDT (Wang et al., CVPR 2019), trained without labels, fit too.
     """
 
-    _pixels = 125.0**2
+    _pixels = (125.0**2, 125.0**2)
+    _stride = 4  # of prime sides such as 127 the Fourier transforms take several times as long
 
     def __init__(
         self,
@@ -82,12 +87,11 @@ class DcfNet(NetworkCorrelationTracker, name="dcfnet"):
     ) -> None:
         loaded = network_of(network)
         self._area, self._ridge, self._rate, self._label = search_area_ratio, ridge, rate, label_width
-        self._feature = NetworkFeature(loaded, list(loaded.taps)[-1])
-        self._scales = tuple(step ** (i - (scales - 1) // 2) for i in range(scales))
+        self._features = (NetworkFeature(loaded, list(loaded.taps)[-1]),)
+        self._scales = scale_factors(scales, step)
 
-    def _make_window(self, box: Box) -> SearchWindow:
-        # Whole multiples of 4: of prime sides such as 127 the Fourier transforms take several times as long.
-        return SearchWindow.around(box, area=self._area, stride=4, pixels=self._pixels, least=self._pixels)
+    def _make_windowing(self) -> FirstLevel:
+        return FirstLevel()
 
-    def _make_filter(self, label: Floats) -> LinearFilter:
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> LinearFilter:
         return LinearFilter(label, ridge=self._ridge, rate=self._rate)

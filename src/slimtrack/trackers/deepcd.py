@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from slimtrack.arrays import Features, Floats, Image
+from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
-from slimtrack.compression.channels import Indices, Level, Reading, select
-from slimtrack.compression.distilled import only
-from slimtrack.features.taps import NetworkStack
-from slimtrack.filters.fft import rfft2
-from slimtrack.filters.spectral import SpectralLinearFilter
+from slimtrack.compression.channels import Indices, Reading, select
+from slimtrack.compression.distilled import keep_channels
+from slimtrack.filters.correlation import LinearFilter
+from slimtrack.filters.spectral import GridFilter
 from slimtrack.options import Range
 from slimtrack.tracker import Track
+from slimtrack.trackers._grids import FeatureGrids, Windowing
+from slimtrack.trackers._levels import EvenLevel
 from slimtrack.trackers._network import network_of
 from slimtrack.trackers._options import ChannelAmount, Inner, Keep, Rate, check_keep
 from slimtrack.trackers.hcf import LayeredTracker, MaxSide, named
@@ -34,6 +35,8 @@ class DeepCd(LayeredTracker):
     target go too (the joined method that the paper names as future work); ``loss=0`` computes what the paper
     does.
     """
+
+    _sampler: FeatureGrids
 
     def __init__(
         self,
@@ -58,45 +61,44 @@ class DeepCd(LayeredTracker):
             options.get("cell", 4),
         )
         self._share = level
-        self._whole = self._feature
+        self._whole = self._features[0]
 
     @property
     def channels(self) -> Mapping[str, Indices]:
         """The good channels of each layer; empty until they are chosen."""
         return self._chosen
 
-    def _prepare(self) -> None:
-        super()._prepare()
-        self._feature: NetworkStack = self._whole
+    def _start(self, image: Image, box: Box) -> None:
+        self._features = (self._whole,)
         self._examples: list[Image] = []
         self._chosen: dict[str, Indices] = {}
-        self._level: Level | None = None
+        super()._start(image, box)
 
-    def _make_filter(self, label: Floats) -> SpectralLinearFilter:  # type: ignore[override]  # of spectra
-        self._wish = label
-        return SpectralLinearFilter(label, ridge=self._ridge, rate=self._rate)
+    def _make_windowing(self) -> Windowing:
+        return EvenLevel(self._features[0].slices, share=self._share)
 
-    def _described(self, patches: Image) -> Features:
-        features = self._feature(patches)
-        if self._level is None:
-            self._level = Level(features, self._feature.slices, share=self._share)
-        return self._level(features, self._cosine)
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> GridFilter:
+        return LinearFilter(label, ridge=self._ridge, rate=self._rate)
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         if self._chosen:
             super()._learn(image, box, track)
             return
-        patch = self._window.extract(image, box.cx, box.cy, box.w / self._first.w, self._feature.margin)
+        patch = self._window.extract(image, box.cx, box.cy, self._sizes.scale(box), self._whole.margin)
         self._examples.append(patch)
-        self._filter.learn(rfft2(self._described(patch)), weight=track.score)
+        self._learn_patch(patch, track.score)
         if len(self._examples) == _FRAMES:
             self._distil()
+
+    def _learn_patch(self, patch: Image, weight: float = 1.0) -> None:
+        samples = self._filter.transform(self._sampler.describe(patch[None]))
+        self._filter.learn(self._filter.at(samples, 0), weight=weight)
 
     def _distil(self) -> None:
         """Chooses channels, prunes the network to them, and begins the filter anew on them."""
         found = select(
-            [self._described(patch) for patch in self._examples],
-            self._wish,
+            [self._sampler.describe(patch[None])[0][0] for patch in self._examples],
+            self._wish(self._sampler.blocks[0].size),
             keep=self._keep,
             by=self._by,
             ridge=self._ridge,
@@ -108,10 +110,12 @@ class DeepCd(LayeredTracker):
             tap: found[(found >= part.start) & (found < part.stop)] - part.start for tap, part in parts
         }
         network = network_of(self.network)
-        self._feature = only(network, self._chosen, self._examples[0], self._loss, cell=self._cell)
-        self._filter, self._level = self._make_filter(self._wish), None
+        small = keep_channels(network, self._chosen, self._examples[0], self._loss, cell=self._cell)
+        self._features = (small,)
+        self._sampler = FeatureGrids(self._features, self._window, windowing=self._make_windowing())
+        self._filter = self._make_filters()
         for patch in self._examples:
-            self._filter.learn(rfft2(self._described(patch)))
+            self._learn_patch(patch)
         self._examples = []
 
 

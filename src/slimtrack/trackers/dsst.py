@@ -1,22 +1,19 @@
 """DSST and fDSST: a translation filter and a scale filter."""
 
-from abc import abstractmethod
 from typing import Annotated
 
-from slimtrack.arrays import Floats, Image
-from slimtrack.box import Box
+from slimtrack.arrays import Floats
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
 from slimtrack.options import Range
-from slimtrack.tracker import Estimate, Track
 from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import LabelWidth, Rate, Ridge, ScaleStep, SearchAreaRatio
-from slimtrack.trackers._scale import ScaleFilterLike, ScaleSearch
+from slimtrack.trackers._sizes import ScaleFilterLike
 
-__all__ = ["Dsst", "Fdsst", "ScaledTracker"]
+__all__ = ["Dsst", "Fdsst"]
 
 _Ridge = Annotated[
     Ridge,
@@ -25,29 +22,7 @@ _Ridge = Annotated[
 ]
 
 
-class ScaledTracker(CorrelationTracker):
-    """A correlation tracker whose size follows a scale filter."""
-
-    @abstractmethod
-    def _make_scale_filter(self) -> ScaleFilterLike:
-        """A new scale filter."""
-
-    def _start(self, image: Image, box: Box) -> None:
-        self._scaling = ScaleSearch(image, box, self._make_scale_filter())
-        super()._start(image, box)
-
-    def _locate(self, image: Image) -> Estimate:
-        found = super()._locate(image)
-        assert found.box is not None
-        factor = self._scaling.factor(image, found.box)
-        return Estimate(self._resized(found.box, self.scale * factor), found.evidence)
-
-    def _learn(self, image: Image, box: Box, track: Track) -> None:
-        super()._learn(image, box, track)
-        self._scaling.learn(image, box, track.score)
-
-
-class Dsst(ScaledTracker, name="dsst"):
+class Dsst(CorrelationTracker, name="dsst"):
     """Discriminative scale space tracker (Danelljan et al., BMVC 2014), HOG and grey.
 
     The article adds a ridge of 0.01 to sums over a patch's values, our filter to their mean over some 10^4 of
@@ -66,9 +41,9 @@ class Dsst(ScaledTracker, name="dsst"):
     ) -> None:
         self._area, self._ridge, self._rate, self._label = search_area_ratio, ridge, rate, label_width
         self._scale_count, self._step = scales, step
-        self._feature = Stack(Hog(), Grey())
+        self._features = (Stack(Hog(), Grey()),)
 
-    def _make_filter(self, label: Floats) -> LinearFilter:
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> LinearFilter:
         return LinearFilter(label, ridge=self._ridge, rate=self._rate)
 
     def _make_scale_filter(self) -> ScaleFilterLike:

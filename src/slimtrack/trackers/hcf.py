@@ -1,23 +1,21 @@
 """HCF (also CF2): a correlation filter for each of several layers of a network, deep and shallow fused."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import new_class
-from typing import Annotated, ClassVar, Protocol, TypeVar, cast
+from typing import Annotated, ClassVar, TypeVar, cast
 
 import numpy as np
 
-from slimtrack.arrays import Floats, Image, Spectrum
-from slimtrack.box import Box
+from slimtrack.arrays import Floats, Spectrum
 from slimtrack.errors import UnknownNameError
 from slimtrack.features.taps import NetworkStack
-from slimtrack.filters.fft import rfft2
-from slimtrack.filters.spectral import SpectralLinearFilter
+from slimtrack.filters.correlation import LinearFilter
+from slimtrack.filters.spectral import GridFilter
 from slimtrack.options import Formerly, Range
-from slimtrack.search import SearchWindow
-from slimtrack.tracker import Estimate, Track
-from slimtrack.trackers._network import NetworkCorrelationTracker, network_of
+from slimtrack.trackers._correlation import CorrelationTracker
+from slimtrack.trackers._grids import Windowing
+from slimtrack.trackers._levels import FirstLevel
+from slimtrack.trackers._network import NetworkTracker, network_of
 from slimtrack.trackers._options import LabelWidth, Rate, Ridge, SearchAreaRatio
 
 __all__ = ["Hcf", "LayeredTracker", "LayerFilters", "MaxSide", "member", "named"]
@@ -37,7 +35,7 @@ _WEIGHTS = (1.0, 0.5, 0.02)
 
 
 class LayerFilters:
-    """A linear filter for each group of channels; their responses are added by weight.
+    """A linear filter for each group of a grid's channels; their responses are added by weight.
 
     Args:
         label: The wished response ``(h, w)``.
@@ -52,41 +50,23 @@ class LayerFilters:
     ) -> None:
         self._slices = slices
         self._weights = [np.float32(weight / sum(weights)) for weight in weights]
-        self._filters = [SpectralLinearFilter(label, ridge=ridge, rate=rate) for _ in slices]
+        self._filters = [LinearFilter(label, ridge=ridge, rate=rate) for _ in slices]
 
     def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
-        """Mixes ``(C, h, w // 2 + 1)`` into the models, its target ``shift`` cells off the middle.
-
-        ``weight`` is the share of the usual learning rate, 0 to 1.
-        """
+        """Mixes ``(C, h, w // 2 + 1)`` into the models; see `slimtrack.filters.spectral.GridFilter`."""
         for filter_, part in zip(self._filters, self._slices, strict=True):
             filter_.learn(x[part], shift, weight)
 
-    def respond(self, z: Spectrum) -> Floats:
-        """Responses ``(S, h, w)`` to spectra ``(S, C, h, w // 2 + 1)``."""
+    def spectrum(self, z: Spectrum) -> Spectrum:
+        """Spectra of the responses ``(S, h, w // 2 + 1)`` to ``(S, C, h, w // 2 + 1)``."""
         parts = (
-            weight * filter_.respond(z[:, part])
+            weight * filter_.spectrum(z[:, part])
             for filter_, part, weight in zip(self._filters, self._slices, self._weights, strict=True)
         )
         return np.asarray(sum(parts))
 
 
-class _Filter(Protocol):
-    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None: ...
-
-    def respond(self, z: Spectrum) -> Floats: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a target was found in: the estimate, its shift from the middle in cells, the spectrum."""
-
-    box: Box
-    shift: tuple[float, float]
-    spectrum: Spectrum
-
-
-class LayeredTracker(NetworkCorrelationTracker):
+class LayeredTracker(NetworkTracker, CorrelationTracker):
     """Several layers of a network on one grid, one scale.
 
     Where the target moved little, what it was found in is learned from, with the response wished for where
@@ -95,9 +75,7 @@ class LayeredTracker(NetworkCorrelationTracker):
     The window of a small target is enlarged for layers of large stride: of a few cells no place can be read.
     """
 
-    _feature: NetworkStack
-    _filter: _Filter  # type: ignore[assignment]  # of spectra
-    _still: float
+    _features: tuple[NetworkStack]
     network: ClassVar[str]
     layers: ClassVar[tuple[str, ...]]
     """Taps, the shallowest first."""
@@ -127,51 +105,19 @@ class LayeredTracker(NetworkCorrelationTracker):
         cell: Annotated[int, Range(1, 32), "Side of the common grid's cells in patch pixels."] = 4,
     ) -> None:
         self._area, self._ridge, self._rate, self._label = search_area_ratio, ridge, rate, label_width
-        self._still, self._pixels, self._cell = relearn_shift, max_side**2, cell
+        self._relearn_shift, self._cell = relearn_shift, cell
         network = network_of(self.network)
-        self._feature = NetworkStack(network, self.layers, cell=cell)
+        self._features = (NetworkStack(network, self.layers, cell=cell),)
         stride = max(network.tap(layer).stride for layer in self.layers)
-        self._least = min(max(coarse_cells * stride, 32.0), max_side) ** 2
+        self._pixels = min(max(coarse_cells * stride, 32.0), max_side) ** 2, max_side**2
 
     @classmethod
     def needed(cls) -> str:
         """The network in its name."""
         return cls.network
 
-    @property
-    def window(self) -> SearchWindow:
-        """The search window.
-
-        Raises:
-            NotStartedError: There is no target yet.
-        """
-        self._started()
-        return self._window
-
-    def _prepare(self) -> None:
-        super()._prepare()
-        self._seen: _Seen | None = None
-
-    def _locate(self, image: Image) -> Estimate:
-        estimate = super()._locate(image)
-        self._seen = None
-        if estimate.box is not None:
-            step = self._window.pixel * self.scale * self._feature.stride
-            shift = (estimate.box.cy - self._place.cy) / step, (estimate.box.cx - self._place.cx) / step
-            if math.hypot(*shift) * step <= self._still * math.sqrt(self._place.area):
-                self._seen = _Seen(estimate.box, shift, self._spectra[0])
-        return estimate
-
-    def _responses(self, image: Image, scales: Floats) -> Floats:
-        patches = self._window.pyramid(image, self._place.cx, self._place.cy, scales, self._feature.margin)
-        self._spectra = rfft2(self._described(patches))
-        return self._filter.respond(self._spectra)
-
-    def _learn(self, image: Image, box: Box, track: Track) -> None:
-        if self._seen is not None and self._seen.box == box:
-            self._filter.learn(self._seen.spectrum, self._seen.shift, track.score)
-        else:
-            self._filter.learn(rfft2(self._features_at(image, box)), weight=track.score)
+    def _make_windowing(self) -> Windowing:
+        return FirstLevel()
 
 
 class Hcf(LayeredTracker):
@@ -180,10 +126,11 @@ class Hcf(LayeredTracker):
     The responses of the deepest three layers weigh 1, 0.5 and 0.02.
     """
 
-    def _make_filter(self, label: Floats) -> LayerFilters:  # type: ignore[override]  # of spectra
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> GridFilter:
         count = len(self.layers)
         weights = [*_WEIGHTS[:count], *[_WEIGHTS[-1]] * (count - len(_WEIGHTS))]
-        return LayerFilters(label, self._feature.slices, weights[::-1], ridge=self._ridge, rate=self._rate)
+        slices = self._features[0].slices
+        return LayerFilters(label, slices, weights[::-1], ridge=self._ridge, rate=self._rate)
 
 
 _T = TypeVar("_T", bound=LayeredTracker)

@@ -36,9 +36,9 @@ class Kcf(CorrelationTracker, name="kcf"):
     ) -> None:
         self._area, self._kernel, self._sigma, self._ridge = search_area_ratio, kernel, sigma, ridge
         self._rate, self._label = rate, label_width
-        self._feature = Hog(cell)
+        self._features = (Hog(cell),)
 
-    def _make_filter(self, label: Floats) -> KernelFilter:
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> KernelFilter:
         return KernelFilter(label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate)
 
 

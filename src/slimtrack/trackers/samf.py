@@ -6,7 +6,6 @@ from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import KernelFilter
-from slimtrack.trackers._context import ContextTracker
 from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import (
     Bandwidth,
@@ -18,6 +17,7 @@ from slimtrack.trackers._options import (
     Ridge,
     SearchAreaRatio,
 )
+from slimtrack.trackers.cacf import Cacf
 
 __all__ = ["SCALES", "Samf", "SamfCa"]
 
@@ -37,7 +37,7 @@ class Samf(CorrelationTracker, name="samf"):
     """
 
     _scales = SCALES
-    _pixels = 128.0**2
+    _pixels = (32.0**2, 128.0**2)
 
     def __init__(
         self,
@@ -52,17 +52,17 @@ class Samf(CorrelationTracker, name="samf"):
     ) -> None:
         self._area, self._kernel, self._sigma, self._ridge = search_area_ratio, kernel, sigma, ridge
         self._rate, self._label = rate, label_width
-        self._feature = _features(colors)
+        self._features = (_features(colors),)
 
-    def _make_filter(self, label: Floats) -> KernelFilter:
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> KernelFilter:
         return KernelFilter(label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate)
 
 
-class SamfCa(ContextTracker, name="samf-ca"):
+class SamfCa(Cacf, name="samf-ca"):
     """SAMF's features and scales with a context-aware linear filter (Mueller et al., CVPR 2017)."""
 
     _scales = SCALES
-    _pixels = 128.0**2
+    _pixels = (32.0**2, 128.0**2)
 
     def __init__(
         self,
@@ -74,11 +74,11 @@ class SamfCa(ContextTracker, name="samf-ca"):
         label_width: LabelWidth = 0.1,
         colors: ColorTable = None,
     ) -> None:
-        self._area, self._context, self._ridge, self._rate, self._label = (
-            search_area_ratio,
-            context,
-            ridge,
-            rate,
-            label_width,
+        super().__init__(
+            search_area_ratio=search_area_ratio,
+            context=context,
+            ridge=ridge,
+            rate=rate,
+            label_width=label_width,
         )
-        self._feature = _features(colors)
+        self._features = (_features(colors),)

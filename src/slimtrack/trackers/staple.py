@@ -1,7 +1,7 @@
 """Staple: a HOG filter and colour histograms, added."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,16 @@ from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
+from slimtrack.filters.fft import rfft2
 from slimtrack.filters.histogram import ColorModel
+from slimtrack.filters.response import Responses
 from slimtrack.filters.scale import ScaleFilter
 from slimtrack.options import Formerly, Range
 from slimtrack.search import SearchWindow, extract
 from slimtrack.tracker import Track
+from slimtrack.trackers._correlation import CorrelationTracker
+from slimtrack.trackers._grids import FeatureGrids
 from slimtrack.trackers._options import LabelWidth, Rate, Ridge
-from slimtrack.trackers.dsst import ScaledTracker
 
 __all__ = ["Staple"]
 
@@ -30,10 +33,11 @@ _AREA = 6.25
 """Most area of the search window over the target's."""
 
 
-class Staple(ScaledTracker, name="staple"):
+class Staple(CorrelationTracker, name="staple"):
     """Sum of template and pixel-wise learners (Bertinetto et al., CVPR 2016): HOG filter, colours, scale."""
 
-    _pixels = 150.0**2
+    _pixels = (32.0**2, 150.0**2)
+    _sampler: FeatureGrids
 
     def __init__(
         self,
@@ -51,9 +55,9 @@ class Staple(ScaledTracker, name="staple"):
     ) -> None:
         self._color, self._ridge, self._rate = color_weight, ridge, rate
         self._color_rate, self._label = color_rate, label_width
-        self._feature = Stack(Hog(), Grey())
+        self._features = (Stack(Hog(), Grey()),)
 
-    def _make_filter(self, label: Floats) -> LinearFilter:
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> LinearFilter:
         return LinearFilter(label, ridge=self._ridge, rate=self._rate)
 
     def _make_scale_filter(self) -> ScaleFilter:
@@ -68,27 +72,32 @@ class Staple(ScaledTracker, name="staple"):
         most = (math.sqrt(sum_**2 + 4 * (_AREA - 1) * box.area) - sum_) / 2
         more = min(sum_ / 2, most)
         around = Box.from_center(box.cx, box.cy, box.w + more, box.h + more)
-        whole = SearchWindow.around(around, area=1.0, stride=4, pixels=self._pixels)
+        whole = SearchWindow.around(around, area=1.0, stride=4, pixels=self._pixels[1])
         return SearchWindow(whole.patch, whole.pixel, (box.w / whole.pixel, box.h / whole.pixel))
 
-    def _prepare(self) -> None:
-        super()._prepare()
+    def _begin(self, image: Image, box: Box) -> None:
         self._colors = ColorModel(self._color_rate)
         self._inside, self._outside = _masks(self._window)
+        super()._begin(image, box)
 
-    def _responses(self, image: Image, scales: Floats) -> Floats:
+    def _look(self, image: Image, scales: Floats) -> tuple[Any, Responses]:
         """The window and what the colour response needs around it are one cut."""
         patch, (x, y) = self._wide_patch(image)
         w, h = self._window.patch
-        inner = np.ascontiguousarray(patch[None, y : y + h, x : x + w])
-        template = self._filter.respond(self._described(inner))
-        return (1 - self._color) * template + self._color * self._color_response(patch)
+        samples = self._transformed(patch[y : y + h, x : x + w])
+        template = self._filter.respond(samples).values
+        values = (1 - self._color) * template + self._color * self._color_response(patch)
+        return samples, Responses(values, rfft2(values))
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
-        patch = self._window.extract(image, box.cx, box.cy, box.w / self._first.w)
-        self._filter.learn(self._described(patch), weight=track.score)
+        patch = self._window.extract(image, box.cx, box.cy, self._sizes.scale(box))
+        self._filter.learn(self._filter.at(self._transformed(patch), 0), weight=track.score)
         self._colors.learn(patch, self._inside, self._outside, track.score)
-        self._scaling.learn(image, box, track.score)
+        self._sizes.learn(image, box, track.score)
+
+    def _transformed(self, patch: Image) -> Any:
+        """A window ``(h, w, 3)`` as the filter transforms it."""
+        return self._filter.transform(self._sampler.describe(patch[None]))
 
     def _wide_patch(self, image: Image) -> tuple[Image, tuple[int, int]]:
         """The window with half a target around it, and where in it the window begins."""
@@ -108,7 +117,7 @@ class Staple(ScaledTracker, name="staple"):
         high, wide = patch.shape[:2]
         likelihood = self._colors.likelihood(patch)
         mean = cv2.blur(likelihood, self._box_pixels(), borderType=cv2.BORDER_CONSTANT)
-        stride = self._feature.stride
+        stride = self._features[0].stride
         # Shift 0 is the patch's centre; the filter's response counts shifts from its first cell, wrapped.
         top, left = (high - h) // 2 + (h // 2) % stride, (wide - w) // 2 + (w // 2) % stride
         rows, columns = h // stride, w // stride

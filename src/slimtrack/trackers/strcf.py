@@ -10,7 +10,7 @@ from slimtrack.features.network import NetworkFeature
 from slimtrack.features.stack import Feature, Stack
 from slimtrack.filters.regularisation import box_weight
 from slimtrack.filters.strcf import StrcfFilter
-from slimtrack.trackers._blocks import BlockTracker, scale_factors
+from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._network import NetworkTracker, network_of
 from slimtrack.trackers._options import (
     Iterations,
@@ -23,17 +23,24 @@ from slimtrack.trackers._options import (
     Tap,
     Temporal,
 )
+from slimtrack.trackers._sizes import ScaleFilterLike, fast_scale_filter, scale_factors
 
 __all__ = ["FdeepStrcf", "Strcf"]
 
 
-class Strcf(BlockTracker, name="strcf"):
+class Strcf(CorrelationTracker, name="strcf"):
     """Spatial-temporal regularised correlation filter (Li et al., CVPR 2018): HOG, colour names, grey.
 
     Departs from the article in scales 1.5 % apart instead of 1 %, and in what is learned from: where the
     target moved by no more than a fifth of its mean side, the sample in which it was found, with the response
     wished for where it is, instead of one cut out anew.
     """
+
+    _square = True
+    _pixels = (150.0**2, 200.0**2)
+    _relearn_shift = 0.2
+    _exact_peak = True
+    _scale_rate = 0.0
 
     def __init__(
         self,
@@ -45,14 +52,17 @@ class Strcf(BlockTracker, name="strcf"):
         scales: ScaleCount = 5,
         step: ScaleStep = 1.015,
     ) -> None:
-        self._side, self._temporal, self._label = search_scale, temporal, label_width
+        self._area, self._temporal, self._label = search_scale**2, temporal, label_width
         self._iterations = iterations
         self._scales = scale_factors(scales, step)
         self._features: tuple[Feature, ...] = (Stack(Hog(), ColorNames(), Grey()),)
 
-    def _make_filter(self, block: int, label: Floats, target: tuple[float, float]) -> StrcfFilter:
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> StrcfFilter:
         weight = box_weight(label.shape, target)
         return StrcfFilter(label, weight, temporal=self._temporal, iterations=self._iterations)
+
+    def _make_scale_filter(self) -> ScaleFilterLike | None:
+        return fast_scale_filter(self._scale_rate)
 
 
 class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):

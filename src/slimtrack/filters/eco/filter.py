@@ -7,11 +7,13 @@ import numpy.typing as npt
 
 from slimtrack.arrays import Features, Floats, Spectrum
 from slimtrack.filters.eco.continuous import Block, Layout, wished_response
+from slimtrack.filters.eco.continuous import samples as function_values
 from slimtrack.filters.eco.factorised import JointProblem, principal_projection
 from slimtrack.filters.eco.penalty import Penalty, penalty_window
 from slimtrack.filters.eco.samples import SampleSpace
 from slimtrack.filters.eco.solver import ConjugateGradient, normal_product, responses
 from slimtrack.filters.fft import power
+from slimtrack.filters.response import Responses
 
 __all__ = ["EcoFilter"]
 
@@ -99,7 +101,7 @@ class EcoFilter:
         self._energy = power(first)
         self._since = 0
 
-    def transform(self, features: list[Features]) -> Spectrum:
+    def transform(self, features: Sequence[Features]) -> Spectrum:
         """Projected coefficients ``(S, length)`` of windowed blocks ``(S, C, h, w)``."""
         out = np.empty((len(features[0]), self.layout.length), np.complex64)
         for block, (x, p, target) in enumerate(
@@ -110,9 +112,18 @@ class EcoFilter:
             target[:] = self.layout.transform(cells, block)
         return out
 
-    def respond(self, samples: Spectrum) -> Spectrum:
+    def respond(self, samples: Spectrum) -> Responses:
+        """The responses to samples ``(S, length)``, at as many places as their spectra have numbers."""
+        spectra = self.spectrum(samples)
+        return Responses(function_values(spectra), spectra)
+
+    def spectrum(self, samples: Spectrum) -> Spectrum:
         """The responses' half spectra ``(S, *layout.shape)`` to samples ``(S, length)``."""
         return responses(samples, self._filter, self.layout)
+
+    def at(self, samples: Spectrum, index: int) -> Spectrum:
+        """One of several samples, ``(length,)``."""
+        return np.asarray(samples[index])
 
     @property
     def samples(self) -> Spectrum:
@@ -136,7 +147,7 @@ class EcoFilter:
         """
         part = self.layout.views(self._filter)[block]
         given = self.layout.views(self.samples)[block] * part
-        missing = self.layout.cut(self._wish - self.respond(self.samples), block) + given.sum(axis=1)
+        missing = self.layout.cut(self._wish - self.spectrum(self.samples), block) + given.sum(axis=1)
         halves = np.sqrt(self.layout.twice_in(block))
         scales = halves * np.sqrt(self._space.weights)[:, None, None]
         penalties = (part.conj() * self.layout.views(self._penalty(self._filter))[block]).real
@@ -163,11 +174,12 @@ class EcoFilter:
         self._space.restore(samples, weights)
         self._train(ConjugateGradient(self.layout.twice), iterations)
 
-    def learn(self, sample: Spectrum, weight: float = 1.0) -> None:
-        """Takes in a sample ``(length,)`` with the target in its centre; trains when it is time.
+    def learn(self, sample: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Takes in a sample ``(length,)``, the target moved to its centre; trains when it is time.
 
-        ``weight`` is the share of the usual learning rate, 0 to 1.
+        See `slimtrack.filters.spectral.SpectralFilter`.
         """
+        sample = self.layout.shift(sample, -shift[0], -shift[1])
         self._space.add(sample, weight)
         self._energy += np.float32(self._rate * weight) * (power(sample) - self._energy)
         self._since += 1
