@@ -40,6 +40,19 @@ def test_the_tracker_of_the_guide_runs(tmp_path: Path) -> None:
     assert black[-1].state is State.LOST
 
 
+def test_the_correlation_tracker_of_the_guide_follows_and_resizes(tmp_path: Path) -> None:
+    path = tmp_path / "colors.py"
+    path.write_text(block("docs/adding-a-tracker.md", "colors.py"))
+    assert len(path.read_text().splitlines()) < 40
+    for clip in ("plain", "scale"):
+        frames = list(CLIPS[clip].frames())
+        tracker = create(f"{path}:colors", rate=0.03)
+        tracker.init(*frames[0])  # type: ignore[arg-type]
+        tracks = [tracker.update(image) for image, _ in frames[1:]]
+        overlaps = [t.box.iou(box) for t, (_, box) in zip(tracks, frames[1:], strict=True) if box]
+        assert np.mean(overlaps) > 0.75, clip
+
+
 def test_the_dataset_of_the_guide_is_read_and_benched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from slimtrack import Box, create
 from slimtrack.arrays import Spectrum
+from slimtrack.correlation.tap_grids import TapGrids
 from slimtrack.errors import InputError, MissingError
 from slimtrack.features.hog import Hog
 from slimtrack.features.network import NetworkFeatures
 from slimtrack.networks import zoo
 from slimtrack.search import SearchWindow
-from slimtrack.trackers._tap_grids import TapGrids
 from slimtrack.trackers.eco import EcoHc
 from slimtrack.video.synthetic import CLIPS
 

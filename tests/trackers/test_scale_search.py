@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from slimtrack import Box
+from slimtrack.correlation.sizes import ScaleSearch, best_scale
 from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
-from slimtrack.trackers._sizes import ScaleSearch, best_scale
 
 BOX = Box.from_center(160.3, 120.8, 70, 52)
 

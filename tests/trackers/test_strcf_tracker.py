@@ -8,6 +8,8 @@ import pytest
 
 import small_networks
 from slimtrack import Box, create
+from slimtrack.correlation.grids import FeatureGrids
+from slimtrack.correlation.sizes import scale_factors
 from slimtrack.errors import InputError
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
@@ -15,8 +17,6 @@ from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.response import peak
 from slimtrack.filters.spectral import GridFilters
 from slimtrack.search import SearchWindow
-from slimtrack.trackers._grids import FeatureGrids
-from slimtrack.trackers._sizes import scale_factors
 from slimtrack.trackers.strcf import FdeepStrcf, Strcf
 
 

@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from slimtrack.arrays import Floats
+from slimtrack.correlation.sizes import scale_factors
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.color_names import ColorNames
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.bacf import BacfFilter
 from slimtrack.filters.regularisation import box_weight
-from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import (
     Iterations,
     LabelWidth,
@@ -18,7 +19,6 @@ from slimtrack.trackers._options import (
     ScaleStep,
     SearchScale,
 )
-from slimtrack.trackers._sizes import scale_factors
 
 __all__ = ["Bacf"]
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Feature
 from slimtrack.filters.context import ContextFilter
-from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import Context, HogCell, LabelWidth, Rate, Ridge, SearchAreaRatio
 
 __all__ = ["Cacf", "DcfCa"]

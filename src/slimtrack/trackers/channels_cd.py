@@ -16,13 +16,13 @@ from slimtrack.compression.channels import (
 )
 from slimtrack.compression.inner import thinned
 from slimtrack.compression.stack import pruned
+from slimtrack.correlation.grids import FeatureGrids, Windowing
+from slimtrack.correlation.levels import EvenLevel
 from slimtrack.features.network import NetworkFeature, NetworkFeatures
 from slimtrack.filters.eco.continuous import samples
 from slimtrack.filters.fft import rfft2
 from slimtrack.filters.spectral import GridFilters
 from slimtrack.tracker import Track, Tracker
-from slimtrack.trackers._grids import FeatureGrids, Windowing
-from slimtrack.trackers._levels import EvenLevel
 from slimtrack.trackers._options import (
     ChannelAmount,
     Context,

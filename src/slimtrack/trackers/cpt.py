@@ -7,11 +7,11 @@ from slimtrack.box import Box
 from slimtrack.compression.cpt import Method, Settings, compress, planned
 from slimtrack.compression.information import Metric
 from slimtrack.compression.view import View
+from slimtrack.correlation.levels import FirstLevel
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter
 from slimtrack.options import Formerly, Range
-from slimtrack.trackers._correlation import CorrelationTracker
-from slimtrack.trackers._levels import FirstLevel
 from slimtrack.trackers._network import NetworkTracker, network_of
 from slimtrack.trackers._options import LabelWidth, NetworkName, Rate, Ridge, SearchAreaRatio, Tap
 from slimtrack.trackers.samf import SCALES

@@ -3,10 +3,11 @@
 from typing import Annotated, Literal
 
 from slimtrack.arrays import Floats
+from slimtrack.correlation.levels import FirstLevel
+from slimtrack.correlation.sizes import scale_factors
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter, LinearFilter
-from slimtrack.trackers._correlation import CorrelationTracker
-from slimtrack.trackers._levels import FirstLevel
 from slimtrack.trackers._network import NetworkTracker, network_of
 from slimtrack.trackers._options import (
     Bandwidth,
@@ -20,7 +21,6 @@ from slimtrack.trackers._options import (
     ScaleStep,
     SearchAreaRatio,
 )
-from slimtrack.trackers._sizes import scale_factors
 from slimtrack.trackers.samf import SCALES
 
 __all__ = ["DcfNet", "Fkcf", "Fsamf"]

@@ -7,12 +7,12 @@ from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.compression.channels import Indices, Reading, select
 from slimtrack.compression.distilled import keep_channels
+from slimtrack.correlation.grids import FeatureGrids, Windowing
+from slimtrack.correlation.levels import EvenLevel
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.spectral import GridFilter
 from slimtrack.options import Range
 from slimtrack.tracker import Track
-from slimtrack.trackers._grids import FeatureGrids, Windowing
-from slimtrack.trackers._levels import EvenLevel
 from slimtrack.trackers._network import network_of
 from slimtrack.trackers._options import ChannelAmount, Inner, Keep, Rate, check_keep
 from slimtrack.trackers.hcf import LayeredTracker, MaxSide, named

@@ -3,15 +3,15 @@
 from typing import Annotated
 
 from slimtrack.arrays import Floats
+from slimtrack.correlation.sizes import ScaleFilterLike
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.scale import FastScaleFilter, ScaleFilter
 from slimtrack.options import Range
-from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import LabelWidth, Rate, Ridge, ScaleStep, SearchAreaRatio
-from slimtrack.trackers._sizes import ScaleFilterLike
 
 __all__ = ["Dsst", "Fdsst"]
 

@@ -6,14 +6,16 @@ from typing import Annotated, Any
 
 from slimtrack.arrays import Image
 from slimtrack.box import Box
+from slimtrack.correlation.grids import Windowing
+from slimtrack.correlation.levels import of_unit_power
+from slimtrack.correlation.sizes import ScaleFilterLike, fast_scale_filter, scale_factors
+from slimtrack.correlation.tap_grids import TapGrids
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.color_names import ColorNames
 from slimtrack.features.hog import Hog
 from slimtrack.features.network import NetworkFeatures
 from slimtrack.filters.eco.filter import EcoFilter
 from slimtrack.options import Formerly, Range
-from slimtrack.trackers._correlation import CorrelationTracker
-from slimtrack.trackers._grids import Windowing
-from slimtrack.trackers._levels import of_unit_power
 from slimtrack.trackers._network import NetworkTracker, network_of
 from slimtrack.trackers._options import (
     Interval,
@@ -26,8 +28,6 @@ from slimtrack.trackers._options import (
     ScaleStep,
     SearchScale,
 )
-from slimtrack.trackers._sizes import ScaleFilterLike, fast_scale_filter, scale_factors
-from slimtrack.trackers._tap_grids import TapGrids
 
 __all__ = ["Eco", "EcoHc", "Feco"]
 

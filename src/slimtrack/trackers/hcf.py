@@ -7,14 +7,14 @@ from typing import Annotated, ClassVar, TypeVar, cast
 import numpy as np
 
 from slimtrack.arrays import Floats, Spectrum
+from slimtrack.correlation.grids import Windowing
+from slimtrack.correlation.levels import FirstLevel
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.errors import UnknownNameError
 from slimtrack.features.taps import NetworkStack
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.spectral import GridFilter
 from slimtrack.options import Formerly, Range
-from slimtrack.trackers._correlation import CorrelationTracker
-from slimtrack.trackers._grids import Windowing
-from slimtrack.trackers._levels import FirstLevel
 from slimtrack.trackers._network import NetworkTracker, network_of
 from slimtrack.trackers._options import LabelWidth, Rate, Ridge, SearchAreaRatio
 

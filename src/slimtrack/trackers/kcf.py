@@ -1,9 +1,9 @@
 """KCF and DCF: the kernelized correlation filter on HOG."""
 
 from slimtrack.arrays import Floats
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.hog import Hog
 from slimtrack.filters.correlation import KernelFilter
-from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import (
     Bandwidth,
     HogCell,

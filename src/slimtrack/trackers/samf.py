@@ -1,12 +1,12 @@
 """SAMF: a kernelized correlation filter on HOG, colour names and grey over seven scales; and with context."""
 
 from slimtrack.arrays import Floats
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.color_names import ColorNames, load_table
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 from slimtrack.filters.correlation import KernelFilter
-from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._options import (
     Bandwidth,
     ColorTable,

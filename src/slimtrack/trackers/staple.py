@@ -9,6 +9,8 @@ import numpy.typing as npt
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
+from slimtrack.correlation.grids import FeatureGrids
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
@@ -20,8 +22,6 @@ from slimtrack.filters.scale import ScaleFilter
 from slimtrack.options import Formerly, Range
 from slimtrack.search import SearchWindow, extract
 from slimtrack.tracker import Track
-from slimtrack.trackers._correlation import CorrelationTracker
-from slimtrack.trackers._grids import FeatureGrids
 from slimtrack.trackers._options import LabelWidth, Rate, Ridge
 
 __all__ = ["Staple"]

@@ -3,6 +3,8 @@
 from typing import Annotated
 
 from slimtrack.arrays import Floats
+from slimtrack.correlation.sizes import ScaleFilterLike, fast_scale_filter, scale_factors
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.color_names import ColorNames
 from slimtrack.features.grey import Grey
 from slimtrack.features.hog import Hog
@@ -10,7 +12,6 @@ from slimtrack.features.network import NetworkFeature
 from slimtrack.features.stack import Feature, Stack
 from slimtrack.filters.regularisation import box_weight
 from slimtrack.filters.strcf import StrcfFilter
-from slimtrack.trackers._correlation import CorrelationTracker
 from slimtrack.trackers._network import NetworkTracker, network_of
 from slimtrack.trackers._options import (
     Iterations,
@@ -23,7 +24,6 @@ from slimtrack.trackers._options import (
     Tap,
     Temporal,
 )
-from slimtrack.trackers._sizes import ScaleFilterLike, fast_scale_filter, scale_factors
 
 __all__ = ["FdeepStrcf", "Strcf"]
 

@@ -60,7 +60,9 @@ class ScaleFilterLike(Protocol):
     """
 
     @property
-    def factors(self) -> Floats: ...
+    def factors(self) -> Floats:
+        """See the attributes."""
+        ...
 
     def learn(self, samples: Floats, weight: float) -> None:
         """Mixes samples ``(d, count)``, the middle one the target's size, into the model.

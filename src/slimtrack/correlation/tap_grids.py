@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
+from slimtrack.correlation.grids import Windowing
 from slimtrack.features.network import NetworkFeatures
 from slimtrack.features.stack import Feature
 from slimtrack.filters.eco.continuous import Block
 from slimtrack.search import SearchWindow
-from slimtrack.trackers._grids import Windowing
 
 __all__ = ["TapGrids"]
 

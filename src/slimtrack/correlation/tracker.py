@@ -9,14 +9,14 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
+from slimtrack.correlation.grids import FeatureGrids, Sampler, Windowing
+from slimtrack.correlation.sizes import ScaleFilterLike, SizeSearch, best_scale
 from slimtrack.features.stack import Feature
 from slimtrack.filters.newton import newton_peak
 from slimtrack.filters.response import Responses, evidence, gaussian_label, peak
 from slimtrack.filters.spectral import GridFilter, GridFilters, SpectralFilter
 from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, State, Track, Tracker
-from slimtrack.trackers._grids import FeatureGrids, Sampler, Windowing
-from slimtrack.trackers._sizes import ScaleFilterLike, SizeSearch, best_scale
 
 __all__ = ["CorrelationTracker", "LastSample"]
 

@@ -1,0 +1,1 @@
+"""What correlation trackers are composed of: the template and its parts."""
