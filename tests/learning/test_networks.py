@@ -104,10 +104,11 @@ def test_a_file_that_is_no_start_is_refused(tmp_path: Path) -> None:
         starts.efficientnet_lite0(tmp_path / "n.pt")
 
 
-def test_onnx_says_what_torch_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("design", ["slim", "slim-large"])
+def test_onnx_says_what_torch_says(tmp_path: Path, design: str) -> None:
     pytest.importorskip("onnx")
     runtime = pytest.importorskip("onnxruntime")
-    network = Siamese(DESIGNS["slim"]).eval()
+    network = Siamese(DESIGNS[design]).eval()
     torch.manual_seed(0)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -118,8 +119,9 @@ def test_onnx_says_what_torch_says(tmp_path: Path) -> None:
             value.copy_(value.half().float())
     export(network, tmp_path)
     rng = np.random.default_rng(0)
-    image, search = (rng.uniform(0, 255, (1, 3, side, side)).astype(np.float32) for side in (112, 224))
-    mask = rng.uniform(0, 1, (1, 1, 7, 7)).astype(np.float32)
+    side = network.design.template
+    image, search = (rng.uniform(0, 255, (1, 3, n, n)).astype(np.float32) for n in (side, 2 * side))
+    mask = rng.uniform(0, 1, (1, 1, side // 16, side // 16)).astype(np.float32)
     once, each = (runtime.InferenceSession(str(tmp_path / f"{name}.onnx")) for name in ("template", "search"))
     cells, kernel = once.run(None, {"image": image, "mask": mask})
     scores, sides = each.run(None, {"image": search, "cells": cells, "kernel": kernel})

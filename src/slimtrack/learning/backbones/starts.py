@@ -7,13 +7,15 @@ Read from files that others packed for the package index: MobileNetV2 (`deep-sor
 import re
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from slimtrack.errors import SourceError
+from slimtrack.learning.backbones.backbone import Backbone
 from slimtrack.learning.backbones.inverted import EFFICIENTNET_LITE0, MOBILENET_V2, Inverted
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "efficientnet_lite0", "mobilenet_v2"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "efficientnet_lite0", "fill", "mobilenet_v2"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -47,6 +49,61 @@ def efficientnet_lite0(path: Path) -> Inverted:
     """
     named = {_from_lite(key): value for key, value in _state(path).items()}
     return _for_our_input(_filled(Inverted(EFFICIENTNET_LITE0), named, path))
+
+
+def fill(backbone: Backbone, path: Path) -> None:
+    """Gives a backbone the weights of a file; what the file has beyond its last layer is left out.
+
+    Args:
+        backbone: ResNet, VGG, AlexNet, SqueezeNet or VGG-M.
+        path: A torch file of torchvision's state dict, or ``.npz`` with ``conv1_w`` .., batch norms folded.
+
+    Raises:
+        SourceError: It does not have all of them.
+    """
+    state = _unfolded(backbone, path) if path.suffix == ".npz" else _state(path)
+    wanted = backbone.state_dict()
+    lacking = [name for name in wanted if name not in state or state[name].shape != wanted[name].shape]
+    lacking = [name for name in lacking if not name.endswith("num_batches_tracked")]
+    if lacking:
+        raise SourceError(
+            f"start weights {path} lack {lacking[0]} of shape {tuple(wanted[lacking[0]].shape)}"
+        )
+    backbone.load_state_dict({name: state.get(name, wanted[name]) for name in wanted})
+
+
+def _unfolded(backbone: Backbone, path: Path) -> State:
+    """A state dict of a folded file: the bias of a convolution that has none goes to the norm behind it."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: torch.from_numpy(file[name].astype(np.float32)) for name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise SourceError(f"start weights {path} cannot be read ({error})") from error
+    wanted, state = backbone.state_dict(), State()
+    for key, value in arrays.items():
+        layer, _, kind = key.rpartition("_")
+        name = backbone.architecture.names.get(layer, layer)
+        if kind == "w":
+            state[f"{name}.weight"] = value
+        elif f"{name}.bias" in wanted:
+            state[f"{name}.bias"] = value
+        elif kind == "b":
+            state |= _shift(_norm_behind(name), value)
+    return state
+
+
+def _norm_behind(name: str) -> str:
+    return f"{name[:-1]}1" if name.endswith("downsample.0") else name.replace("conv", "bn")
+
+
+def _shift(norm: str, bias: Tensor) -> State:
+    """A batch norm that only adds."""
+    one = torch.ones_like(bias)
+    learned = {"weight": one * (1 + nn.BatchNorm2d(1).eps) ** 0.5, "bias": bias}
+    return {
+        f"{norm}.{name}": value
+        for name, value in (learned | {"running_mean": 0 * one, "running_var": one}).items()
+    }
 
 
 def _state(path: Path) -> State:
