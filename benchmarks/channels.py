@@ -43,7 +43,7 @@ from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.response import gaussian_label, peak
 from slimtrack.networks.find import add_folder
 from slimtrack.networks.network import Network
-from slimtrack.registry import tracker_class
+from slimtrack.registry import settings, tracker_class
 from slimtrack.search import SearchWindow, cosine_window
 from slimtrack.timing import WARM_UP, cpu_name, quiet, single_thread
 from slimtrack.trackers._network import network_of
@@ -75,9 +75,9 @@ class Scene:
     """A target as DeepCD sees it: all channels at the level of the first frame, windowed."""
 
     def __init__(self, given: argparse.Namespace, image: Image, box: Box) -> None:
-        base = tracker_class(given.tracker)
+        told = settings(given.tracker)
         self.first = box
-        self._stack = NetworkStack(network_of(base.network), base.layers, cell=CELL)  # type: ignore[attr-defined]
+        self._stack = NetworkStack(network_of(told["network"]), told["taps"].split("+"), cell=CELL)
         self.slices = self._stack.slices
         self._window = SearchWindow.around(box, area=AREA, stride=CELL, pixels=(given.side or SIDE) ** 2)
         w, h = (side // CELL for side in self._window.patch)
@@ -215,7 +215,7 @@ def with_whole_network(name: str, **options: Any) -> Any:
             super()._distil()
             self._sampler.features[0] = Picked(self._whole, self._chosen)
 
-    return Unpruned(**options)
+    return Unpruned(**settings(name, options))
 
 
 def of_tracker(tracker: Any) -> tuple[Network, int]:
@@ -223,7 +223,7 @@ def of_tracker(tracker: Any) -> tuple[Network, int]:
     feature = tracker._features[0]
     if isinstance(feature, NetworkStack) and hasattr(feature, "network"):
         return feature.network, feature.channels
-    return network_of(tracker.network).truncate(*tracker.layers), feature.channels
+    return tracker._network.truncate(*tracker._taps), feature.channels
 
 
 def network(given: argparse.Namespace) -> str:

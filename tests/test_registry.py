@@ -75,7 +75,7 @@ def test_an_unknown_tracker_suggests_the_nearest() -> None:
         ("OpenCV:MOSSE", "opencv:mosse"),
         ("Kcf[kernel=linear]", "kcf[kernel=linear]"),
         ("CF2-v-34", "cf2-v-34"),
-        ("DeepCD-V-11", "deepcd-v-11"),
+        ("DeepCD-S-All", "deepcd-s-all"),
         ("kcf", "kcf"),
         ("NoSuch", "NoSuch"),
         ("My.py:Own[a=B]", "My.py:Own[a=B]"),

@@ -97,6 +97,11 @@ class Option:
         """The values it may take, for a ``Literal``; empty otherwise."""
         return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
 
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
+
     def parse(self, text: str) -> Any:
         """The value that a text such as ``"0.02"`` stands for.
 

@@ -1,20 +1,21 @@
 """Trackers by name: which exist, which can be made here, what options they have."""
 
 import importlib
-import inspect
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from slimtrack.errors import InputError, MissingError, UnknownNameError
-from slimtrack.options import checked, options_of, parsed
+from slimtrack.errors import InputError, SlimtrackError, UnknownNameError
+from slimtrack.names import NAMES, names
+from slimtrack.options import Option, checked, options_of, parsed
 from slimtrack.plugins import entry_points, import_file, load
 from slimtrack.tracker import REGISTERED, Tracker
 
 __all__ = [
-    "DEFAULT_TRACKER", "create", "list_trackers", "parse_spec", "settings", "spelt", "tracker_class",
-    "why_missing", "with_threads",
+    "DEFAULT_TRACKER", "create", "list_trackers", "options_named", "parse_spec", "settings", "spelt",
+    "tracker_class", "why_missing", "with_threads",
 ]  # fmt: skip
 
 DEFAULT_TRACKER = "eco-hc"
@@ -32,8 +33,8 @@ _BY_MODULE = {
     "trackers.strcf": ("strcf", "fdeepstrcf"),
     "trackers.eco": ("eco-hc", "eco", "feco"),
     "trackers.deep_kcf": ("fkcf", "fsamf", "dcfnet"),
-    "trackers.hcf": ("cf2-v-11+12+21", "cf2-v-34"),
-    "trackers.deepcd": ("deepcd-v-11+12+21", "deepcd-s-all"),
+    "trackers.hcf": ("hcf",),
+    "trackers.deepcd": ("deepcd",),
     "trackers.cpt": ("cpt-kcf", "cpt-samf"),
     "peers.opencv": tuple(
         f"opencv:{name}" for name in ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")
@@ -42,9 +43,6 @@ _BY_MODULE = {
 }
 _MODULES = {name: f"slimtrack.{module}" for module, names in _BY_MODULE.items() for name in names}
 """Name -> module that defines it, so that listing names imports nothing."""
-
-_FAMILIES = {"cf2-": "slimtrack.trackers.hcf", "deepcd-": "slimtrack.trackers.deepcd"}
-"""Beginning of a name -> module whose ``member(name)`` makes the tracker: more names than can be listed."""
 
 
 def create(name: str = DEFAULT_TRACKER, **options: Any) -> Tracker:
@@ -60,7 +58,11 @@ def create(name: str = DEFAULT_TRACKER, **options: Any) -> Tracker:
         InputError: An option has a value that does not fit.
         MissingError: It needs a package or a network that is not here.
     """
-    return tracker_class(parse_spec(name)[0])(**_given(name, options))
+    listed, cls, values = _named(name)
+    made = cls(**{**values, **options})
+    if listed in names():
+        made.name = listed
+    return made
 
 
 def settings(name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -74,13 +76,19 @@ def settings(name: str, options: Mapping[str, Any] | None = None) -> dict[str, A
         UnknownNameError: No such tracker, or no such option.
         InputError: An option has a value that does not fit.
     """
-    cls = tracker_class(parse_spec(name)[0])
-    given = checked(cls, _given(name, options or {}))
-    return {
-        option.name: given.get(option.name, option.default)
-        for option in options_of(cls)
-        if option.name in given or option.default is not inspect.Parameter.empty
-    }
+    _, cls, values = _named(name)
+    defaults = {each.name: each.default for each in options_of(cls) if not each.required}
+    return defaults | checked(cls, {**values, **(options or {})})
+
+
+def options_named(name: str) -> tuple[Option, ...]:
+    """The options of a tracker, each with the default that its name gives it.
+
+    Raises:
+        UnknownNameError: No such tracker.
+    """
+    _, cls, values = _named(name)
+    return tuple(replace(each, default=values.get(each.name, each.default)) for each in options_of(cls))
 
 
 def with_threads(name: str, threads: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -96,16 +104,10 @@ def with_threads(name: str, threads: int, options: Mapping[str, Any] | None = No
     Raises:
         UnknownNameError: No such tracker.
     """
-    plain, texts = parse_spec(name)
-    values = dict(options or {})
-    asks = any(option.name == "threads" for option in options_of(tracker_class(plain)))
-    return values if not asks or "threads" in {*texts, *values} else {**values, "threads": threads}
-
-
-def _given(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the options in a name's brackets and of those beside it."""
-    plain, texts = parse_spec(name)
-    return {**parsed(tracker_class(plain), texts), **options}
+    _, cls, values = _named(name)
+    given = dict(options or {})
+    asks = any(option.name == "threads" for option in options_of(cls))
+    return given if not asks or "threads" in {*values, *given} else {**given, "threads": threads}
 
 
 def list_trackers(*, missing: bool = False) -> list[str]:
@@ -114,16 +116,19 @@ def list_trackers(*, missing: bool = False) -> list[str]:
     Args:
         missing: List also those whose package or network is not here (`why_missing` says what).
     """
-    names = [*_MODULES, *(entry.name for entry in entry_points("tracker"))]
-    names += [name for name in REGISTERED if name not in names]
-    return [name for name in names if missing or why_missing(name) is None]
+    stand = {name: parse_spec(spec)[0] for name, spec in NAMES.items()}
+    found = [each for base in _MODULES for each in (base, *(name for name in stand if stand[name] == base))]
+    found += [*(entry.name for entry in entry_points("tracker")), *REGISTERED, *names()]
+    return [name for name in dict.fromkeys(found) if missing or why_missing(name) is None]
 
 
 def why_missing(name: str) -> str | None:
     """One sentence that says why a known tracker cannot be made here; ``None`` when it can."""
     try:
-        tracker_class(name).require()
-    except (MissingError, UnknownNameError) as error:
+        cls = tracker_class(name)
+        cls.require()
+        cls.reads(settings(name))
+    except SlimtrackError as error:
         return str(error)
     return None
 
@@ -135,7 +140,25 @@ def tracker_class(name: str) -> type[Tracker]:
         UnknownNameError: There is none.
         SlimtrackError: Its module cannot be imported.
     """
-    name = spelt(name)
+    return _named(name)[1]
+
+
+def _named(spec: str) -> tuple[str, type[Tracker], dict[str, Any]]:
+    """A name as it is listed, its class, and the options in its brackets and in what it stands for."""
+    plain, texts = parse_spec(spec)
+    name = base = spelt(plain)
+    passed = [name]
+    while base in names():
+        base, more = parse_spec(spelt(names()[base]))
+        if base in passed:
+            raise InputError(f"tracker {name!r} stands for itself: {' -> '.join([*passed, base])}")
+        passed.append(base)
+        texts = more | texts
+    cls = _class(base)
+    return name, cls, parsed(cls, texts)
+
+
+def _class(name: str) -> type[Tracker]:
     if name not in REGISTERED:
         _import_for(name)
     if name.rpartition(":")[0].endswith(".py"):
@@ -153,9 +176,7 @@ def spelt(spec: str) -> str:
     name, bracket, options = spec.strip().partition("[")
     if name in REGISTERED or name in _MODULES or name.rpartition(":")[0].endswith(".py"):
         return spec.strip()
-    if name.casefold().startswith(tuple(_FAMILIES)):
-        return name.casefold() + bracket + options
-    known = [*REGISTERED, *_MODULES, *(entry.name for entry in entry_points("tracker"))]
+    known = [*REGISTERED, *_MODULES, *names(), *(entry.name for entry in entry_points("tracker"))]
     return _in_case(name, known) + bracket + options
 
 
@@ -188,8 +209,6 @@ def _import_for(name: str) -> None:
     file, _, _ = name.rpartition(":")
     if file.endswith(".py"):
         import_file(Path(file), "tracker")
-    elif family := next((module for start, module in _FAMILIES.items() if name.startswith(start)), None):
-        importlib.import_module(family).member(name)
     elif name in _MODULES:
         importlib.import_module(_MODULES[name])
     else:

@@ -116,8 +116,8 @@ class Tracker(metaclass=CheckedOptions):
     meaning (`slimtrack.options`), and they are checked before the constructor runs.
     """
 
-    name: ClassVar[str] = ""
-    """The name it is registered under."""
+    name: str = ""
+    """The name it is registered under; of an object the name it was made by (`slimtrack.names`)."""
 
     calibration: ClassVar[Calibration | None] = None
     """From its evidence to its score; ``None``: the one that was fitted for its name, or for all of ours."""
@@ -144,10 +144,10 @@ class Tracker(metaclass=CheckedOptions):
 
     @classmethod
     def require(cls) -> None:
-        """Refuses with one sentence where something this tracker needs is not here; ours need nothing.
+        """Refuses with one sentence where something this tracker always needs is not here.
 
         Raises:
-            MissingError: A package or a network is missing.
+            MissingError: A package is missing.
         """
 
     @classmethod
@@ -259,9 +259,13 @@ class Tracker(metaclass=CheckedOptions):
         return self._session
 
     @classmethod
-    def calibrated(cls) -> bool:
-        """Whether its scores were fitted to be probabilities."""
-        return cls.calibration is not None or cls.name in CALIBRATIONS
+    def calibrated(cls, name: str = "") -> bool:
+        """Whether its scores were fitted to be probabilities.
+
+        Args:
+            name: A name that stands for it with options (`slimtrack.names`); if left out, its own.
+        """
+        return cls.calibration is not None or (name or cls.name) in CALIBRATIONS
 
     def _calibration(self) -> Calibration:
         return self.calibration or CALIBRATIONS.get(self.name, DEFAULT)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("matplotlib")
 
+from slimtrack import create
 from slimtrack._cv2 import cv2
 from slimtrack.box import Box
 from slimtrack.cli import app
 from slimtrack.cli.boxes import parse_box
-from slimtrack.cli.compress import _compared, _distiller
+from slimtrack.cli.compress import _compared
 from slimtrack.compression.distilled import keep_channels
 from slimtrack.compression.view import View
 from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameError
@@ -150,8 +152,15 @@ def test_channels_are_those_that_the_tracker_chooses(files: tuple[Path, Path, st
         assert run("cd", network, *words, "--level", level).exit_code == 0
         listed = json.loads(out.with_suffix(".json").read_text())["taps"]
         chosen[level] = {tap: at["whole"] for tap, at in listed.items()}
-        tracker = _distiller(str(network), ("relu1", "relu3"))(
-            keep=6, by="count", loss=0.0, max_side=64.0, level=float(level)
+        tracker: Any = create(
+            "deepcd",
+            network=str(network),
+            taps="relu1+relu3",
+            keep=6,
+            by="count",
+            loss=0.0,
+            max_side=64.0,
+            level=float(level),
         )
         for at in (0, 1):
             image = cv2.imread(str(frames / f"{at:03d}.png"))

@@ -11,6 +11,7 @@ from slimtrack.arrays import Image
 from slimtrack.cli import app
 from slimtrack.cli.trackers import _type_name, causes
 from slimtrack.errors import InputError, UnknownNameError
+from slimtrack.names import NAMES
 from slimtrack.networks.find import VARIABLE
 from slimtrack.options import Range
 from slimtrack.registry import tracker_class
@@ -128,7 +129,9 @@ def test_it_says_which_are_not_calibrated() -> None:
             if len(cells := re.split("[│|]", line)) == 6}  # fmt: skip
     assert rows["kcf"] == "yes" and rows["opencv:mosse"] == "no"
     entries = {entry["name"]: entry["calibrated"] for entry in json.loads(output("--json"))}
-    assert entries == {name: tracker_class(name).calibrated() for name in list_trackers(missing=True)}
+    assert not entries["cf2-s-fire3"]
+    ours = [name for name in list_trackers(missing=True) if name not in NAMES]
+    assert {name: entries[name] for name in ours} == {name: tracker_class(name).calibrated() for name in ours}
     assert "Not calibrated: the order of its scores can be trusted" in output("opencv:mosse")
     assert "calibrated" not in output("kcf")
 

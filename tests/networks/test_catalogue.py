@@ -62,11 +62,11 @@ def test_weights_alone_have_a_card_a_plan_and_a_hash_in_their_name() -> None:
 
 def test_every_network_that_a_tracker_takes_is_in_the_catalogue() -> None:
     from slimtrack.cli.network_files import _needs
-    from slimtrack.registry import list_trackers, tracker_class
+    from slimtrack.registry import list_trackers, settings, tracker_class
 
     for tracker in list_trackers(missing=True):
         cls = tracker_class(tracker)
-        takes = bool(getattr(cls, "files", ())) or hasattr(cls, "needed")
+        takes = bool(getattr(cls, "files", ())) or "network" in settings(tracker)
         assert len(_needs(tracker)) == takes, tracker
 
 

@@ -120,7 +120,7 @@ def response(tracker: Any, image: Image) -> np.ndarray:
     return np.asarray(tracker._look(image, np.ones(1))[1].values)
 
 
-@pytest.mark.parametrize("name", [V, "deepcd-v-12", "deepcd-s-all"])
+@pytest.mark.parametrize("name", [V, "deepcd[network=vgg19,taps=relu1_2]", "deepcd-s-all"])
 def test_the_pruned_network_gives_the_whole_ones_response(name: str, frames: Frames) -> None:
     tracker = begun(name, frames, keep=0.3, by="ratio", loss=0, **SMALL)
     for image, _ in frames[2:4]:
@@ -175,7 +175,10 @@ def test_what_no_chosen_channel_needs_is_not_computed(frames: Frames) -> None:
 
 
 def test_inner_channels_go_when_a_loss_is_allowed(frames: Frames) -> None:
-    exact, lossy = (begun("deepcd-v-21", frames, keep=0.5, by="ratio", loss=x, **SMALL) for x in (0, 0.4))
+    exact, lossy = (
+        begun("deepcd[network=vgg19,taps=relu2_1]", frames, keep=0.5, by="ratio", loss=x, **SMALL)
+        for x in (0, 0.4)
+    )
     np.testing.assert_array_equal(exact.channels["relu2_1"], lossy.channels["relu2_1"])
     widths = [[layer.out_channels for layer in t._features[0].network.layers] for t in (exact, lossy)]
     assert widths[0] == [8, 8, 8]

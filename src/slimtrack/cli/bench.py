@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from slimtrack.box import Box
+from slimtrack.cli.options import NamesOption, NetworksOption, add_places
 from slimtrack.cli.progress import progress
 from slimtrack.datasets import Dataset
 from slimtrack.datasets.layouts import READERS
@@ -25,7 +26,6 @@ from slimtrack.evaluation.report.tables import (
 )
 from slimtrack.evaluation.runner import Interrupted, first_boxes
 from slimtrack.files import atomic_write
-from slimtrack.networks.find import add_folder
 from slimtrack.registry import spelt
 from slimtrack.timing import BUSY, NOISE
 
@@ -59,9 +59,8 @@ def bench(
             "Default: detected.",
         ),
     ] = None,
-    networks: Annotated[
-        Path | None, typer.Option(help="Folder of networks, searched before SLIMTRACK_NETWORKS.")
-    ] = None,
+    networks: NetworksOption = None,
+    names: NamesOption = None,
     rules: Annotated[
         str,
         typer.Option("--protocol", help=f"Toolkit whose rules the metrics use: {', '.join(PROTOCOLS)}."),
@@ -88,8 +87,7 @@ def bench(
 
     Ctrl-C shows what is finished. With --json it is kept, too, and the same command goes on from there.
     """
-    if networks is not None:
-        add_folder(networks)
+    add_places(networks, names)
     dataset = Dataset.read(folder, names=_split(sequences) or None, layout=layout)
     kept = runs or (json.with_name(f"{json.stem}.runs") if json else None)
     chosen, specs = protocol(rules), [spelt(spec) for spec in split_specs(trackers)]

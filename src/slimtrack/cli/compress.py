@@ -39,7 +39,7 @@ from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
 from slimtrack.video.guard import guard_files
 
-if TYPE_CHECKING:  # numba comes with it, and `slimtrack --help` should not wait for that
+if TYPE_CHECKING:
     from slimtrack.trackers.deepcd import DeepCd
 
 __all__ = ["compress_app"]
@@ -182,8 +182,18 @@ def cd(
     folder = _folder(name, out, pictures, networks)
     keep, by = _amount(ratio, keep, by)
     whole = _cut(find(name), taps)
-    follower = _distiller(name, tuple(whole.taps))(
-        keep=keep, by=by, reading=reading, loss=loss, max_side=side, level=level, cell=cell
+    from slimtrack.trackers.deepcd import DeepCd  # numba comes with it, and --help should not wait for that
+
+    follower = DeepCd(
+        network=name,
+        taps="+".join(whole.taps),
+        keep=keep,
+        by=by,
+        reading=reading,
+        loss=loss,
+        max_side=side,
+        level=level,
+        cell=cell,
     )
     with single_thread(), open_frames(video) as source:
         first = checked_box(parse_box(box, source.size), source.first)
@@ -344,17 +354,6 @@ def _cut(network: Network, taps: str | None) -> Network:
     """The network with only these of its taps; the deepest if none is named."""
     named = re.split(r"[+,\s]+", taps.strip()) if taps else [list(network.taps)[-1]]
     return network.truncate(*dict.fromkeys(named))
-
-
-def _distiller(name: str, taps: tuple[str, ...]) -> "type[DeepCd]":
-    """DeepCD on any taps of any network: what it follows with in two frames is what it chooses for."""
-    from slimtrack.trackers.deepcd import DeepCd
-
-    class Distiller(DeepCd):
-        network = name
-        layers = taps
-
-    return Distiller
 
 
 def _until_chosen(

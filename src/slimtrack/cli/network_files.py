@@ -20,7 +20,7 @@ from slimtrack.networks.fetch import fetch as download
 from slimtrack.networks.fetch import is_there
 from slimtrack.networks.find import VARIABLE, add_folder, find_network, folder_to_fill, user_folder
 from slimtrack.networks.zoo import locate
-from slimtrack.registry import list_trackers, tracker_class
+from slimtrack.registry import list_trackers, settings, tracker_class
 
 __all__ = ["fetch", "list_"]
 
@@ -145,12 +145,11 @@ def _users() -> dict[str, list[str]]:
 def _needs(tracker: str) -> list[str]:
     """Names of the networks that a tracker uses by default."""
     try:
-        cls = tracker_class(tracker)
+        cls, network = tracker_class(tracker), settings(tracker).get("network")
     except MissingError:
         return []
-    needed = getattr(cls, "needed", None)
-    if needed is not None:
-        return [needed()]
+    if network is not None:
+        return [network]
     files = getattr(cls, "files", ())
     owners = (owner(path) for path in (files.values() if isinstance(files, Mapping) else files))
     return list({found.card.name: None for found in owners if found is not None})

@@ -6,12 +6,14 @@ from typing import Annotated, TypeAlias
 import typer
 
 from slimtrack.cli.boxes import BoxFormat
+from slimtrack.names import add_names
+from slimtrack.networks.find import add_folder
 
 __all__ = [
     "BoxOption", "BoxFormatOption", "CorrectOption", "FirstFrameOption", "StartOption", "EndOption",
-    "SetOption", "NetworksOption", "ThreadsOption", "TrackerOption",
+    "SetOption", "NamesOption", "NetworksOption", "ThreadsOption", "TrackerOption",
     "FormatOption", "OutOption", "OverwriteOption", "PlotOption", "ResumeOption", "VideoOption",
-    "JsonOption", "QuietOption", "ShowOption", "SourceArgument",
+    "JsonOption", "QuietOption", "ShowOption", "SourceArgument", "add_places",
 ]  # fmt: skip
 
 SourceArgument: TypeAlias = Annotated[
@@ -107,6 +109,16 @@ NetworksOption: TypeAlias = Annotated[
     ),
 ]
 
+NamesOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        rich_help_panel=_TRACKER,
+        help='TOML file of your own names for trackers, in a table [trackers]: mine = "kcf[rate=0.01]". '
+        "If left out: the file in SLIMTRACK_NAMES.",
+    ),
+]
+
 _RESULTS = "The results"
 
 OutOption: TypeAlias = Annotated[
@@ -171,3 +183,15 @@ QuietOption: TypeAlias = Annotated[
 ShowOption: TypeAlias = Annotated[
     bool, typer.Option("--show", rich_help_panel=_SAID, help="Show the result live in a window.")
 ]
+
+
+def add_places(networks: Path | None, names: Path | None) -> None:
+    """Takes the folder of networks and the file of names that a command was given.
+
+    Raises:
+        InputError: One of them does not exist, or the file is not of that form.
+    """
+    if networks is not None:
+        add_folder(networks)
+    if names is not None:
+        add_names(names)

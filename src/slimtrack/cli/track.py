@@ -20,6 +20,7 @@ from slimtrack.cli.options import (
     FirstFrameOption,
     FormatOption,
     JsonOption,
+    NamesOption,
     NetworksOption,
     OutOption,
     OverwriteOption,
@@ -33,14 +34,14 @@ from slimtrack.cli.options import (
     ThreadsOption,
     TrackerOption,
     VideoOption,
+    add_places,
 )
 from slimtrack.cli.outputs import Results, Wanted, chosen_formats
 from slimtrack.cli.screen import Meter, drawn_box, require_screen, summary_table
 from slimtrack.errors import InputError, OutputError, SlimtrackError
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
-from slimtrack.networks.find import add_folder
 from slimtrack.options import parsed
-from slimtrack.registry import create, parse_spec, settings, tracker_class, with_threads
+from slimtrack.registry import create, settings, tracker_class, with_threads
 from slimtrack.timing import limit_threads
 from slimtrack.tracker import Tracker
 from slimtrack.video.feed import Mark
@@ -66,6 +67,7 @@ def track(
     options: SetOption = None,
     threads: ThreadsOption = 1,
     networks: NetworksOption = None,
+    names: NamesOption = None,
     out: OutOption = None,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
@@ -77,8 +79,7 @@ def track(
     show: ShowOption = False,
 ) -> None:
     """Follow a target through a video and write an annotated video and a table of boxes."""
-    if networks is not None:
-        add_folder(networks)
+    add_places(networks, names)
     if json_to not in (None, "-"):
         raise InputError(
             f"--json {json_to}: this option only writes to stdout: give --json -, or --format json for a file"
@@ -94,8 +95,8 @@ def track(
         return
     chosen = with_threads(tracker, threads, parse_options(tracker, options or ()))
     made = create(tracker, **chosen)
-    names = None if formats is None else chosen_formats(formats)
-    wanted = Wanted(out, names, video, plot, overwrite, resume)
+    tables = None if formats is None else chosen_formats(formats)
+    wanted = Wanted(out, tables, video, plot, overwrite, resume)
     if show:
         require_screen("--show", "leave it out")
     if box is None and not resume:
@@ -235,4 +236,4 @@ def parse_options(tracker: str, settings: Mapping[str, str] | list[str] | tuple[
         if not sign:
             raise InputError(f"--set {setting!r} is not of the form key=value")
         texts[key.strip().replace("-", "_")] = text
-    return parsed(tracker_class(parse_spec(tracker)[0]), texts)
+    return parsed(tracker_class(tracker), texts)

@@ -6,7 +6,6 @@ import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,10 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from slimtrack.cli.options import NamesOption, NetworksOption, add_places
 from slimtrack.errors import MissingError, SlimtrackError
-from slimtrack.networks.find import add_folder
-from slimtrack.options import Option, options_of
-from slimtrack.registry import list_trackers, parse_spec, spelt, tracker_class, why_missing
+from slimtrack.names import names as names_known
+from slimtrack.options import Option
+from slimtrack.registry import list_trackers, options_named, parse_spec, spelt, tracker_class, why_missing
 
 __all__ = ["causes", "trackers"]
 
@@ -36,16 +36,13 @@ def trackers(
     ] = None,
     options: Annotated[bool, typer.Option("--options", help="Show the options of every tracker.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    networks: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of networks, searched before SLIMTRACK_NETWORKS."),
-    ] = None,
+    networks: NetworksOption = None,
+    names: NamesOption = None,
 ) -> None:
     """List the trackers, their options, and what is missing for those that cannot run here."""
-    if networks is not None:
-        add_folder(networks)
-    names = [parse_spec(spelt(name))[0]] if name else list_trackers(missing=True)
-    entries = [_entry(each) for each in names]
+    add_places(networks, names)
+    listed = [parse_spec(spelt(name))[0]] if name else list_trackers(missing=True)
+    entries = [_entry(each) for each in listed]
     console = Console()
     if json:
         typer.echo(json_format.dumps([_as_data(entry) for entry in entries], indent=2))
@@ -69,10 +66,15 @@ class _Entry:
         return self.text.partition("\n")[0]
 
     @property
+    def stands_for(self) -> str | None:
+        """A tracker with options, where the name is one for such."""
+        return names_known().get(self.name)
+
+    @property
     def calibrated(self) -> bool:
         """Whether its score was fitted to be a probability."""
         try:
-            return tracker_class(self.name).calibrated()
+            return tracker_class(self.name).calibrated(self.name if self.stands_for else "")
         except SlimtrackError:  # a plug-in that cannot be imported
             return False
 
@@ -109,15 +111,18 @@ def _fetched(names: list[str], reasons: Mapping[str, str]) -> str:
 def _entry(name: str) -> _Entry:
     try:
         cls = tracker_class(name)
-    except MissingError as error:
+    except SlimtrackError as error:
+        if not isinstance(error, MissingError) and name not in names_known():
+            raise
         return _Entry(name, "", (), str(error))
-    return _Entry(name, (inspect.getdoc(cls) or "").strip(), options_of(cls), why_missing(name))
+    return _Entry(name, (inspect.getdoc(cls) or "").strip(), options_named(name), why_missing(name))
 
 
 def _as_data(entry: _Entry) -> dict[str, Any]:
     return {
         "name": entry.name,
         "description": entry.title,
+        "stands_for": entry.stands_for,
         "calibrated": entry.calibrated,
         "available": entry.missing is None,
         "missing": entry.missing,
@@ -179,6 +184,8 @@ def _values(option: Option) -> str:
 
 def _print_one(console: Console, entry: _Entry) -> None:
     console.print(f"[bold]{escape(entry.name)}[/bold]: {escape(entry.text or 'no description')}")
+    if entry.stands_for is not None:
+        console.print(f"Stands for {escape(entry.stands_for)}.", soft_wrap=True)
     if not entry.calibrated:
         console.print(f"Not calibrated: {_UNCALIBRATED}.")
     if entry.missing:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import inspect
 import math
 import os
 import warnings
@@ -23,7 +24,7 @@ from slimtrack.evaluation.once import DecodedFrames, track_once
 from slimtrack.evaluation.protocols import OTB, Protocol
 from slimtrack.evaluation.runs import Run, Store, code_fingerprint, disturbed
 from slimtrack.evaluation.watcher import Watcher
-from slimtrack.registry import create, parse_spec, settings, spelt, tracker_class, with_threads
+from slimtrack.registry import create, settings, spelt, tracker_class, with_threads
 from slimtrack.tracker import Tracker
 
 __all__ = ["Evaluation", "Interrupted", "evaluate", "first_boxes"]
@@ -181,6 +182,7 @@ class _Work:
             "slimtrack": slimtrack.__version__,
             "code": code_fingerprint(),
             "tracker": spec,
+            "options": {name: repr(value) for name, value in settings(spec).items()},
             "file": _file_digest(spec),
             "networks": _network_digests(spec),
             "dataset": self.dataset,
@@ -278,18 +280,17 @@ def _task(work: _Work, spec: str, sequence: Sequence) -> list[tuple[Run, bool]]:
 
 
 def _file_digest(spec: str) -> str | None:
-    """Hash of the user's file that a tracker comes from."""
-    file = Path(parse_spec(spec)[0].rpartition(":")[0])
-    return (
-        hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-        if file.suffix == ".py" and file.is_file()
-        else None
-    )
+    """Hash of the file that defines a tracker which is not ours; our code has one hash."""
+    cls = tracker_class(spec)
+    if cls.__module__.startswith("slimtrack."):
+        return None
+    file = Path(inspect.getfile(cls))
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _network_digests(spec: str) -> list[str]:
     """Hashes of the files that a tracker reads when it is made as it is named."""
-    paths = tracker_class(parse_spec(spec)[0]).reads(settings(spec))
+    paths = tracker_class(spec).reads(settings(spec))
     return [_hash(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 

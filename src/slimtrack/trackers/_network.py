@@ -32,22 +32,16 @@ def _check_packages() -> None:
 
 
 class NetworkTracker(Tracker):
-    """A tracker that cannot do without a network: the default of its option ``network``."""
-
-    @classmethod
-    def needed(cls) -> str:
-        """The name of the network it takes when none is named."""
-        return next(str(option.default) for option in options_of(cls) if option.name == "network")
+    """A tracker that cannot do without a network: its option ``network``."""
 
     @classmethod
     def require(cls) -> None:
-        """Refuses where a package or the network is not here.
+        """Refuses where a package is not here.
 
         Raises:
-            MissingError: What is missing, where it was looked for, and how to get it.
+            MissingError: What is missing and how to get it.
         """
         _check_packages()
-        cls.reads({})
 
     @classmethod
     def reads(cls, options: Mapping[str, Any]) -> list[Path]:
@@ -57,4 +51,5 @@ class NetworkTracker(Tracker):
             MissingError: It is not here.
             UnknownNameError: There is no network of that name.
         """
-        return [zoo.locate(str(options.get("network", cls.needed())))[1]]
+        default = next(option.default for option in options_of(cls) if option.name == "network")
+        return [zoo.locate(str(options.get("network", default)))[1]]

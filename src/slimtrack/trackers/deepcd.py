@@ -13,11 +13,10 @@ from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.spectral import GridFilter
 from slimtrack.options import Range
 from slimtrack.tracker import Track
-from slimtrack.trackers._network import network_of
 from slimtrack.trackers._options import ChannelAmount, Inner, Keep, Rate, check_keep
-from slimtrack.trackers.hcf import LayeredTracker, MaxSide, named
+from slimtrack.trackers.hcf import LayeredTracker
 
-__all__ = ["DeepCd", "member"]
+__all__ = ["DeepCd"]
 
 _Level = Annotated[float, Range(0, 1), "How far channels are brought to one level: 1 wholly, 0 not at all."]
 
@@ -25,7 +24,7 @@ _FRAMES = 2
 """Frames after which the good channels are chosen (section IV)."""
 
 
-class DeepCd(LayeredTracker):
+class DeepCd(LayeredTracker, name="deepcd"):
     """Channel distillation of a network's layers (DeepCD, Ge et al.).
 
     After two frames the channels that are salient and stable on this target are chosen; the rest is neither
@@ -53,13 +52,7 @@ class DeepCd(LayeredTracker):
     ) -> None:
         check_keep(keep, by)
         super().__init__(rate=rate, **options)
-        self._keep, self._by, self._reading, self._loss, self._cell = (
-            keep,
-            by,
-            reading,
-            loss,
-            options.get("cell", 4),
-        )
+        self._keep, self._by, self._reading, self._loss = keep, by, reading, loss
         self._share = level
         self._whole = self._features[0]
 
@@ -105,47 +98,14 @@ class DeepCd(LayeredTracker):
             reading=self._reading,
             groups=self._whole.slices,
         ).channels
-        parts = zip(self.layers, self._whole.slices, strict=True)
+        parts = zip(self._taps, self._whole.slices, strict=True)
         self._chosen = {
             tap: found[(found >= part.start) & (found < part.stop)] - part.start for tap, part in parts
         }
-        network = network_of(self.network)
-        small = keep_channels(network, self._chosen, self._examples[0], self._loss, cell=self._cell)
+        small = keep_channels(self._network, self._chosen, self._examples[0], self._loss, cell=self._cell)
         self._features = (small,)
         self._sampler = FeatureGrids(self._features, self._window, windowing=self._make_windowing())
         self._filter = self._make_filters()
         for patch in self._examples:
             self._learn_patch(patch)
         self._examples = []
-
-
-class DeepCdAll(DeepCd):
-    """Channel distillation of all layers of a small network (DeepCD-S-All, Ge et al., section IV-F).
-
-    Layers as different as the first and the last are brought half the way to one level: at one level the many
-    channels of deep layers, coarse in place, outweigh the others, and as they are a few loud ones do. Level,
-    ``loss`` and ``side`` were chosen on the development sequences. Choosing among SqueezeNet's 2,624 channels
-    takes seconds, once, in the second frame.
-    """
-
-    def __init__(
-        self,
-        *,
-        keep: Keep = 123,
-        by: ChannelAmount = "count",
-        level: _Level = 0.5,
-        loss: Inner = 0.05,
-        max_side: MaxSide = 200.0,
-        **options: Any,
-    ) -> None:
-        super().__init__(keep=keep, by=by, level=level, loss=loss, max_side=max_side, **options)
-
-
-def member(name: str) -> type[DeepCd]:
-    """The tracker behind a name such as ``deepcd-v-11+12+21`` (VGG-19) or ``deepcd-s-all`` (SqueezeNet 1.1).
-
-    Raises:
-        UnknownNameError: The name has another form or another network.
-    """
-    base = DeepCdAll if name.endswith("-all") else DeepCd
-    return named(base, name, ["deepcd-v-11+12+21", "deepcd-v-11", "deepcd-s-all"])
