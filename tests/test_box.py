@@ -63,7 +63,7 @@ def test_whole_boxes_agree(box: Box) -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_box_that_is_not_finite_has_no_pixels(bad: float) -> None:
-    with pytest.raises(InputError, match="not finite: it has no whole pixels"):
+    with pytest.raises(InputError, match="not finite, so it cannot be rounded to pixels"):
         Box(1, bad, 3, 4).int_xyxy  # noqa: B018
 
 

@@ -130,7 +130,7 @@ def test_follow_refuses_at_once() -> None:
         follow(CLIP.images(), (500, 500, 10, 10), tracker="test-drifter")
     with pytest.raises(UnknownNameError, match="test-drifter"):
         follow(CLIP.images(), START, tracker="test-drifer")
-    with pytest.raises(InputError, match="made already"):
+    with pytest.raises(InputError, match="not with a tracker object"):
         follow(CLIP.images(), START, tracker=Drifter(), score=0.5)
     with pytest.raises(InputError, match="not a name or a Tracker"):
         follow(CLIP.images(), START, tracker=3)  # type: ignore[arg-type]

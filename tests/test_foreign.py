@@ -57,7 +57,7 @@ def test_every_mode_of_eight_bits_is_an_image(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["I;16", "I;16B", "I", "F"])
 def test_pil_images_of_more_bits_are_refused(mode: str) -> None:
     module = pytest.importorskip("PIL.Image")
-    with pytest.raises(InputError, match=rf"^image is a PIL image of mode '{mode}', of more than 8"):
+    with pytest.raises(InputError, match=rf"^image is a PIL image of mode '{mode}', with more than 8"):
         checked_image(module.new(mode, (30, 20)))
 
 
@@ -102,7 +102,7 @@ TRACK = Track.from_dict({"box": [3, 3, 9, 9], "score": 0.5, "state": "tracked"})
         ),
         (lambda t: t.bool(), r"tensor of torch\.bool, not torch\.uint8"),
         (lambda t: t.to("meta"), r"tensor on meta, not on the CPU: give image\.cpu\(\)"),
-        (lambda t: t[None], r"tensor \(1, 20, 30, 3\) with a batch axis: give one image of it, image\[0\]"),
+        (lambda t: t[None], r"tensor \(1, 20, 30, 3\) with a batch axis: give one image, such as image\[0\]"),
         (lambda t: t.permute(2, 0, 1)[[0, 1, 2, 0]], r"tensor \(4, 20, 30\), not \(3, H, W\), .*no alpha"),
         (lambda t: t[0, 0], r"tensor \(3,\), not \(3, H, W\)"),
         (lambda t: t[:0], r"pixels in it|not \(3, H, W\)"),

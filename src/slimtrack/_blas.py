@@ -1,4 +1,4 @@
-"""One thread of BLAS while a tracker works."""
+"""Limits BLAS to one thread while a tracker works."""
 
 import functools
 import threading
@@ -9,16 +9,16 @@ from typing import Any
 __all__ = ["one_blas_thread"]
 
 _SET = threading.Lock()
-"""Held by the block that has set one thread, and will set again what was before."""
+"""Held by the block that set one thread and will restore the earlier number."""
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Matrix products inside the block run on one thread of BLAS, in this process.
+    """Matrix products inside the block run on one BLAS thread.
 
-    Those of a tracker are so small that threads would wait for each other longer than they compute. The
-    number is the process's: of blocks that overlap in several threads of Python the first one sets it, and
-    the others may get more threads when that one ends.
+    A tracker's matrix products are so small that threads would wait for each other longer than they compute.
+    The limit applies to the whole process. If blocks overlap in several Python threads, the first one sets
+    it, and the others may get more threads when that one ends.
     """
     if not _SET.acquire(blocking=False):
         yield
@@ -32,7 +32,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @functools.cache
 def _pools() -> Any:
-    """Those of numpy and scipy, which each bring a BLAS of their own; looking for them takes milliseconds."""
+    """The BLAS libraries of numpy and scipy, one each; found once, because that takes milliseconds."""
     import scipy.linalg  # noqa: F401  (so that its BLAS is loaded and found)
     import threadpoolctl  # type: ignore[import-untyped]  # it ships no types
 

@@ -1,4 +1,4 @@
-"""Loops that numba compiles: once for a machine where compiled code can be kept, and said aloud."""
+"""Compiles loops with numba, once per machine if the compiled code can be stored, and logs it."""
 
 import contextlib
 import glob
@@ -23,12 +23,12 @@ _log = logging.getLogger(__name__)
 
 
 def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Compiles the decorated function when it is first called, and keeps the result for later processes.
+    """Compiles the decorated function when it is first called, and stores the result for later processes.
 
-    It is kept where numba keeps such things: in ``NUMBA_CACHE_DIR``, beside the source file or in the user's
-    cache folder. A user who may write into none of these (a service, a container) has a folder under the
-    system's temporary one, and without that the code is compiled in every process. What somebody else has
-    compiled beside the source file, when a container was built, say, is taken from there.
+    It is stored where numba stores compiled code: in ``NUMBA_CACHE_DIR``, beside the source file, or in the
+    user's cache folder. If none of these can be written to (a service, a container), a folder inside the
+    system's temporary folder is used; if that fails too, every process compiles anew. Code that another user
+    compiled beside the source file, for example while a container was built, is used from there.
 
     Args:
         fastmath: Whether sums may be reordered and nothing is infinite or ``nan``.
@@ -40,21 +40,21 @@ def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
         if cache is not None:
             with contextlib.suppress(OSError):
                 _take_over(function, cache)
-            dispatcher._cache = cache  # what `njit(cache=True)` does, with a cache that cannot end a run
+            dispatcher._cache = cache  # like `njit(cache=True)`, but a broken cache does not end the run
         return dispatcher
 
     return decorate
 
 
 class _Cache(FunctionCache):
-    """Compiled code on disk. Whatever is wrong there (cut off, not readable, full): it is compiled anew."""
+    """Compiled code on disk. If a file is truncated or unreadable, or the disk full, it is compiled anew."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)
-        except Exception:  # pickle raises anything for a file that was cut off
+        except Exception:  # pickle can raise anything for a truncated file
             with contextlib.suppress(Exception):
-                self.flush()  # else what is broken hides what is saved next
+                self.flush()  # otherwise the broken file would hide the next one
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -63,8 +63,8 @@ class _Cache(FunctionCache):
 
 
 def _cache(function: Callable[..., Any]) -> _Cache | None:
-    """The cache of a function; ``None`` where none can be."""
-    with contextlib.suppress(RuntimeError):  # no folder of numba's choice can be written
+    """The cache of a function; ``None`` if there cannot be one."""
+    with contextlib.suppress(RuntimeError):  # numba found no folder that can be written to
         return _Cache(function)
     folder = _temporary_folder()
     if folder is None:
@@ -75,23 +75,26 @@ def _cache(function: Callable[..., Any]) -> _Cache | None:
 
 
 def _take_over(function: Callable[..., Any], cache: _Cache) -> None:
-    """Copies what lies compiled beside the source file, where nothing can be added, into the cache."""
+    """Copies compiled code from beside the source file, where nothing can be added, into the cache."""
     beside, own = Path(inspect.getfile(function)).parent / "__pycache__", Path(cache.cache_path)
     if beside == own:
         return
     name = glob.escape(cache._impl.filename_base)
-    index_last = (*beside.glob(f"{name}.*nbc"), *beside.glob(f"{name}.nbi"))  # it names the others
+    index_last = (
+        *beside.glob(f"{name}.*nbc"),
+        *beside.glob(f"{name}.nbi"),
+    )  # the index, which names the others
     for file in index_last:
         copy = own / file.name
         if not copy.exists() or copy.stat().st_mtime < file.stat().st_mtime:
             part = copy.with_name(f"{copy.name}.{os.getpid()}")
             shutil.copy2(file, part)
-            part.replace(copy)  # another process reads the old one or the whole new one
+            part.replace(copy)  # so that another process never reads half a file
 
 
 @contextlib.contextmanager
 def _caching_in(folder: Path) -> Iterator[None]:
-    """Numba looks at this setting while a cache is made; other users of numba keep theirs."""
+    """Sets numba's cache folder while a cache is created, and restores it for other users of numba."""
     settings: Any = config
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(folder)
     try:
@@ -101,10 +104,10 @@ def _caching_in(folder: Path) -> Iterator[None]:
 
 
 def _temporary_folder() -> Path | None:
-    """A folder that is this user's alone, for what lies in it is run; ``None`` where there is none."""
+    """A folder that only this user can write to, as its content is executed; ``None`` if there is none."""
     user = (
         os.getuid() if hasattr(os, "getuid") else None
-    )  # Windows: the temporary folder is the user's already
+    )  # Windows: the temporary folder belongs to the user already
     try:
         folder = Path(tempfile.gettempdir()) / (f"slimtrack-{user}" if user is not None else "slimtrack")
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -116,10 +119,10 @@ def _temporary_folder() -> Path | None:
 
 
 class _Teller(event.Listener):
-    """Says in the log that one of our loops is being compiled, and how long it took."""
+    """Logs that a loop is being compiled, and how long it took."""
 
     def __init__(self) -> None:
-        self._depth = 0  # one loop compiles those that it calls
+        self._depth = 0  # a loop compiles the loops that it calls
         self._start = 0.0
         self._said: set[bool] = set()
 
@@ -140,7 +143,7 @@ class _Teller(event.Listener):
             _log.info("compiled %s in %.1f s", name, time.monotonic() - self._start)
 
     def _say(self, kept: bool) -> None:
-        """Once in a process; the second kind is worth a warning, for it costs every process its time."""
+        """Logs once per process; code that cannot be stored is a warning, as it slows down every process."""
         if kept in self._said:
             return
         self._said.add(kept)

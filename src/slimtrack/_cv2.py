@@ -1,4 +1,4 @@
-"""OpenCV, whichever of its packages is installed."""
+"""Imports OpenCV from whichever of its packages is installed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 else:
 
     class _Cv2:
-        """Imports OpenCV when first used: ``import slimtrack`` works without, and says what to install."""
+        """Imports OpenCV on first use, so that ``import slimtrack`` works without it."""
 
         def __getattr__(self, name):
             try:
@@ -22,7 +22,7 @@ else:
                 message = "OpenCV is not installed: run `pip install opencv-python-headless`"
                 raise MissingError(f"{message} (or any other OpenCV package). {error}") from error
             value = getattr(module, name)
-            setattr(self, name, value)  # the next look-up is a plain attribute
+            setattr(self, name, value)  # the next access is a plain attribute
             return value
 
     cv2 = _Cv2()
@@ -30,7 +30,7 @@ else:
 
 @contextmanager
 def silent_cv2() -> Iterator[None]:
-    """No lines of OpenCV's on the terminal: what matters of them is said in our sentence."""
+    """Suppresses OpenCV's own lines on the terminal; our error message holds what matters."""
     log = cv2.utils.logging
     before = log.setLogLevel(log.LOG_LEVEL_SILENT)
     try:

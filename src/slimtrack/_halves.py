@@ -1,4 +1,4 @@
-"""A frame shrunk by halves, once for all patches that are cut out of it."""
+"""Halved versions of a frame, shared by all patches that are cut from it."""
 
 import math
 from collections.abc import Iterator
@@ -13,14 +13,15 @@ from slimtrack.arrays import Image
 __all__ = ["Halves", "cropped", "halved_once", "halves"]
 
 _Area = tuple[int, int, int, int]
-"""Blocks from x and y up to, not with, another x and y."""
+"""Blocks from x0, y0 up to but not including x1, y1."""
 
 
 _SPARSE = 3
-"""The level made from the frame itself, of 8 of a block's 64 pixels: the middle four of its rows 1 and 5.
+"""The level that is computed from 8 of a block's 64 pixels: the middle four of its rows 1 and 5.
 
-Nearly all the time of halving goes into reading the frame, row by row: 2.1 ms for the window of a 900 pixel
-target if all are read, 0.7 ms for every fourth. In a patch so much coarser, the mean of 8 pixels is enough.
+Halving spends nearly all its time on reading the frame row by row: 2.1 ms for the window of a target of 900
+pixels if all rows are read, 0.7 ms for every fourth row. For such coarse patches the mean of 8 pixels is
+enough.
 """
 
 _ABOVE = 0.5
@@ -28,22 +29,22 @@ _ABOVE = 0.5
 
 
 class Halves:
-    """A frame at one half, one quarter .. of its size, made where and when it is asked for.
+    """A frame at one half, one quarter .. of its size; only the parts that are needed are computed.
 
-    Block ``j`` of level ``n`` is the mean of pixels ``2^n j`` up to ``2^n (j + 1)``, whatever was cut before;
-    from level 3 on, of every eighth of them.
-    Each level has one block more on every side than the frame has: the border repeated.
+    Block ``j`` of level ``n`` is the mean of pixels ``2^n j`` up to ``2^n (j + 1)``, independently of earlier
+    cuts; from level 3 on, it is the mean of every eighth of these pixels. Each level has one extra block on
+    every side, which repeats the border.
     """
 
     def __init__(self, image: Image, spare: "Halves | None" = None) -> None:
         self.image = image
         self._levels: list[tuple[Image, _Area]] = []
         if spare is not None and spare.image.shape == image.shape:
-            # New memory costs as much time as what is written to it.
+            # Allocating memory takes as long as filling it.
             self._levels = [(canvas, (0, 0, 0, 0)) for canvas, _ in spare._levels]
 
     def emptied(self) -> "Halves":
-        """The memory alone: the frame is let go."""
+        """Keeps the memory and releases the frame."""
         empty = Halves(np.broadcast_to(np.uint8(0), self.image.shape))
         empty._levels = self._levels
         return empty
@@ -51,7 +52,7 @@ class Halves:
     def at(
         self, level: int, corner: tuple[float, float], size: tuple[float, float]
     ) -> tuple[Image, float, float]:
-        """A level that is filled in under an area of the frame, and the area's corner in its pixels."""
+        """A level, computed under an area of the frame, and the area's corner in the level's pixels."""
         width, height = (-(-side // 2**level) for side in self.image.shape[1::-1])
         first = [v / 2**level for v in corner]
         # One spare block on each side for the bilinear samples.
@@ -65,7 +66,7 @@ class Halves:
         return canvas, first[0] + 1, first[1] + 1 + lower
 
     def _filled(self, level: int, area: _Area) -> Image:
-        """The blocks of a level, block -1 first, those of ``area`` at least being there."""
+        """The blocks of a level, from block -1 on; at least those of ``area`` are computed."""
         while len(self._levels) < level:
             width, height = (-(-side // 2 ** (len(self._levels) + 1)) + 2 for side in self.image.shape[1::-1])
             self._levels.append((np.empty((height, width, 3), np.uint8), (0, 0, 0, 0)))
@@ -78,11 +79,11 @@ class Halves:
         return canvas
 
     def _fill(self, level: int, canvas: Image, area: _Area) -> None:
-        """Fills blocks of a level with means over the level before, or over the frame."""
+        """Computes blocks of a level as means over the level before, or over the frame."""
         factor = 2**_SPARSE if level == _SPARSE else 2
         before = 2**level // factor
         width, height = (-(-side // before) for side in self.image.shape[1::-1])
-        # Inside, the finer level is read where it lies; only what touches the border is copied.
+        # Inside the frame the finer level is read in place; only blocks at the border are copied.
         inside = _common(area, (0, 0, width // factor, height // factor))
         finer, start = self.image, 0
         if before > 1:
@@ -100,26 +101,26 @@ class Halves:
 
 
 def _around(a: _Area, b: _Area) -> _Area:
-    """The smallest area that holds both; an empty one counts for nothing."""
+    """The smallest area that contains both; an empty area is ignored."""
     if b[0] == b[2]:
         return a
     return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
 def _clamped(area: _Area, width: int, height: int) -> _Area:
-    """What there is of an area in a level of that size and its border; where there is nothing, the border."""
+    """The part of an area inside a level of that size and its border; at least a block of the border."""
     left, top = min(max(area[0], -1), width), min(max(area[1], -1), height)
     return left, top, max(min(area[2], width + 1), left + 1), max(min(area[3], height + 1), top + 1)
 
 
 def _common(a: _Area, b: _Area) -> list[_Area]:
-    """What two areas have in common, if anything."""
+    """The intersection of two areas; ``None`` if it is empty."""
     both = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
     return [both] if both[0] < both[2] and both[1] < both[3] else []
 
 
 def _missing(wanted: _Area, there: _Area = (0, 0, 0, 0)) -> list[_Area]:
-    """Up to four areas that make the smallest area around both out of what is there."""
+    """Up to four areas that extend the computed one to the smallest area around both."""
     left, top, right, bottom = _around(wanted, there)
     if there[0] == there[2]:
         return [wanted]
@@ -132,14 +133,14 @@ _shared: ContextVar[Halves | None] = ContextVar("_shared", default=None)
 
 
 _spare: ContextVar[Halves | None] = ContextVar("_spare", default=None)
-"""Memory of the last frame's halves, to be written to again."""
+"""The memory of the last frame's halves, for reuse."""
 
 
 @contextmanager
 def halved_once(image: Image) -> Iterator[None]:
-    """All cuts out of this frame share what has to be shrunk of it, until the block ends.
+    """Inside the block, all cuts from this frame share its halved versions.
 
-    Inside, the frame's content must not change.
+    The frame's content must not change inside the block.
     """
     halves = Halves(image, _spare.get())
     _spare.set(None)
@@ -152,13 +153,13 @@ def halved_once(image: Image) -> Iterator[None]:
 
 
 def halves(image: Image) -> Halves:
-    """The halves of a frame: those that are shared, or new ones."""
+    """The halves of a frame: shared ones if there are, otherwise new ones."""
     shared = _shared.get()
     return shared if shared is not None and shared.image is image else Halves(image)
 
 
 def cropped(image: Image, x: int, y: int, w: int, h: int) -> Image:
-    """Whole pixels from (x, y), border pixels repeated outside the frame; a view where that can be."""
+    """Whole pixels from (x, y) on, with border pixels repeated outside the frame; a view if possible."""
     height, width = image.shape[:2]
     if x >= 0 and y >= 0 and x + w <= width and y + h <= height:
         return image[y : y + h, x : x + w]
@@ -170,7 +171,7 @@ def cropped(image: Image, x: int, y: int, w: int, h: int) -> Image:
 
 
 def _padded(first: int, count: int, limit: int) -> tuple[int, int, int]:
-    """Of ``count`` pixels from ``first``: the first inside the frame, how many to repeat before and after."""
+    """For ``count`` pixels from ``first``: the first inside the frame, and how many to pad on both sides."""
     low, high = min(max(first, 0), limit - 1), max(min(first + count, limit), 1)
     before = min(max(low - first, 0), count - 1)
     return low, before, max(count - before - max(high - low, 1), 0)

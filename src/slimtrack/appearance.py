@@ -1,4 +1,4 @@
-"""What the target looked like, to judge whether a box still holds it."""
+"""Compares what a box shows with what the target looked like, as evidence for the score."""
 
 import math
 
@@ -12,38 +12,38 @@ from slimtrack.search import extract
 __all__ = ["Appearance"]
 
 _SIDE = 32
-"""Side in pixels of the square that a box's content is brought to; 8 x 8 HOG cells."""
+"""Side in pixels of the square that a box's content is resized to; 8 x 8 HOG cells."""
 
 _RING = 8
 """Pixels of surroundings on each side: a quarter of the box."""
 
 _FLAT = 1.5
-"""Standard deviation in grey levels under which there is nothing to see: sensor noise is larger."""
+"""Standard deviation in grey levels below which there is nothing to see: sensor noise is larger."""
 
 _RATE = 0.05
-"""Share of the newest believed frame in the look of the target and in its colours."""
+"""Share of the newest frame with a high score in the target's appearance and colours."""
 
 _SCENE_RATE = 0.1
 """The same for the whole frame."""
 
 _SCENE = 5.0
-"""Grey levels by which a still camera's frames may differ."""
+"""Difference in grey levels between two frames of a camera that does not move."""
 
 _RARE = 1e-4
-"""Frequency given to every colour, so that one never seen says neither target nor surroundings."""
+"""Frequency added to every colour, so that a colour never seen is evidence for neither side."""
 
 _THUMBNAIL = 16
-"""Samples of the whole frame, down and across."""
+"""Number of samples of the whole frame in each direction."""
 
 _COLORS = 8
 """Levels of each colour channel in the histograms."""
 
 
 class Appearance:
-    """Compares the content of a box with the target of the first frame and of the frames believed since.
+    """Compares the content of a box with the target in the first frame and in later frames with a high score.
 
-    It knows no filter: its figures tell a drifted tracker, whose own response is content with what it
-    learned by mistake, from one that still holds its target.
+    It is independent of the tracker's filter. A filter that has drifted learned the wrong content and
+    responds strongly to it; these figures show that it no longer holds the target.
     """
 
     def __init__(self, image: Image, box: Box) -> None:
@@ -56,9 +56,10 @@ class Appearance:
 
         Returns:
             ``shape`` and ``grey``: correlation (-1 .. 1) of the orientation histograms and of the grey
-            levels with the target's; ``color``: how much likelier the target's colours are inside the box
-            than around it (-1 .. 1); ``outside``: share of the box outside of the frame; ``scene``: logarithm
-            of how much the whole frame differs from those of late; ``flat``: 1 when there is nothing to see.
+            levels with the target's; ``color``: how much more likely the target's colours are inside the
+            box than around it (-1 .. 1); ``outside``: share of the box outside the frame; ``scene``:
+            logarithm of how much the whole frame differs from recent frames; ``flat``: 1 if there is nothing
+            to see.
         """
         look = self._last = _Look(image, box)
         self._seen = _thumbnail(image)
@@ -75,7 +76,7 @@ class Appearance:
         }
 
     def learn(self, weight: float) -> None:
-        """Takes the box last judged for the target's, ``weight`` (0 to 1) times as much as at most."""
+        """Adapts to the content of the last box, at ``weight`` (0 to 1) times the full rate."""
         self._target = self._target.towards(self._last, _RATE * weight)
         self._counts = self._counts + np.float32(_RATE * weight) * (self._last.counts() - self._counts)
         self._scene = self._scene + np.float32(_SCENE_RATE * weight) * (self._seen - self._scene)
@@ -89,11 +90,13 @@ class _Look:
         grey: ``(32, 32)`` float32.
         deviation: Standard deviation of the grey levels.
         inside: Index of the colour of each pixel in the box.
-        around: The same for a frame of a quarter of the box around it.
+        around: The same for the surroundings, a quarter of the box wide on each side.
     """
 
     def __init__(self, image: Image, box: Box) -> None:
-        from slimtrack.features.hog import fhog  # here: `import slimtrack` must not wait for the compiler
+        from slimtrack.features.hog import (
+            fhog,
+        )  # imported here, so that `import slimtrack` does not wait for the compiler
 
         side = _SIDE + 2 * _RING
         grown = side / _SIDE
@@ -114,20 +117,20 @@ class _Look:
         ])  # fmt: skip
 
     def towards(self, other: "_Look", share: float) -> "_Look":
-        """A look between this one and another."""
+        """A mixture of this appearance and another one."""
         mixed = object.__new__(_Look)
         mixed.shape, _ = _centred(self.shape + np.float32(share) * (other.shape - self.shape))
         mixed.grey, _ = _centred(self.grey + np.float32(share) * (other.grey - self.grey))
         return mixed
 
     def counts(self) -> AnyArray:
-        """Frequencies ``(2, 512)`` of the colours inside and around."""
+        """Frequencies ``(2, 512)`` of the colours inside and around the box."""
         both = (np.bincount(bins, minlength=_COLORS**3) / len(bins) for bins in (self.inside, self.around))
         return np.stack(list(both)).astype(np.float32)
 
 
 def _thumbnail(image: Image) -> Floats:
-    """Grey levels ``(16, 16)`` float32 of single pixels spread over the frame."""
+    """Grey levels ``(16, 16)`` float32 of single pixels, evenly spread over the frame."""
     rows, columns = (
         ((np.arange(_THUMBNAIL) + 0.5) * side / _THUMBNAIL).astype(int) for side in image.shape[:2]
     )
@@ -135,7 +138,7 @@ def _thumbnail(image: Image) -> Floats:
 
 
 def _centred(values: Floats) -> tuple[Floats, float]:
-    """Values with mean 0 and length 1, and the length they had."""
+    """Values with mean 0 and length 1, and their length before."""
     centred = values - values.mean()
     length = float(np.vdot(centred, centred)) ** 0.5
     return np.asarray(centred * np.float32(1 / max(length, 1e-3))), length

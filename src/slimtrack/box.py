@@ -1,4 +1,4 @@
-"""The box: where a target is, in pixels of the frame."""
+"""Boxes: upright rectangles in pixels, and their overlap."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,8 @@ class Box(Sequence[float]):
 
     It is a sequence of its four numbers: ``x, y, w, h = box``, ``tuple(box)``, ``np.array(box)``.
 
-    A box holds any four numbers, so that a bad one can be reported with its values; `Tracker.init` refuses
-    what cannot be tracked.
+    A box can hold any four numbers, so that a bad one can be reported with its values. `Tracker.init` refuses
+    a box that cannot be tracked.
 
     Attributes:
         x: Left edge.
@@ -69,7 +69,7 @@ class Box(Sequence[float]):
 
     @property
     def area(self) -> float:
-        """Pixels covered; 0 where a side is negative."""
+        """Area in pixels; 0 if a side is negative."""
         return max(self.w, 0.0) * max(self.h, 0.0)
 
     @property
@@ -97,19 +97,19 @@ class Box(Sequence[float]):
 
     @property
     def int_xyxy(self) -> tuple[int, int, int, int]:
-        """The edges, each at the nearest pixel border: ``image[top:bottom, left:right]`` is what is inside.
+        """The edges, rounded to pixel borders: ``image[top:bottom, left:right]`` is the content of the box.
 
         Raises:
             InputError: A number is not finite.
         """
         if not self.is_finite:
-            raise InputError(f"box {self} has a number that is not finite: it has no whole pixels")
+            raise InputError(f"box {self} has a number that is not finite, so it cannot be rounded to pixels")
         left, top, right, bottom = (math.floor(edge + 0.5) for edge in self.xyxy)
         return left, top, right, bottom
 
     @property
     def int_xywh(self) -> tuple[int, int, int, int]:
-        """The same as x, y, width and height.
+        """`int_xyxy` as x, y, width and height.
 
         Raises:
             InputError: A number is not finite.
@@ -121,21 +121,21 @@ class Box(Sequence[float]):
         return ",".join(f"{value:g}" for value in self)
 
     def moved(self, dx: float, dy: float) -> "Box":
-        """The same box, ``dx`` to the right and ``dy`` down."""
+        """The box moved by ``dx`` to the right and ``dy`` down."""
         return Box(self.x + dx, self.y + dy, self.w, self.h)
 
     def scaled(self, factor: float) -> "Box":
-        """Both sides times ``factor``, around the same centre."""
+        """The box with both sides multiplied by ``factor``, around the same centre."""
         return Box.from_center(self.cx, self.cy, self.w * factor, self.h * factor)
 
     def clipped(self, width: float, height: float) -> "Box":
-        """The part inside a frame of ``width`` x ``height`` pixels; of area 0 when there is none."""
+        """The part inside a frame of ``width`` x ``height`` pixels; its area is 0 if nothing is inside."""
         left, right = (min(max(v, 0.0), width) for v in (self.x, self.right))
         top, bottom = (min(max(v, 0.0), height) for v in (self.y, self.bottom))
         return Box.from_corners(left, top, right, bottom)
 
     def iou(self, other: "Box") -> float:
-        """Intersection over union with another box, in [0, 1]; 0 when both are empty."""
+        """Intersection over union with another box, in [0, 1]; 0 if both are empty."""
         w = min(self.right, other.right) - max(self.x, other.x)
         h = min(self.bottom, other.bottom) - max(self.y, other.y)
         common = max(w, 0.0) * max(h, 0.0)
@@ -147,7 +147,7 @@ def overlap(a: npt.ArrayLike, b: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Intersection over union of boxes, row by row.
 
     Args:
-        a: ``(..., 4)`` boxes as x, y, w, h (continuous edges, no inclusive pixels).
+        a: ``(..., 4)`` boxes as x, y, w, h; a side is the distance of its edges, not a count of pixels.
         b: The same, of a shape that broadcasts with ``a``.
 
     Returns:

@@ -1,4 +1,4 @@
-"""From evidence to a score in [0, 1], and from scores to a state with hysteresis."""
+"""Turns evidence into a score in [0, 1], and scores into a state with hysteresis."""
 
 import enum
 import math
@@ -18,17 +18,18 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Scores at which one state turns into another, and below which nothing is learned.
+    """Scores at which the state changes, and below which nothing is learned.
 
-    TRACKED is left at a lower score than it is entered, and LOST takes some frames (hysteresis). As a score
-    is a probability, the same ones serve all trackers.
+    TRACKED is left at a lower score than it is entered, and LOST takes several frames (hysteresis). Scores
+    are probabilities, so all trackers use the same thresholds.
 
     Attributes:
-        tracked: At or above it a target is TRACKED; an UNCERTAIN one comes back here.
-        doubt: Below it a TRACKED one becomes UNCERTAIN, and nothing is learned from a frame.
-        lost: Below it, `patience` frames in a row, a target is LOST.
-        found: At or above it a LOST one is believed again; higher than `doubt`, as it is said of one frame.
-        patience: Such frames before LOST is said.
+        tracked: At or above it, an UNCERTAIN target becomes TRACKED.
+        doubt: Below it, a TRACKED target becomes UNCERTAIN, and nothing is learned from the frame.
+        lost: Below it for `patience` frames in a row, a target becomes LOST.
+        found: At or above it, a LOST target is TRACKED again. It is higher than `doubt` because it decides
+            on a single frame.
+        patience: Number of frames below `lost` before the target is LOST.
     """
 
     tracked: float = 0.4
@@ -50,7 +51,8 @@ class Hysteresis:
         """The state after one more frame.
 
         Args:
-            score: Probability that the target is in its box; ``None`` when nothing was found: LOST at once.
+            score: Probability that the target is in its box; ``None`` if nothing was found, which means LOST
+                at once.
         """
         at = self._at
         self._low = self._low + 1 if score is not None and score < at.lost else 0
@@ -69,18 +71,18 @@ SHARE = 0.4
 """Share of the newest frame in the running mean of the evidence."""
 
 _USUAL_RATE = 0.1
-"""Share of the newest believed frame in what is usual."""
+"""Share of the newest frame with a high score in the usual height and sharpness of the response."""
 
 _LOWEST = 1e-6
-"""Least height of a peak whose logarithm is taken."""
+"""Lower bound of a peak before its logarithm is taken."""
 
 
 class Course:
     """The evidence of one target over time.
 
-    A single frame says little: blur or a turn lowers the response for a moment, and a wrong place may answer
-    well by chance. So the calibration sees a running mean, and how far the response has fallen below what is
-    usual for this target.
+    A single frame says little: blur or a turn lowers the response for a moment, and a wrong place may have a
+    high response by chance. So the calibration uses running means, and how far the response has fallen below
+    its usual height and sharpness on this target.
     """
 
     def __init__(self) -> None:
@@ -89,15 +91,15 @@ class Course:
         self._mean: dict[str, float] = {}
 
     def follow(self, evidence: Mapping[str, float], share: float = SHARE) -> dict[str, float]:
-        """Takes in the evidence of one more frame.
+        """Adds the evidence of one more frame.
 
         Args:
-            evidence: Named figures of the frame; what is not a finite number counts as 0.
-            share: Share of this frame in the means; 1 forgets all before it.
+            evidence: Named figures of the frame; values that are not finite count as 0.
+            share: Share of this frame in the means; 1 forgets all earlier frames.
 
         Returns:
-            Running means of these figures and of ``peak_change`` and ``psr_change``: logarithm of ``peak``
-            and of the peak-to-sidelobe ratio over what is usual, -3 at least.
+            Running means of these figures and of ``peak_change`` and ``psr_change``: the logarithms of
+            ``peak`` and of the peak-to-sidelobe ratio over their usual values, at least -3.
         """
         figures = {name: value if math.isfinite(value) else 0.0 for name, value in evidence.items()}
         self._now = {
@@ -111,7 +113,7 @@ class Course:
         return dict(self._mean)
 
     def learn(self, weight: float) -> None:
-        """Takes the last frame's response for usual, ``weight`` (0 to 1) times as much as at most."""
+        """Adapts the usual values to the last response, at ``weight`` (0 to 1) times the full rate."""
         for name, value in self._now.items():
             self._usual[name] += _USUAL_RATE * weight * (value - self._usual[name])
 
@@ -129,7 +131,7 @@ class Calibration:
     """A logistic model from evidence to P(IoU > 0.5).
 
     Attributes:
-        weights: Weight per name of evidence; evidence without a weight is ignored, missing evidence counts 0.
+        weights: Weight of each named figure; figures without a weight are ignored, missing ones count as 0.
         bias: The constant.
     """
 

@@ -8,7 +8,7 @@
     ├── NotStartedError           update() before init()
     ├── SourceError               frames or annotations cannot be read
     ├── OutputError               a result cannot be written
-    ├── MissingError              an optional package or file that this needs is not there
+    ├── MissingError              a package or file that is needed is not there
     └── InternalError             a tracker failed inside; the cause is chained
 """
 
@@ -32,7 +32,7 @@ class SlimtrackError(Exception):
 
 
 class InputError(SlimtrackError, ValueError):
-    """An argument cannot be used; the message names it, what was got and what is expected."""
+    """An argument cannot be used; the message names it and says what was expected and what was given."""
 
 
 class UnknownNameError(SlimtrackError, LookupError):
@@ -40,13 +40,13 @@ class UnknownNameError(SlimtrackError, LookupError):
 
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str], listed: str = "") -> "UnknownNameError":
-        """Builds the sentence: what was asked for and what it may have meant.
+        """Builds the error with a sentence that names the unknown name and the nearest known ones.
 
         Args:
             kind: What the name stands for, such as ``"tracker"``.
             name: The unknown name.
-            known: All names there are.
-            listed: Where all of them are listed, for names that are too many for one sentence.
+            known: All known names.
+            listed: Where they are listed, if there are too many for one sentence.
         """
         names = sorted(known)
         near = _nearest(name, names)
@@ -61,7 +61,7 @@ class UnknownNameError(SlimtrackError, LookupError):
 
 
 def _nearest(name: str, names: list[str]) -> list[str]:
-    """At most three names that may have been meant, in any case: those that hold it, then those like it."""
+    """Up to three similar names, ignoring case: first those that contain the name, then similar ones."""
     wanted = name.casefold()
     folded = {each.casefold(): each for each in names}
     holding = [each for each in folded if len(wanted) > 2 and wanted in each]
@@ -70,7 +70,7 @@ def _nearest(name: str, names: list[str]) -> list[str]:
 
 
 class NotStartedError(SlimtrackError, RuntimeError):
-    """A tracker was asked for the next position before it was given a first one."""
+    """`update` was called before `init`."""
 
 
 class SourceError(SlimtrackError):

@@ -1,4 +1,4 @@
-"""Files written so that a reader never sees half of one."""
+"""Writes files so that a reader never sees half of one."""
 
 import contextlib
 import errno
@@ -16,7 +16,7 @@ from slimtrack.errors import OutputError
 
 __all__ = ["Appended", "Place", "atomic_write", "make_folder", "undivided", "writing"]
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no quota's number
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no number for quotas
 
 
 @overload
@@ -28,10 +28,10 @@ def atomic_write(
     path: str | os.PathLike[str], mode: Literal["wb"]
 ) -> contextlib.AbstractContextManager[IO[bytes]]: ...
 def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> contextlib.AbstractContextManager[IO[Any]]:
-    r"""Writes a whole file beside its place and renames it there when all went well.
+    r"""Writes a file under a temporary name and renames it when it is complete.
 
-    When the block raises, or the process dies, the file that was there before stays as it was. Missing
-    folders are made. Text is UTF-8 with ``\n`` line ends::
+    If the block raises or the process dies, the earlier file stays as it was. Missing folders are created.
+    Text is UTF-8 with ``\n`` line ends::
 
         with atomic_write("out/report.json") as file:
             file.write(text)
@@ -41,7 +41,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> contextlib.Ab
         mode: ``"w"`` for text, ``"wb"`` for bytes.
 
     Raises:
-        OutputError: The folder cannot be made, the disk is full, or it is not allowed.
+        OutputError: The folder cannot be created, the disk is full, or permission is missing.
     """
     return _atomic(Path(path), mode)
 
@@ -59,7 +59,7 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
             with beside.open(mode, **text) as file:  # type: ignore[call-overload]  # the mode is a variable
                 yield file
                 file.flush()
-                os.fsync(file.fileno())  # else a power cut can leave the new name on an empty file
+                os.fsync(file.fileno())  # otherwise a power cut can leave an empty file under the new name
             beside.replace(path)
     finally:
         with contextlib.suppress(OSError):
@@ -67,10 +67,10 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
 
 
 def make_folder(folder: str | os.PathLike[str]) -> Path:
-    """Makes a folder and its parents where they are missing.
+    """Creates a folder and its parents if they are missing.
 
     Raises:
-        OutputError: It cannot be made.
+        OutputError: The folder cannot be created.
     """
     folder = Path(folder)
     with writing(folder):
@@ -84,7 +84,7 @@ def make_folder(folder: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns the operating system's refusals inside the block into one sentence about ``path``.
+    """Turns an `OSError` inside the block into one sentence about ``path``.
 
     Raises:
         OutputError: An `OSError` was raised inside.
@@ -98,7 +98,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 class Appended:
-    """A file that grows by whole pieces: after a full disk it still ends behind the last whole one."""
+    """A file that grows by whole pieces: even if the disk is full it ends after a complete one."""
 
     def __init__(self, path: Path, head: str, tail: str = "") -> None:
         self._path = path
@@ -112,7 +112,7 @@ class Appended:
             raise
 
     def put(self, piece: str, tail: str = "") -> None:
-        """Writes ``piece`` over the last tail, and a ``tail`` that the next piece will replace."""
+        """Writes ``piece`` over the last tail, then a ``tail`` that the next piece will overwrite."""
         data = (piece + tail).encode()
         with writing(self._path):
             try:
@@ -127,7 +127,7 @@ class Appended:
     def _write(self, data: bytes) -> None:
         self._file.seek(self._end)
         rest = memoryview(data)
-        while rest:  # a nearly full disk takes a part and refuses the next
+        while rest:  # a nearly full disk takes the first part only
             rest = rest[self._file.write(rest) or 0 :]
 
     def close(self) -> None:
@@ -137,14 +137,14 @@ class Appended:
 
 
 class Place:
-    """Where a file is written that grows for a while: an earlier one of that name stays until `settle`.
+    """The place of a file that is written over time; an existing file of that name stays until `settle`.
 
-    Where there is none, the file grows under its own name, so that a crash loses nothing of it. Where there
-    is one, it grows beside it: ``track.csv`` as ``track.part-1f2e.csv``.
+    If there is no existing file, the new one grows under its own name, so that a crash loses nothing. If
+    there is one, the new file grows beside it: ``track.csv`` as ``track.part-1f2e.csv``.
 
     Attributes:
-        path: The name it shall have.
-        now: The name it has.
+        path: The final name.
+        now: The current name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -158,7 +158,7 @@ class Place:
         """Replaces the earlier file.
 
         Raises:
-            OutputError: It cannot be replaced; both files stay.
+            OutputError: The earlier file cannot be replaced; both files stay.
         """
         with writing(self.path):
             if self.now != self.path:
@@ -175,11 +175,11 @@ class Place:
 
 @contextmanager
 def undivided() -> Iterator[None]:
-    """Lets a block end before Ctrl-C is heard, so that files which belong together end on the same frame.
+    """Delays Ctrl-C until the block ends, so that files that belong together end on the same frame.
 
-    A second Ctrl-C is heard at once: a disk that does not answer must not hold the user.
+    A second Ctrl-C takes effect at once, in case a disk does not respond.
     """
-    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread alone
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield
         return
     before = signal.getsignal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""From a source through a tracker to results: `follow` for programs, `track_video` for files."""
+"""Tracks through a source: `follow` gives the results step by step, `track_video` writes them to files."""
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ from slimtrack.video.together import Together
 __all__ = ["DEFAULT_TRACKER", "Step", "Steps", "Summary", "follow", "track_video"]
 
 OnFrame: TypeAlias = Callable[[Image, Row], object]
-"""Called with each frame and what was found in it; returning ``False`` ends the run."""
+"""Called with each frame and its row of results; returning ``False`` ends the run."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # images are not compared by ==
@@ -39,10 +39,10 @@ class Step:
 
     Attributes:
         number: The frame's number in the source, 0-based; broken frames count.
-        time: Its seconds from the source's beginning; ``None`` where nobody says.
+        time: Seconds from the start of the source; ``None`` if the source has no times.
         image: ``(H, W, 3)`` uint8 BGR; read-only.
         track: Box, score and state.
-        skipped: Broken frames left out between the step before and this one.
+        skipped: Number of broken frames left out between the previous step and this one.
         ms: Milliseconds that `Tracker.update` took; ``None`` for the first frame.
     """
 
@@ -70,10 +70,10 @@ class Step:
 
 
 class Steps(Iterator[Step]):
-    """What `follow` gives: an iterator of steps that knows its source.
+    """The iterator that `follow` returns.
 
     Attributes:
-        frames: The source; its ``notes`` say what the user should know, such as frames that are broken.
+        frames: The source; its ``notes`` tell the user about broken frames and the like.
     """
 
     def __init__(self, frames: Frames, steps: Generator[Step, None, None]) -> None:
@@ -84,7 +84,7 @@ class Steps(Iterator[Step]):
         return next(self._steps)
 
     def close(self) -> None:
-        """Ends it early and gives the source back; so does the end of the loop or of the program."""
+        """Stops early and releases the source, as the end of the loop or of the program does too."""
         self._steps.close()
 
 
@@ -97,30 +97,30 @@ def follow(
     end: Mark | None = None,
     **options: Any,
 ) -> Steps:
-    """Follows a target through a source, a step a frame.
+    """Follows a target through a source, one step per frame.
 
     ::
 
         for step in slimtrack.follow("video.mp4", (x, y, w, h)):
             print(step.number, step.time, step.box, step.score, step.state)
 
-    Source, tracker and box are checked at once, before the first step is asked for.
+    Source, tracker and box are checked when `follow` is called, not at the first step.
 
     Args:
         source: Anything that `open_frames` takes: file, folder, glob, camera, URL, `Frames`, or images.
-        box: The target in the first frame that is followed.
+        box: The target in the first frame that is tracked.
         tracker: A name (see `list_trackers`) or a tracker.
-        start: Where to begin: a whole number is a frame's (0-based), a float is seconds.
-        end: Where to end: the frame of that number, or the first at that time, is not given any more.
-        **options: The tracker's options, where it is given by name.
+        start: Where to begin: a whole number is a frame number (0-based), a float is a time in seconds.
+        end: Where to end, in the same notation; this frame is not included.
+        **options: The tracker's options, if it is given by name.
 
     Returns:
-        An iterator: first the given box with score 1 and state TRACKED, then one step for each frame. Broken
-        frames are left out, and the next step says how many. A step holds its image: to keep many, keep
-        ``step.track``.
+        An iterator. Its first step is the given box with score 1 and state TRACKED; then there is one step
+        for each frame. Broken frames are left out, and the next step says how many. Each step holds its
+        image, so to keep many steps, keep only ``step.track``.
 
     Raises:
-        SourceError: The source cannot be read, ends before ``start``, or changes its size half-way.
+        SourceError: The source cannot be read, ends before ``start``, or changes its frame size.
         InputError: The box, an option, ``start`` or ``end`` cannot be used.
         UnknownNameError: No such tracker or option.
     """
@@ -142,7 +142,7 @@ def _steps(frames: Frames, source: Source, box: Box, tracker: Tracker) -> Genera
 
 
 def _close(frames: Frames, source: Source) -> None:
-    if frames is not source:  # one that the caller opened is the caller's to close
+    if frames is not source:  # the caller closes what the caller opened
         frames.close()
 
 
@@ -153,26 +153,28 @@ def _made(tracker: str | Tracker, options: Mapping[str, Any]) -> Tracker:
         raise InputError(f"tracker is a {type(tracker).__name__}, not a name or a Tracker object")
     if options:
         given = ", ".join(sorted(options))
-        raise InputError(f"options ({given}) go with a tracker's name; this one has been made already")
+        raise InputError(
+            f"options ({given}) can only be given with a tracker's name, not with a tracker object"
+        )
     return tracker
 
 
 def _followed(
     frames: Frames, box: Box | None, tracker: Tracker, summary: Summary, corrections: Corrections
 ) -> Iterator[Step]:
-    """Each frame with what was found in it; only the tracker's own work is timed.
+    """Tracks through the frames; only the tracker's own work is timed.
 
     Args:
         frames: The source.
-        box: The target in its next frame; ``None`` where the tracker knows it already.
-        tracker: Who follows.
-        summary: Told how long `Tracker.init` took.
+        box: The target in the next frame; ``None`` if the tracker has been started already.
+        tracker: The tracker.
+        summary: Gets the time that `Tracker.init` took.
         corrections: Boxes for later frames.
     """
     skipped = frames.skipped if box is None else 0
     for frame in frames.numbered():
         box = corrections.due(frame.number, frame.time) or box
-        with Stopwatch() as watch:  # a new one each time: a camera's would grow for ever
+        with Stopwatch() as watch:  # a new one each time: with a camera, one would grow for ever
             track = tracker.update(frame.image) if box is None else _begun(tracker, frame.image, box)
         if box is not None:
             summary.init_ms = summary.init_ms or watch.ms[-1]
@@ -183,9 +185,9 @@ def _followed(
 def _caught_up(
     frames: Frames, tracker: Tracker, past: Past, summary: Summary, corrections: Corrections
 ) -> Iterator[Step]:
-    """Each frame of an earlier run as its table has it; the tracker sees what it needs to go on."""
+    """The frames of an earlier run with their rows; the tracker sees those that it needs to continue."""
     for index, frame, row in past.matched(frames.numbered()):
-        corrections.due(frame.number, frame.time)  # made in that run already
+        corrections.due(frame.number, frame.time)  # this correction was made in that run already
         if not past.knows(index):
             with Stopwatch() as watch:
                 box = row.track.box if row.ms is None else None
@@ -197,7 +199,7 @@ def _caught_up(
 
 
 def _begun(tracker: Tracker, image: Image, box: Box) -> Track:
-    """What is known of a frame in which the target was given."""
+    """The step of a frame in which the user gave the box."""
     tracker.init(image, box)
     return Track(box, 1.0, State.TRACKED)
 
@@ -223,38 +225,38 @@ def track_video(
 ) -> Summary:
     """Follows a target through a source and writes files as it goes.
 
-    The tracker is warmed up on the first frame before it is started, so that compiling is in no time stated.
+    The tracker is warmed up on the first frame, so that compiling is not timed.
 
-    Ctrl-C ends the run early: all files are finished on the same frame, and the summary says so. Should
-    source, tracker or disk fail half-way, everything up to there is in the files when the error is raised,
-    and its notes name them. Files of an earlier run are replaced when the new ones are whole; until then,
-    and for good where the run fails, both are there.
+    Ctrl-C ends the run early: all files end on the same frame, and the summary says so. If the source, the
+    tracker or the disk fails, the files hold everything up to that frame when the error is raised, and the
+    error's notes name them. Files of an earlier run are replaced once the new ones are complete; if the run
+    fails, both stay.
 
     Args:
         source: Anything that `open_frames` takes.
-        box: The target in the first frame that is followed.
+        box: The target in the first frame that is tracked.
         tracker: A name or a tracker.
-        options: The tracker's options, where it is given by name.
-        outputs: Files to write, their format told by the suffix (see `slimtrack.video.results.FORMATS`); or a
+        options: The tracker's options, if it is given by name.
+        outputs: Files to write; the suffix decides the format (see `slimtrack.video.results.FORMATS`); or a
             mapping from file to format.
         plot: PNG of score and speed over time.
         on_progress: Called with each frame and its row; returning ``False`` ends the run early.
-        about: What else a JSON file shall say at its head, such as ``options`` of a tracker made already.
+        about: Further entries for the head of a JSON file, such as the ``options`` of a tracker object.
         start: Where to begin: a whole number is a frame's (0-based), a float is seconds.
         end: Where to end: the frame of that number, or the first at that time, is not given any more.
-        corrections: Place -> box: from that frame, or the first at that time, the target is tracked anew with
-            this box. Its row is like that of the first frame: score 1, no milliseconds.
-        past: What an earlier run has found, to go on from: its rows are kept, and the same rows come after
-            them as if it had never been interrupted. ``outputs`` name its files.
+        corrections: Frame number or time -> box: the tracker is started anew there with this box. The row of
+            such a frame is like that of the first frame: score 1, no milliseconds.
+        past: The results of an earlier run to continue. Its rows are kept, and the rows that follow are those
+            of an uninterrupted run. ``outputs`` must name its files.
 
     Returns:
-        What was tracked, how fast, and where it was written.
+        A summary: what was tracked, how fast, and which files were written.
 
     Raises:
-        SourceError: The source cannot be read, ends before ``start``, or changes its size half-way.
+        SourceError: The source cannot be read, ends before ``start``, or changes its frame size.
         OutputError: A file cannot be written.
         InputError: The box, an option, a correction, ``start`` or ``end`` cannot be used.
-        MissingError: ``plot`` without matplotlib.
+        MissingError: ``plot`` is given, but matplotlib is not installed.
     """
     if plot is not None:
         require_matplotlib(plot)
@@ -292,7 +294,7 @@ def track_video(
 
 
 def _head(frames: Frames, tracker: Tracker, box: Box) -> dict[str, object]:
-    """How a result was made, for the head of a JSON file."""
+    """The head of a JSON file: how the result was made."""
     return {
         "slimtrack": slimtrack.__version__,
         "source": frames.origin,
@@ -311,7 +313,7 @@ def _run(
     summary: Summary,
     on_progress: OnFrame | None,
 ) -> None:
-    """Writes what an earlier run has found, then what this one finds, until the end or a Ctrl-C."""
+    """Writes the rows of an earlier run, then those of this one, until the end or Ctrl-C."""
     try:
         for write, part in ((files.again, known), (files.add, steps)):
             for step in part:
@@ -338,6 +340,6 @@ def _plot(path: str | os.PathLike[str], summary: Summary, fps: float | None, nam
     try:
         timeline(path, scores, [row.ms for row in rows], states, at=at, unit=unit, title=title)
     except OutputError as error:
-        summary.notes.append(str(error))  # the boxes are written: a picture that failed is no failed run
+        summary.notes.append(str(error))  # the boxes are written; a failed plot does not fail the run
     else:
         summary.outputs.append(Path(path))

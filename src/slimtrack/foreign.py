@@ -1,4 +1,4 @@
-"""Images of other libraries as arrays: PIL and torch, neither of which is imported for it."""
+"""Converts PIL images and torch tensors to arrays, without importing PIL or torch."""
 
 import sys
 from typing import Any
@@ -12,20 +12,20 @@ __all__ = ["as_array"]
 
 
 def as_array(image: Any, what: str = "image") -> Any:
-    """A PIL image or a torch tensor as an array; anything else as it is, to be judged by who uses it.
+    """A PIL image or a torch tensor as an array; anything else is returned unchanged.
 
     Args:
-        image: A PIL image of 8 bits, of any mode, of which alpha is dropped; or a tensor on the CPU, uint8,
-            ``(H, W)``, ``(C, H, W)`` or ``(H, W, C)`` with one channel or three: red, green, blue.
-        what: How an error calls it.
+        image: A PIL image of 8 bits in any mode (alpha is dropped), or a uint8 tensor on the CPU, ``(H, W)``,
+            ``(C, H, W)`` or ``(H, W, C)`` with one channel or three: red, green, blue.
+        what: How error messages call the image.
 
     Returns:
         ``(H, W)`` or ``(H, W, 3)`` uint8, BGR.
 
     Raises:
-        InputError: It is a PIL image or a tensor of another kind.
+        InputError: The PIL image or tensor is of another kind.
     """
-    # an object of a library that nobody has imported does not exist
+    # without the library imported, no such object can exist
     pil, torch = sys.modules.get("PIL.Image"), sys.modules.get("torch")
     if pil is not None and isinstance(image, pil.Image):
         return _of_pil(image, what)
@@ -35,15 +35,19 @@ def as_array(image: Any, what: str = "image") -> Any:
 
 
 def _of_pil(image: Any, what: str) -> AnyArray:
-    if image.mode.startswith(("I", "F")):  # 16 and 32 bits: black and white may lie anywhere
+    if image.mode.startswith(("I", "F")):  # 16 and 32 bits: the range of values is unknown
         raise InputError(
-            f"{what} is a PIL image of mode {image.mode!r}, of more than 8 bits: scale it to 0..255 and "
+            f"{what} is a PIL image of mode {image.mode!r}, with more than 8 bits: scale it to 0..255 and "
             "convert it to 'L' first"
         )
     try:
-        image = image.convert("LA") if image.mode == "La" else image  # from which no other way leads
+        image = image.convert("LA") if image.mode == "La" else image  # this mode converts to no other
         pixels = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:  # files are read here; modes such as LAB
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+    ) as error:  # lazy images are read here, and modes such as LAB fail
         raise InputError(
             f"{what} is a PIL image of mode {image.mode!r} that cannot be read: {error}"
         ) from error
@@ -60,7 +64,7 @@ def _of_torch(image: Any, what: str) -> AnyArray:
     if image.device.type != "cpu":
         raise InputError(f"{what} is a tensor on {image.device}, not on the CPU: give image.cpu()")
     if image.ndim == 4:
-        raise InputError(f"{what} is a tensor {shape} with a batch axis: give one image of it, image[0]")
+        raise InputError(f"{what} is a tensor {shape} with a batch axis: give one image, such as image[0]")
     if image.ndim == 2:
         return _plain(image)
     if image.ndim == 3 and shape[0] in (1, 3):
@@ -68,7 +72,7 @@ def _of_torch(image: Any, what: str) -> AnyArray:
     if image.ndim == 3 and shape[2] in (1, 3):
         return _reversed(_plain(image))
     raise InputError(
-        f"{what} is a tensor {shape}, not (3, H, W), (H, W, 3) or (H, W): give red, green and blue, no alpha"
+        f"{what} is a tensor {shape}, not (3, H, W), (H, W, 3) or (H, W): give red, green, blue, no alpha"
     )
 
 

@@ -7,24 +7,24 @@ from slimtrack.box import Box
 __all__ = ["Lookout"]
 
 _LEASH = 1.0
-"""How far a response may lead from where it led when LOST was said, over the target's mean side."""
+"""How far the search may follow the response from where the target was lost, over the target's mean side."""
 
 _RADIUS = 1.5
-"""How far around it is looked beside, over the target's mean side: about where search windows end."""
+"""Distance of the eight neighbouring places, over the target's mean side: about where search windows end."""
 
 _DIRECTIONS = 8
 
 
 class Lookout:
-    """Looks in turn where the response led to, and at one of nine places around the last believed one.
+    """Alternates between the place of the last response and one of nine places around the last believed box.
 
-    A search window reaches little further than the target is large; a target that comes out behind something
-    is often just beside it. The response is followed on a short leash, so that a target that has only turned
-    around is held.
+    A search window is little larger than the target, and a target that comes out from behind something is
+    often just outside of it. The response is followed over a short distance only, which is enough for a
+    target that has merely turned around.
 
     Args:
         believed: The last believed box.
-        found: Where the response led to when LOST was said.
+        found: The estimate of the frame in which the target became LOST.
     """
 
     def __init__(self, believed: Box, found: Box) -> None:
@@ -33,7 +33,7 @@ class Lookout:
         self._looks = 0
 
     def next(self, found: Box) -> Box:
-        """The place for the next frame, after one in which this was the most likely box."""
+        """The place to search in the next frame, given the estimate of this one."""
         if self._looks % 2 == 0:
             away = math.hypot(found.cx - self._led.cx, found.cy - self._led.cy)
             self._near = found if away <= _LEASH * self._side else self._led
@@ -41,7 +41,7 @@ class Lookout:
         return self._around(self._looks // 2) if self._looks % 2 else self._near
 
     def _around(self, turn: int) -> Box:
-        """The last believed box, or that moved in a direction; neighbours not one after the other."""
+        """The last believed box, moved in one of nine directions; successive ones are not neighbours."""
         number = turn % (_DIRECTIONS + 1)
         if number == 0:
             return self._believed

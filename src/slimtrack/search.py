@@ -1,4 +1,4 @@
-"""The search window: from a place in the frame to a patch of fixed size, and back."""
+"""Search windows: cut a patch of fixed size from a frame, and convert positions between both."""
 
 import math
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ __all__ = ["SearchWindow", "Zoom", "cosine_window", "extract"]
 def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[int, int]) -> Image:
     """Cuts the area ``w`` x ``h`` around (``cx``, ``cy``) and resizes it, sub-pixel exact and anti-aliased.
 
-    Outside the frame the nearest border pixel is repeated. An area shrunk by two or more is first halved (by
-    means over 2 x 2 pixels) as often as leaves a step below two, then sampled bilinearly, so that no detail
-    folds into the patch; three halvings and more read every eighth pixel. While a tracker works, the halves
-    of a frame are made once for all cuts out of it (`slimtrack._halves`).
+    Outside the frame the nearest border pixel is repeated. To avoid aliasing, an area that is shrunk by two
+    or more is first halved (by means over 2 x 2 pixels) until less than a factor of two remains, and then
+    sampled bilinearly. From three halvings on, only every eighth pixel is read. While a tracker works, all
+    cuts from a frame share its halved versions (`slimtrack._halves`).
 
     Args:
         image: ``(H, W, 3)`` uint8.
@@ -35,7 +35,7 @@ def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[i
         ``(out[1], out[0], 3)`` uint8, C-contiguous.
     """
     left, top, sx, sy = cx - w / 2, cy - h / 2, w / out[0], h / out[1]
-    # A block of half the frame is as coarse as can matter, and bounds the memory of a huge window.
+    # Blocks of half the frame are coarse enough for any window, and bound the memory of a huge one.
     across, down = (
         int(max(min(step, side // 2), 1)).bit_length() - 1
         for step, side in ((sx, image.shape[1]), (sy, image.shape[0]))
@@ -53,13 +53,13 @@ def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[i
 
 
 class Zoom:
-    """Patches of one size that show a box at several factors of its size, all from one cut.
+    """Patches of one size that show a box at several scales, sampled from one cut.
 
-    One cut is as large as the largest factor asks for and as fine as the smallest; less than two apart, the
-    patches are sampled from it without averaging. Factors further apart have several cuts.
+    The cut is as large as the largest factor needs and as fine as the smallest. If all factors are less than
+    two apart, the patches are sampled from it without averaging; otherwise there are several cuts.
 
     Args:
-        factors: Sizes of the areas over the box's, ``(count,)``, in order of size.
+        factors: ``(count,)`` sizes of the areas relative to the box, in ascending order.
         size: Width and height of a patch.
     """
 
@@ -84,9 +84,9 @@ class _Cut:
     """One cut for several patches.
 
     Attributes:
-        factor: Its size over the box's.
+        factor: Its size relative to the box.
         size: Width and height in its own pixels.
-        maps: Where in it the pixels of the patches lie, one patch under the other, for `cv2.remap`.
+        maps: Positions of the patches' pixels in the cut, one patch below the other, for `cv2.remap`.
     """
 
     factor: float
@@ -95,7 +95,7 @@ class _Cut:
 
 
 def _less_than_two_apart(factors: Floats) -> list[Floats]:
-    """The factors, in order, in runs in which none is twice another."""
+    """Splits the ordered factors into groups in which no factor is twice another."""
     starts = [0]
     for i, factor in enumerate(factors):
         ratio = factor / factors[starts[-1]]
@@ -125,7 +125,7 @@ def _averaged(
     block: tuple[int, int],
     step: tuple[float, float],
 ) -> tuple[Image, float, float, float, float]:
-    """The part of the frame under an area, averaged over ``block`` pixels; corner and step in its pixels."""
+    """The frame under an area, averaged over ``block`` pixels, with the area's corner and step in it."""
     low, blocks = [], []
     for at, extent, k, limit in zip(corner, size, block, image.shape[1::-1], strict=True):
         # One spare block on each side for the bilinear samples; nothing beyond one block outside the frame.
@@ -146,18 +146,20 @@ def _averaged(
 
 
 def cosine_window(h: int, w: int) -> Features:
-    """Hann window of ``h`` x ``w`` samples that is zero just outside, float32.
+    """Hann window of ``h`` x ``w`` samples, float32, sampled at half steps.
 
-    The outermost samples keep a small weight (``sin^2`` at half steps), so that a window of one sample is 1.
+    It is zero just outside the window, so the outermost samples keep a small weight, and a window of one
+    sample is 1.
     """
     rows, columns = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in (h, w))
     return np.outer(rows, columns).astype(np.float32)
 
 
 def _smooth(count: int) -> int:
-    """The nearest number without a prime factor above 7, the smaller of two.
+    """The nearest number without a prime factor above 7; the smaller one if two are equally near.
 
-    A Fourier transform of others takes up to five times as long: 37 x 37 cells, three times that of 36 x 36.
+    Fourier transforms of other sizes take up to five times as long: 37 x 37 cells take three times as long as
+    36 x 36.
     """
     apart = (n for away in range(count) for n in (count - away, count + away))
     return next(n for n in apart if 210**16 % n == 0)
@@ -165,7 +167,7 @@ def _smooth(count: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SearchWindow:
-    """A patch of fixed size in which a target of a known first size is looked for.
+    """The patch of fixed size in which a target is searched for.
 
     Attributes:
         patch: Width and height of the patch in its own pixels.
@@ -192,24 +194,27 @@ class SearchWindow:
 
         Args:
             box: The target in the first frame.
-            area: Area of the window over the target's area (6.25: each side 2.5 times).
-            square: A square window instead of one of the target's shape.
-            stride: The patch's sides are multiples of this, a feature's cell: as many cells as make fast
-                Fourier transforms.
-            pixels: Most pixels of the patch: a larger window is shrunk to it.
-            least: Fewest pixels of the patch: a smaller window is enlarged to it.
+            area: Area of the window over the target's area (6.25: each side is 2.5 times as long).
+            square: Make the window square instead of giving it the target's shape.
+            stride: Side of a feature's cell in pixels. The patch's sides are multiples of it, with a number
+                of cells that transforms quickly.
+            pixels: Largest number of pixels of the patch; a larger window is shrunk to it.
+            least: Smallest number of pixels of the patch; a smaller window is enlarged to it.
 
         Raises:
-            InputError: The window is not larger than 1 times the target, or sizes contradict each other.
+            InputError: The window is smaller than the target, or ``least`` is above ``pixels``.
         """
         if not area >= 1:
-            raise InputError(f"area={area} of a search window over its target's must be at least 1")
+            raise InputError(f"area={area}: a search window must be at least as large as its target (area=1)")
         if pixels < least:
-            raise InputError(f"a search window of at most pixels={pixels} cannot have least={least} of them")
+            raise InputError(
+                f"a search window cannot have at least {least} and at most {pixels} pixels: raise pixels "
+                "or lower least"
+            )
         side = area**0.5
         w, h = (side * box.w, side * box.h) if not square else ((box.area * area) ** 0.5,) * 2
         pixel = max(1.0, (w * h / pixels) ** 0.5) * min(1.0, (w * h / least) ** 0.5)
-        cells = max(3, math.floor(least**0.5 / stride))  # of a thin target, too, something is around it
+        cells = max(3, math.floor(least**0.5 / stride))  # a thin target needs some surroundings too
         patch = tuple(_smooth(max(round(v / pixel / stride), cells)) * stride for v in (w, h))
         return cls((patch[0], patch[1]), pixel, (box.w / pixel, box.h / pixel))
 
@@ -222,9 +227,10 @@ class SearchWindow:
             image: The frame.
             cx: Centre of the window, frame pixels.
             cy: Centre of the window.
-            scale: By how much the area is larger than at scale 1.
-            margin: Where the patch starts from the window's corner in patch pixels (negative: before it), and
-                how many pixels it is larger than the window: what a network needs around the window.
+            scale: Size of the area relative to scale 1.
+            margin: ``(start, extra)``: where the patch begins relative to the window's corner, in patch
+                pixels (negative: before it), and how many pixels it is larger than the window. Networks need
+                this.
         """
         step = self.pixel * scale
         start, extra = margin
@@ -248,6 +254,6 @@ class SearchWindow:
         return out
 
     def moved(self, box: Box, dx: float, dy: float, *, scale: float = 1.0) -> Box:
-        """A box moved by a shift given in patch pixels at ``scale``, to frame pixels."""
+        """The box, moved by a shift in patch pixels at ``scale``."""
         step = self.pixel * scale
         return box.moved(dx * step, dy * step)

@@ -1,12 +1,12 @@
-"""The timing protocol: how many threads work, what is timed, and what is said about it.
+"""The timing protocol: how many threads are used, what is timed, and what is reported.
 
-1. One thread for everything, set by `single_thread`, which checks that it took.
+1. One thread for everything: `single_thread` sets this and checks it.
 2. Frames are decoded before the clock starts; the time of a frame is `Tracker.update` alone; the first
    `WARM_UP` updates are tracked but not timed.
-3. Reported are the median, the 95th and 99th percentile in milliseconds, and fps = 1000 / median.
-4. Before the first `Tracker.init` comes `warm_up`: what is loaded or compiled once is in nobody's time.
-5. A run is called noisy when the medians of its two halves differ by more than `NOISE`, or when it got less
-   than the share `BUSY` of a core: repeat it on a quiet machine.
+3. The report has the median, the 95th and 99th percentile in milliseconds, and fps = 1000 / median.
+4. `warm_up` comes before the first `Tracker.init`, so that one-time loading and compiling is not timed.
+5. A run is noisy if the medians of its two halves differ by more than `NOISE`, or if it got less than the
+   share `BUSY` of a core. Repeat it on a quiet machine.
 """
 
 import contextlib
@@ -35,25 +35,25 @@ from slimtrack.errors import InputError, MissingError, SlimtrackError
 from slimtrack.tracker import Tracker
 
 __all__ = [
-    "BUSY", "NOISE", "WARM_UP", "PeakMemory", "Stopwatch", "Timing", "cpu_name", "is_noisy", "limit_threads",
-    "machine", "quiet", "single_thread", "summarise", "warm_up",
+    "BUSY", "NOISE", "WARM_UP", "PeakMemory", "Stopwatch", "Timing", "cpu_name", "gc_paused", "is_noisy",
+    "limit_threads", "machine", "single_thread", "summarise", "warm_up",
 ]  # fmt: skip
 
 WARM_UP = 5
-"""Updates at the start of a run that are not timed: caches fill, lazy parts load."""
+"""Number of updates at the start of a run that are not timed, because caches fill and modules load."""
 
 NOISE = 0.10
-"""Relative difference between the medians of two halves above which a run is noisy: such a machine was doing
-something else, and ratios taken on it mean little."""
+"""Relative difference between the medians of a run's two halves above which it is noisy: the machine did
+other work, so ratios of such times mean little."""
 
 BUSY = 0.90
-"""Processor time by wall time below which a single-threaded run was kept waiting by other work."""
+"""Processor time over wall time below which other work kept a single-threaded run waiting."""
 
 _VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "OPENCV_FOR_THREADS_NUM",
 )  # fmt: skip
-"""What libraries read when they are loaded: for those that are not loaded yet, and for worker processes."""
+"""Environment variables that libraries read when they are loaded, here or in a worker process."""
 
 
 @contextmanager
@@ -65,12 +65,12 @@ def single_thread() -> Iterator[None]:
 
 @contextmanager
 def limit_threads(count: int) -> Iterator[None]:
-    """Lets every numerical library use at most ``count`` threads, and checks that it took.
+    """Limits every numerical library to ``count`` threads, and checks it.
 
-    Sets the environment for libraries that load inside the block, and OpenCV, BLAS and OpenMP (by
-    threadpoolctl), torch and numba where they have threads already. Runtimes of networks count per network,
-    from when it is loaded: `slimtrack.registry.with_threads` tells them. What was set before is set again
-    at the end.
+    Sets the environment for libraries that are loaded inside the block, and limits OpenCV, BLAS and OpenMP
+    (by threadpoolctl), torch and numba if they have threads already. Runtimes of networks take the number
+    per network, when it is loaded: `slimtrack.registry.with_threads` does that. At the end of the block the
+    earlier settings are restored.
 
     Args:
         count: Threads, at least 1.
@@ -92,8 +92,8 @@ def limit_threads(count: int) -> Iterator[None]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """No garbage collection inside the block, so that it falls into nobody's milliseconds."""
+def gc_paused() -> Iterator[None]:
+    """Pauses garbage collection while a frame is timed."""
     enabled = gc.isenabled()
     gc.collect()
     gc.disable()
@@ -105,14 +105,14 @@ def quiet() -> Iterator[None]:
 
 
 def warm_up(tracker: Tracker, images: Iterable[Image], box: Box) -> None:
-    """Loads and compiles what a tracker loads and compiles on first use; what it saw is forgotten by `init`.
+    """Runs a tracker once, so that it loads and compiles what it needs; the next `init` forgets the target.
 
     Args:
         tracker: The tracker.
-        images: The first is used for `init` and the next two for `update`; fewer will do.
-        box: The target in the first.
+        images: The first is used for `init`, the next two for `update`; fewer are enough.
+        box: The target in the first image.
     """
-    with contextlib.suppress(SlimtrackError):  # the run itself will say so
+    with contextlib.suppress(SlimtrackError):  # the run itself will report it
         for position, image in enumerate(itertools.islice(images, 3)):
             if position == 0:
                 tracker.init(image, box)
@@ -121,7 +121,7 @@ def warm_up(tracker: Tracker, images: Iterable[Image], box: Box) -> None:
 
 
 class Stopwatch:
-    """Times parts of a loop: ``with watch: work()``; milliseconds gather in `ms`.
+    """Times parts of a loop: each ``with watch: work()`` adds its milliseconds to `ms`.
 
     Attributes:
         ms: One float per ``with`` block.
@@ -141,14 +141,14 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What the times of many frames come to; ``nan`` where none was timed.
+    """Statistics of the times of many frames; ``nan`` if none was timed.
 
     Attributes:
         fps: 1000 / `p50_ms`.
         p50_ms: Median milliseconds.
         p95_ms: 95th percentile.
         p99_ms: 99th percentile.
-        frames: How many frames were timed.
+        frames: Number of timed frames.
     """
 
     fps: float
@@ -159,7 +159,7 @@ class Timing:
 
 
 def summarise(ms: npt.ArrayLike) -> Timing:
-    """Percentiles of times in milliseconds; entries of ``nan`` (warm-up) are left out.
+    """Percentiles of times in milliseconds; entries of ``nan`` (warm-up) are ignored.
 
     Args:
         ms: ``(N,)`` milliseconds.
@@ -176,7 +176,7 @@ def is_noisy(runs: Sequence[npt.ArrayLike]) -> bool:
     """Whether the medians of the runs' first and second halves differ by more than `NOISE`.
 
     Args:
-        runs: ``(N,)`` milliseconds per run; ``nan`` is left out.
+        runs: ``(N,)`` milliseconds per run; ``nan`` is ignored.
     """
     times = [t[np.isfinite(t)] for t in (np.asarray(run, dtype=float) for run in runs)]
     first = np.concatenate([t[: len(t) // 2] for t in times] or [np.empty(0)])
@@ -188,7 +188,7 @@ def is_noisy(runs: Sequence[npt.ArrayLike]) -> bool:
 
 
 class PeakMemory:
-    """Peak resident memory of this process in MiB; on Linux since this was made."""
+    """Peak resident memory of this process in MiB; on Linux, since this object was created."""
 
     def __init__(self) -> None:
         try:
@@ -212,7 +212,7 @@ class PeakMemory:
 
 
 def cpu_name() -> str:
-    """The processor's name, as the system tells it."""
+    """The processor's name, as the system reports it."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -221,11 +221,11 @@ def cpu_name() -> str:
 
 
 def machine(threads: int = 1, jobs: int = 1) -> dict[str, str | int | None]:
-    """What a time in milliseconds depends on, to be stored with it.
+    """What times in milliseconds depend on; stored with them.
 
     Args:
-        threads: Threads that were allowed.
-        jobs: Processes that worked at the same time.
+        threads: Number of threads allowed.
+        jobs: Number of processes that ran at the same time.
     """
     names = ("slimtrack", "numpy", "scipy", "numba", "onnxruntime")
     return {
@@ -281,7 +281,7 @@ def _opencv_threads(count: int) -> Iterator[None]:
 
 
 def _threaded_modules() -> list[Any]:
-    """Torch and numba where they have threads by now; numba starts them with the first parallel function."""
+    """Torch and numba, if they have threads by now; numba starts them with the first parallel function."""
     found = [sys.modules["torch"]] if "torch" in sys.modules else []
     if getattr(sys.modules.get("numba.np.ufunc.parallel"), "_is_initialized", False):
         found.append(sys.modules["numba"])

@@ -33,7 +33,7 @@ from slimtrack.networks.find import add_folder
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
 from slimtrack.registry import create
-from slimtrack.timing import Stopwatch, cpu_name, quiet, single_thread
+from slimtrack.timing import Stopwatch, cpu_name, gc_paused, single_thread
 from slimtrack.tracker import Tracker, checked_box
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
@@ -316,7 +316,7 @@ def _milliseconds(network: Network, patch: Image) -> tuple[float, float]:
     """Median and 95th percentile of a network's run on one patch."""
     watch = Stopwatch()
     batch = network.prepare(patch)
-    with quiet():
+    with gc_paused():
         for _ in range(_WARM_UP):
             network.run(batch)
         for _ in range(_RUNS):

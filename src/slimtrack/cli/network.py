@@ -17,7 +17,7 @@ from slimtrack.networks.find import add_folder
 from slimtrack.networks.importers import import_file
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
-from slimtrack.timing import Stopwatch, cpu_name, quiet, single_thread
+from slimtrack.timing import Stopwatch, cpu_name, gc_paused, single_thread
 from slimtrack.video.guard import guard_files
 
 __all__ = ["network"]
@@ -223,7 +223,7 @@ def _timed(made: Network, runtime: str, taps: tuple[str, ...], size: int, runs: 
     image = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
     chosen = made.on(cast(Literal["onnxruntime", "openvino"], runtime))
     watch = Stopwatch()
-    with single_thread(), quiet():
+    with single_thread(), gc_paused():
         batch = chosen.prepare(image)
         try:
             for _ in range(_WARM_UP):

@@ -91,7 +91,7 @@ def track_once(
     log, name = _Log(len(frames), first), name or tracker.name
     tick = time.monotonic()
     wall, cpu = time.perf_counter(), time.process_time()
-    with timing.quiet():
+    with timing.gc_paused():
         for position, image in enumerate(frames):
             try:
                 log.step(tracker, position, image)
