@@ -45,7 +45,7 @@ from slimtrack.networks.find import add_folder
 from slimtrack.networks.network import Network
 from slimtrack.registry import settings, tracker_class
 from slimtrack.search import SearchWindow, cosine_window
-from slimtrack.timing import WARM_UP, cpu_name, quiet, single_thread
+from slimtrack.timing import WARM_UP, cpu_name, gc_paused, single_thread
 from slimtrack.trackers._network import network_of
 from slimtrack.video.synthetic import CLIPS
 
@@ -278,7 +278,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.networks:
         add_folder(given.networks)
-    with single_thread(), quiet():
+    with single_thread(), gc_paused():
         table = PARTS[given.part](given)
     where = given.sequences.name if given.sequences else "synthetic clips"
     frames = f"first {given.frames} frames, one in {given.every}"

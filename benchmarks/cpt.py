@@ -44,7 +44,7 @@ from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.importers.store import Store as Weights
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
-from slimtrack.timing import cpu_name, quiet, single_thread
+from slimtrack.timing import cpu_name, gc_paused, single_thread
 
 PAGE = Path(__file__).parents[1] / "docs" / "paper-000.md"
 NETWORK, TAP = "vgg19", "relu3_4"
@@ -277,7 +277,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.networks:
         add_folder(given.networks)
-    with single_thread(), quiet():
+    with single_thread(), gc_paused():
         table = PARTS[given.part](given)
     frames = "all frames" if given.frames is None else f"first {given.frames} frames"
     where = ""

@@ -8,7 +8,7 @@ import argparse
 import numpy as np
 
 from slimtrack.features.hog import fhog
-from slimtrack.timing import WARM_UP, Stopwatch, Timing, cpu_name, quiet, single_thread, summarise
+from slimtrack.timing import WARM_UP, Stopwatch, Timing, cpu_name, gc_paused, single_thread, summarise
 
 SIDE = 256
 
@@ -20,7 +20,7 @@ def timed(repeats: int) -> Timing:
     with single_thread():
         for _ in range(WARM_UP):
             fhog(patch)
-        with quiet():
+        with gc_paused():
             for _ in range(repeats):
                 with watch:
                     fhog(patch)

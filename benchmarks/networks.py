@@ -22,7 +22,7 @@ from slimtrack.networks.find import add_folder
 from slimtrack.networks.graph import Graph, Node
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
-from slimtrack.timing import cpu_name, quiet, single_thread
+from slimtrack.timing import cpu_name, gc_paused, single_thread
 
 CASES = (
     ("cf_vggm", "norm1", 224),
@@ -121,7 +121,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.networks:
         add_folder(given.networks)
-    with single_thread(), quiet():
+    with single_thread(), gc_paused():
         rows = measured(given.rounds)
         exact = error(find("cf_vggm"), given.oracles)
     print("| network | tap | side | p50 ms | p95 ms | M multiply-adds | G multiply-adds a second |")
