@@ -50,6 +50,7 @@ class Learner:
         self._step, self._wrapped = fabric.setup(_Step(recipe), optimiser)
         self._optimiser = optimiser
         self.average = copy.deepcopy(self._network).eval()
+        self._followers, self._leaders = _moving(self.average), _moving(self._network)
         self.steps = 0
 
     def learn(self, views: Views, share: float) -> dict[str, Tensor]:
@@ -76,9 +77,7 @@ class Learner:
     @torch.no_grad()
     def _follow(self, decay: float) -> None:
         """Moves the running average towards the network."""
-        goal, now = self.average.state_dict().values(), self._network.state_dict().values()
-        moving = [(a, b) for a, b in zip(goal, now, strict=True) if a.is_floating_point()]
-        torch._foreach_lerp_([a for a, _ in moving], [b for _, b in moving], 1 - decay)
+        torch._foreach_lerp_(self._followers, self._leaders, 1 - decay)
 
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, the average apart."""
@@ -94,6 +93,11 @@ class Learner:
         self.average.load_state_dict(average)
         self._optimiser.load_state_dict(state["optimiser"])
         self.steps = state["steps"]
+
+
+def _moving(network: nn.Module) -> list[Tensor]:
+    """Weights and statistics, in place: counters of batches do not move."""
+    return [value for value in network.state_dict().values() if value.is_floating_point()]
 
 
 def _groups(recipe: Recipe, schedule: Schedule) -> tuple[list[dict[str, Any]], list[float]]:

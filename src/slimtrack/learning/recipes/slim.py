@@ -7,6 +7,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
+from slimtrack.errors import InputError
 from slimtrack.learning.backbones.inverted import MOBILENET_V2
 from slimtrack.learning.backbones.starts import efficientnet_lite0, mobilenet_v2
 from slimtrack.learning.backbones.thinning import thinned
@@ -17,6 +18,7 @@ from slimtrack.learning.siamese import STRIDE, Answer, Siamese, design
 from slimtrack.learning.teacher import FearTeacher
 from slimtrack.learning.views import FORMAT, Views
 from slimtrack.options import Range
+from slimtrack.registry import list_trackers
 
 __all__ = ["Slim"]
 
@@ -96,7 +98,13 @@ class Slim(Recipe):
         export(_plain(network), folder)
 
     def tracker(self, network: nn.Module, folder: Path) -> str:
-        """The tracker of the design's name takes it from a folder of that name."""
+        """The tracker of the design's name takes it from a folder of that name.
+
+        Raises:
+            InputError: There is none: the design is one that was tried.
+        """
+        if self.design not in list_trackers(missing=True):
+            raise InputError(f"no tracker runs the design {self.design}: leave out --sequences")
         export(_plain(network), folder / self.design)
         return self.design
 
