@@ -2,6 +2,8 @@
 
 import importlib.util
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -119,3 +121,14 @@ def test_without_torch_it_says_what_to_install(
         MissingError, match=r"needs torch, not installed here: `pip install 'slimtrack\[torch\]'`"
     ):
         said("train", "slim", "--data", data, "--out", tmp_path / "out")
+
+
+def test_a_machine_to_train_on_needs_no_video_library() -> None:
+    """GPU machines have torch, OpenCV and typer, and often nothing to read videos with."""
+    program = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['av', 'platformdirs', 'onnx', 'onnxruntime', 'psutil']))\n"
+        "import slimtrack.cli, slimtrack.learning.loop, slimtrack.learning.recipes.slim\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

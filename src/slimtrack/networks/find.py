@@ -3,8 +3,6 @@
 import os
 from pathlib import Path
 
-import platformdirs
-
 from slimtrack.errors import InputError, MissingError
 from slimtrack.networks.catalogue import owner
 
@@ -30,6 +28,8 @@ def network_folders() -> list[Path]:
 
 def user_folder() -> Path | None:
     """The user's own folder of networks, looked in last; ``None`` for a user without a home."""
+    import platformdirs  # training starts on machines that have no more than torch, OpenCV and typer
+
     folder = platformdirs.user_data_path("slimtrack", appauthor=False) / "networks"
     return folder if folder.is_absolute() else None
 
