@@ -89,7 +89,7 @@ FAULTS = [
         "for example in self._examples:", "for example in self._examples[1:]:", _ANEW,
     ),
     Fault(
-        "thinned ignores the weights", "compression/inner.py",
+        "prune_inner ignores the weights", "compression/inner.py",
         "variance * (weights**2).sum((0, 2, 3))", "variance",
         "compression/test_channels_network.py"
         "::test_a_channel_that_nothing_reads_goes_before_a_quiet_one_that_is_read",

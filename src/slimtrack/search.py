@@ -247,11 +247,8 @@ class SearchWindow:
         margin: tuple[float, int] = (0.0, 0),
     ) -> Image:
         """The patches ``(S, h, w, 3)`` uint8 of several scales at one centre; arguments as `extract`'s."""
-        w, h = (side + margin[1] for side in self.patch)
-        out = np.empty((len(scales), h, w, 3), np.uint8)
-        for patch, scale in zip(out, scales, strict=True):
-            patch[:] = self.extract(image, cx, cy, scale, margin)
-        return out
+        patches = [self.extract(image, cx, cy, scale, margin) for scale in scales]
+        return patches[0][None] if len(patches) == 1 else np.stack(patches)
 
     def moved(self, box: Box, dx: float, dy: float, *, scale: float = 1.0) -> Box:
         """The box, moved by a shift in patch pixels at ``scale``."""

@@ -9,7 +9,7 @@ from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.compression import inner
 from slimtrack.compression.distilled import keep_channels
-from slimtrack.compression.inner import _refitted, thinned
+from slimtrack.compression.inner import _refitted, prune_inner
 from slimtrack.compression.stack import ChosenStack, pruned
 from slimtrack.errors import InputError
 from slimtrack.features.taps import NetworkStack
@@ -48,10 +48,10 @@ def test_nothing_chosen_is_refused(vgg: Vgg) -> None:
 
 def test_without_loss_the_network_stays(vgg: Vgg, scene: Scene) -> None:
     network = vgg(8).truncate(*TAPS)
-    same, places = thinned(network, CHOSEN, network.prepare(scene[0]), 0.0)
+    same, places = prune_inner(network, CHOSEN, network.prepare(scene[0]), 0.0)
     assert same is network and places == CHOSEN
     with pytest.raises(InputError, match="loss="):
-        thinned(network, CHOSEN, network.prepare(scene[0]), 1.5)
+        prune_inner(network, CHOSEN, network.prepare(scene[0]), 1.5)
 
 
 def test_a_constant_inner_channel_goes_without_a_trace(vgg: Vgg, scene: Scene) -> None:
@@ -62,7 +62,7 @@ def test_a_constant_inner_channel_goes_without_a_trace(vgg: Vgg, scene: Scene) -
     network = network.replace("conv1_1", weights, bias)
     batch = network.prepare(scene[0])
     chosen = {"relu1_1": np.array([1, 5]), "relu2_1": np.arange(16)}
-    small, places = thinned(network, chosen, batch, 1e-9)
+    small, places = prune_inner(network, chosen, batch, 1e-9)
     assert small.layer("conv1_1").out_channels == 7
     assert places["relu1_1"].tolist() == [1, 4]
     before, after = network.run(batch, *TAPS), small.run(batch, *TAPS)
@@ -73,7 +73,7 @@ def test_a_constant_inner_channel_goes_without_a_trace(vgg: Vgg, scene: Scene) -
 
 def test_chosen_channels_outlive_any_loss(vgg: Vgg, scene: Scene) -> None:
     network = vgg(8).truncate(*TAPS)
-    small, places = thinned(network, CHOSEN, network.prepare(scene[0]), 1.0)
+    small, places = prune_inner(network, CHOSEN, network.prepare(scene[0]), 1.0)
     assert small.layer("conv1_1").out_channels == 2
     assert small.layer("conv1_2").out_channels == 3
     assert places["relu1_1"].tolist() == [0, 1] and places["relu1_2"].tolist() == [0, 1, 2]
@@ -131,7 +131,7 @@ def test_a_thinned_network_is_nearer_than_one_with_means_alone(
     chosen = {"relu2_1": np.arange(16)}
 
     def apart() -> float:
-        small, _ = thinned(network, chosen, batch, 0.5)
+        small, _ = prune_inner(network, chosen, batch, 0.5)
         assert small.layer("conv1_2").out_channels < 8
         before, after = (x.run(batch, "relu2_1")["relu2_1"] for x in (network, small))
         return float(((before - after) ** 2).mean())
@@ -159,7 +159,7 @@ def test_a_channel_that_nothing_reads_goes_before_a_quiet_one_that_is_read(vgg: 
     weights = np.array(network.weights("conv2_1")[0])
     weights[:, [2, 5]] *= 1e-4
     network = network.replace("conv2_1", weights)
-    small, _ = thinned(network, {"relu2_1": np.arange(16)}, network.prepare(scene[0]), 1e-3)
+    small, _ = prune_inner(network, {"relu2_1": np.arange(16)}, network.prepare(scene[0]), 1e-3)
     kept = small.weights("conv1_2")[0]
     whole = network.weights("conv1_2")[0]
     gone = [i for i in range(8) if not any(np.allclose(whole[i, : kept.shape[1]], k) for k in kept)]

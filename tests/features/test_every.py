@@ -5,7 +5,7 @@ import pytest
 
 from slimtrack.errors import InputError
 from slimtrack.features.color_names import ColorNames
-from slimtrack.features.grey import Grey
+from slimtrack.features.grey import Grey, LogGrey
 from slimtrack.features.hog import Hog
 from slimtrack.features.stack import Stack
 
@@ -60,3 +60,14 @@ def test_a_dot_at_a_cells_declared_centre_is_seen_around_that_cell(make, cell, r
 def test_a_stack_of_different_grids_is_refused(parts):
     with pytest.raises(InputError, match="grid"):
         Stack(*parts)
+
+
+def test_the_log_of_grey_has_mean_0_and_deviation_1_in_every_patch():
+    patches = np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
+    patches[1] //= 4
+    found = LogGrey()(patches)
+    assert found.shape == (2, 1, 20, 30)
+    assert np.abs(found.mean(axis=(2, 3))).max() < 1e-5
+    np.testing.assert_allclose(found.std(axis=(2, 3)), 1, atol=1e-3)
+    np.testing.assert_allclose(LogGrey()(patches[1]), found[1], atol=1e-6)
+    assert np.all(LogGrey()(np.full((4, 4, 3), 7, np.uint8)) == 0)

@@ -68,8 +68,8 @@ FILTERS = {
     "context": contexts(),
     "mosse": (
         lambda rate: MosseFilter(LABEL, rate=rate),
-        lambda model, seed: model.learn(some(seed, 8, 9)),
-        lambda model: model.respond(some(9, 8, 9)),
+        lambda model, seed: model.learn(seen(seed, 1, 8, 9)),
+        lambda model: irfft2(model.spectrum(rfft2(some(9, 2, 1, 8, 9))), (8, 9)),
     ),
     "scale": columns(ScaleFilter),
     "fast scale": columns(FastScaleFilter),

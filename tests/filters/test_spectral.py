@@ -7,6 +7,7 @@ from slimtrack.filters.bacf import BacfFilter
 from slimtrack.filters.context import ContextFilter
 from slimtrack.filters.correlation import KernelFilter, LinearFilter
 from slimtrack.filters.fft import irfft2, rfft2
+from slimtrack.filters.mosse import MosseFilter
 from slimtrack.filters.newton import newton_peak
 from slimtrack.filters.regularisation import box_weight
 from slimtrack.filters.response import gaussian_label, peak
@@ -18,6 +19,7 @@ WEIGHT = box_weight(SIZE, (5, 6))
 FILTERS = {
     "kernel": KernelFilter,
     "linear": LinearFilter,
+    "mosse": MosseFilter,
     "context": ContextFilter,
     "strcf": lambda label: StrcfFilter(label, WEIGHT, iterations=20),
     "bacf": lambda label: BacfFilter(label, WEIGHT, iterations=20),
@@ -33,9 +35,10 @@ def patch(seed: int, size: tuple[int, int] = SIZE, channels: int = 4) -> np.ndar
 def test_a_target_beside_the_middle_is_learned_as_one_in_it(make, shift: tuple[int, int]) -> None:
     label = gaussian_label(*SIZE, 1.3)
     moved, centred = make(label), make(label)
-    centred.learn(rfft2(patch(0)))
-    moved.learn(rfft2(np.roll(patch(0), shift, (1, 2))), shift)
-    z = rfft2(np.roll(patch(0), (1, 2), (1, 2))[None])
+    x = patch(0, channels=1 if make is MosseFilter else 4)
+    centred.learn(rfft2(x))
+    moved.learn(rfft2(np.roll(x, shift, (1, 2))), shift)
+    z = rfft2(np.roll(x, (1, 2), (1, 2))[None])
     responses = [irfft2(model.spectrum(z), SIZE)[0] for model in (centred, moved)]
     assert peak(responses[0]) == pytest.approx((1, 2), abs=0.3)
     np.testing.assert_allclose(responses[1], responses[0], atol=1e-4)

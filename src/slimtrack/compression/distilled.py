@@ -8,7 +8,7 @@ import numpy as np
 
 from slimtrack.arrays import Image
 from slimtrack.compression.channels import Indices, Level
-from slimtrack.compression.inner import thinned
+from slimtrack.compression.inner import prune_inner
 from slimtrack.compression.report import Choice
 from slimtrack.compression.stack import ChosenStack
 from slimtrack.features.network import NetworkFeatures
@@ -28,7 +28,7 @@ def keep_channels(
         network: The network.
         chosen: Tap -> its channels, rising; may be none of a tap.
         patch: ``(H, W, 3)`` BGR: the target; matters only with a loss.
-        loss: See `slimtrack.compression.inner.thinned`; 0: exactly.
+        loss: See `slimtrack.compression.inner.prune_inner`; 0: exactly.
         cell: Side of the grid's cells in pixels.
 
     Raises:
@@ -37,7 +37,7 @@ def keep_channels(
     left = {tap: at for tap, at in chosen.items() if len(at)}
     cut = network.truncate(*left) if left else network
     margin = NetworkFeatures(network, list(chosen)).margin
-    return ChosenStack(*thinned(cut, left, cut.prepare(patch), loss), cell=cell, margin=margin)
+    return ChosenStack(*prune_inner(cut, left, cut.prepare(patch), loss), cell=cell, margin=margin)
 
 
 def write_channels(path: Path, network: Network, chosen: Mapping[str, Indices], after: ChosenStack) -> None:

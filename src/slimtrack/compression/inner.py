@@ -14,7 +14,7 @@ from slimtrack.networks.channels import Channels
 from slimtrack.networks.layers import Layer, Reader
 from slimtrack.networks.network import Network
 
-__all__ = ["thinned"]
+__all__ = ["prune_inner"]
 
 _CELLS = 2048
 """Cells of each map that filters are refitted on."""
@@ -23,7 +23,7 @@ _RIDGE = 1e-2
 """Of the mean energy of a place under the kernel: what one patch does not tell stays as it is."""
 
 
-def thinned(
+def prune_inner(
     network: Network, chosen: Mapping[str, Indices], batch: Features, loss: float
 ) -> tuple[Network, dict[str, Indices]]:
     """Takes out inner channels that say little about this target (papers 000 and 001 joined).

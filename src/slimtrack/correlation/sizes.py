@@ -44,6 +44,8 @@ def best_scale(responses: Floats, scales: Floats) -> tuple[int, float]:
         responses: ``(S, h, w)``.
         scales: ``(S,)``, neighbours equally far apart in ratio.
     """
+    if len(scales) == 1:
+        return 0, float(scales[0])
     heights = responses.max(axis=(1, 2))
     best = int(heights.argmax())
     if not 0 < best < len(scales) - 1:

@@ -2,22 +2,16 @@
 
 import numpy as np
 
-from slimtrack.arrays import Floats
+from slimtrack.arrays import Floats, Spectrum
 from slimtrack.filters._average import Average
-from slimtrack.filters.fft import irfft2, power, rfft2
+from slimtrack.filters.fft import power, rfft2
+from slimtrack.filters.spectra import shifted
 
-__all__ = ["MosseFilter", "normalised"]
-
-
-def normalised(grey: Floats) -> Floats:
-    """Log of grey levels 0..255, mean 0 and deviation 1 (Bolme et al., CVPR 2010, section 3.1)."""
-    level = np.log1p(grey.astype(np.float32))
-    level -= level.mean()
-    return np.asarray(level / (level.std() + np.float32(1e-5)))
+__all__ = ["MosseFilter"]
 
 
 class MosseFilter:
-    """Numerator and denominator of the MOSSE filter (Bolme et al., CVPR 2010, equations 10-12).
+    """Numerator and denominator of the one-channel MOSSE filter (Bolme et al., CVPR 2010, equations 10-12).
 
     Args:
         label: The wished response ``(h, w)``, 1 at (0, 0).
@@ -31,16 +25,16 @@ class MosseFilter:
         self._ridge = np.float32(ridge * label.size)
         self._numerator, self._denominator = Average(rate), Average(rate)
 
-    def learn(self, x: Floats, weight: float = 1.0) -> None:
-        """Trains on windowed patches, ``(h, w)`` one or ``(n, h, w)`` several of one moment.
+    def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
+        """Trains on one patch; see `slimtrack.filters.spectral.GridFilter`.
 
-        ``weight`` is the share of the usual learning rate, 0 to 1.
+        ``x`` may be several patches of one moment: ``(n, C, h, w // 2 + 1)``.
         """
-        spectrum = rfft2(x.reshape(-1, *self._shape))
-        self._numerator.add((self._label * spectrum.conj()).mean(axis=0), weight)
+        spectrum = x.reshape(-1, *x.shape[-2:])
+        wish = shifted(self._label, self._shape, shift)
+        self._numerator.add((wish * spectrum.conj()).mean(axis=0), weight)
         self._denominator.add(power(spectrum).mean(axis=0), weight)
 
-    def respond(self, z: Floats) -> Floats:
-        """Response ``(h, w)`` on a windowed patch ``(h, w)``."""
-        filtered = rfft2(z) * self._numerator.value / (self._denominator.value + self._ridge)
-        return np.asarray(irfft2(filtered, self._shape))
+    def spectrum(self, z: Spectrum) -> Spectrum:
+        """Spectra of the responses ``(S, h, w // 2 + 1)`` to ``(S, 1, h, w // 2 + 1)``."""
+        return np.asarray(z[:, 0] * self._numerator.value / (self._denominator.value + self._ridge))

@@ -14,7 +14,7 @@ from slimtrack.compression.channels import (
     select,
     swap_search,
 )
-from slimtrack.compression.inner import thinned
+from slimtrack.compression.inner import prune_inner
 from slimtrack.compression.stack import pruned
 from slimtrack.correlation.grids import FeatureGrids, Windowing
 from slimtrack.correlation.levels import EvenLevel
@@ -179,7 +179,7 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
         network, taps = self._whole.network, self._whole.taps
         patch = self._window.extract(image, box.cx, box.cy, self.scale, self._whole.margin)
         every = {tap.name: np.arange(tap.channels) for tap in taps}
-        small, _ = thinned(network, every, network.prepare(patch), self._loss)
+        small, _ = prune_inner(network, every, network.prepare(patch), self._loss)
         self._network = NetworkFeatures(small, [tap.name for tap in taps])
         self._sampler = self._make_sampler()
 

@@ -7,18 +7,24 @@ import numpy as np
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
-from slimtrack.filters.mosse import MosseFilter, normalised
-from slimtrack.filters.response import evidence, gaussian_label, peak
+from slimtrack.correlation.grids import FeatureGrids
+from slimtrack.correlation.tracker import CorrelationTracker
+from slimtrack.features.grey import LogGrey
+from slimtrack.filters.mosse import MosseFilter
+from slimtrack.filters.response import gaussian_label
 from slimtrack.options import Range
-from slimtrack.search import SearchWindow, cosine_window
-from slimtrack.tracker import Estimate, Track, Tracker
 from slimtrack.trackers._options import Rate, Ridge, SearchAreaRatio
 
 __all__ = ["Mosse"]
 
 
-class Mosse(Tracker, name="mosse"):
+class Mosse(CorrelationTracker, name="mosse"):
     """Minimum output sum of squared error filter on grey levels (Bolme et al., CVPR 2010)."""
+
+    _pixels = (32.0**2, 64.0**2)
+    _stride = 2
+    _features = (LogGrey(),)
+    _sampler: FeatureGrids
 
     def __init__(
         self,
@@ -41,27 +47,17 @@ class Mosse(Tracker, name="mosse"):
             warps,
         )
 
-    def _start(self, image: Image, box: Box) -> None:
-        self._window = SearchWindow.around(box, area=self._area, stride=2, pixels=64.0**2)
-        w, h = self._window.patch
-        self._cosine = cosine_window(h, w)
-        label = gaussian_label(h, w, self._sigma)
-        self._filter = MosseFilter(label, rate=self._rate, ridge=self._ridge)
+    def _make_filter(self, label: Floats, target: tuple[float, float]) -> MosseFilter:
+        return MosseFilter(label, rate=self._rate, ridge=self._ridge)
+
+    def _wish(self, size: tuple[int, int]) -> Floats:
+        return gaussian_label(*size, self._sigma)
+
+    def _begin(self, image: Image, box: Box) -> None:
         grey = cv2.cvtColor(self._window.extract(image, box.cx, box.cy), cv2.COLOR_BGR2GRAY)
         copies = [grey, *(self._warped(grey, turn) for turn in np.linspace(-1, 1, self._warps))]
-        self._filter.learn(np.stack([normalised(copy) * self._cosine for copy in copies]))
-
-    def _locate(self, image: Image) -> Estimate:
-        response = self._filter.respond(self._seen(image, self._place))
-        dy, dx = peak(response)
-        return Estimate(self._window.moved(self._place, dx, dy), evidence(response))
-
-    def _learn(self, image: Image, box: Box, track: Track) -> None:
-        self._filter.learn(self._seen(image, box), track.score)
-
-    def _seen(self, image: Image, box: Box) -> Floats:
-        patch = self._window.extract(image, box.cx, box.cy)
-        return normalised(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY)) * self._cosine
+        patches = np.stack([cv2.cvtColor(copy, cv2.COLOR_GRAY2BGR) for copy in copies])
+        self._filter.learn(self._filter.transform(self._sampler.describe(patches)))
 
     def _warped(self, grey: Floats, turn: float) -> Floats:
         """The patch rotated by up to 10 degrees and scaled by up to 5 per cent about its centre."""
