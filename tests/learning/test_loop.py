@@ -150,6 +150,17 @@ def test_the_curves_are_drawn(whole: Path, tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_run_by_time_goes_on_where_its_time_was(
+    training_set: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    timed = Schedule(**{**vars(SHORT), "steps": None, "minutes": 0.01})
+    first = run(f"{recipe_file}:Corners", training_set, tmp_path, timed)
+    assert first.whole
+    assert first.steps > 0
+    assert run(f"{recipe_file}:Corners", training_set, tmp_path, timed).steps == first.steps
+    assert Checkpoint.read(tmp_path / LAST).run["minutes"] < 0.5
+
+
 def test_another_recipe_does_not_go_on_with_it(whole: Path, training_set: Path, recipe_file: Path) -> None:
     with pytest.raises(InputError, match=r"is of recipe .*mine\.py:Corners with no options: go on with that"):
         run(f"{recipe_file}:Corners[width=4]", training_set, whole)
@@ -185,6 +196,7 @@ def test_killed_at_any_moment_it_goes_on_exactly(
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
+    (tmp_path / "killed" / f".{LAST}.1f2e3d4c.part").write_bytes(b"half")
     reached = Checkpoint.read(tmp_path / "killed" / LAST).run["steps"]
     assert 5 < reached < 150
     often = make(f"{recipe_file}:Corners").recipe.presets["often"]
@@ -192,6 +204,7 @@ def test_killed_at_any_moment_it_goes_on_exactly(
     for name in ("killed", "whole"):
         run(f"{recipe_file}:Corners", training_set, tmp_path / name, schedule)
     same(tmp_path / "killed", tmp_path / "whole")
+    assert not list((tmp_path / "killed").glob(".*"))
 
 
 def test_two_processes_learn_together(

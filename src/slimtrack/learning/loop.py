@@ -131,6 +131,8 @@ class _Run:
         first = self._fabric.is_global_zero
         if first:
             watcher = Journal(self._out / LOG, watcher, self._learner.steps)
+            for half in self._out.glob(f".{LAST}.*.part"):  # a run was killed while it wrote
+                half.unlink(missing_ok=True)
         while True:
             plan = self._fabric.broadcast(self._clock.plan(self._learner.steps, stop))
             if plan.keep:

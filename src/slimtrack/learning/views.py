@@ -42,7 +42,8 @@ class Views:
     def _view(self, which: str, side: int, window: Tensor) -> Tensor:
         if (which, side) not in self._done:
             scene = getattr(self.batch, which)
-            view = _normalised(render(self.pictures, scene, window, side, self.generator))
+            with torch.autocast(window.device.type, enabled=False):  # colours need more digits than layers
+                view = _normalised(render(self.pictures, scene, window, side, self.generator))
             self._done[which, side] = view.contiguous(memory_format=FORMAT)
         return self._done[which, side]
 
