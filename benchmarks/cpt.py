@@ -30,7 +30,8 @@ from slimtrack import create
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.box import Box
-from slimtrack.compression.cpt import Settings, compress
+from slimtrack.compression.pruning import compress
+from slimtrack.compression.settings import Settings
 from slimtrack.compression.view import View, ratio_of
 from slimtrack.datasets import Dataset
 from slimtrack.evaluation.metrics import bootstrap_difference

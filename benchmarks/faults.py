@@ -52,7 +52,7 @@ FAULTS = [
         "trackers/test_channel_distillation.py::test_the_deepest_layers_response_weighs_most",
     ),
     Fault(
-        "reconstruction forgets the bias", "compression/cpt.py",
+        "reconstruction forgets the bias", "compression/pruning.py",
         "wished.values[0, rows] - bias[rows, None]", "wished.values[0, rows]",
         "compression/test_cpt.py::test_reconstruction_knows_that_the_bias_is_added",
     ),
@@ -66,8 +66,8 @@ FAULTS = [
         "losses[count] = lost / energy + float(", "losses[count] = 0 * lost / energy + float(",
         "compression/test_information.py::test_the_loss_of_d_prime_is_the_three_terms_of_equation_6",
     ),
-    Fault("the metric ignored", "compression/cpt.py", "metric=how.metric, ", "", _REDUCED),
-    Fault("the tracking error ignored", "compression/cpt.py", "with_error=how.with_error,", "", _REDUCED),
+    Fault("the metric ignored", "compression/pruning.py", "metric=how.metric, ", "", _REDUCED),
+    Fault("the tracking error ignored", "compression/pruning.py", "with_error=how.with_error,", "", _REDUCED),
     Fault(
         "CPT's option metric ignored", "trackers/cpt.py", "d_prime, metric, error,", 'd_prime, "l2", error,',
         _ASKED,

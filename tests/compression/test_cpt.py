@@ -9,8 +9,10 @@ from generated import Generated, made
 
 from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.compression.cpt import Settings, compress, projected
 from slimtrack.compression.information import METRICS, Metric, reduction, target_cells
+from slimtrack.compression.projection import projected
+from slimtrack.compression.pruning import compress
+from slimtrack.compression.settings import Settings
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.network import Network

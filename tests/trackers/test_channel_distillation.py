@@ -15,10 +15,11 @@ from slimtrack import create
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.compression import channels as selector
+from slimtrack.compression import distillation
 from slimtrack.confidence import Calibration
 from slimtrack.errors import InputError
 from slimtrack.filters.fft import irfft2
-from slimtrack.trackers import channels_cd, deepcd
+from slimtrack.trackers import channels_cd
 from slimtrack.video.synthetic import CLIPS
 
 Frames = list[tuple[Image, Box]]
@@ -56,7 +57,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
         seen.append((words, options, found))
         return found
 
-    for module in (deepcd, channels_cd):
+    for module in (distillation, channels_cd):
         monkeypatch.setattr(module, "select", spy)
     return seen
 

@@ -10,12 +10,12 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from slimtrack import create
-from slimtrack.compression.cpt import compress
+from slimtrack.compression import cpt
+from slimtrack.compression.pruning import compress
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.build import Builder
 from slimtrack.networks.card import Card
 from slimtrack.networks.network import Network
-from slimtrack.trackers import cpt
 from slimtrack.video.synthetic import CLIPS
 
 
@@ -85,7 +85,7 @@ def test_a_network_is_pruned_as_the_options_say(
     metric: str, error: bool, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    monkeypatch.setattr(cpt, "compress", lambda *args: asked.append(args[-1]) or compress(*args))
+    monkeypatch.setattr(cpt, "compress", lambda *args: asked.append(args[4]) or compress(*args))
     given = {"metric": metric, "error": error, "refit": 0.25, "cells": 300, "background": 0.5}
     tracker = create("cpt-kcf", network=str(network), **given, **OPTIONS)
     tracker.init(*next(iter(CLIPS["plain"].frames())))  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Which channels of a layer to keep (paper 000, III-C and IV-B), and the two simple rules beside it."""
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,8 @@ from slimtrack.arrays import Features, Floats
 from slimtrack.compression.contributions import Quadratic
 from slimtrack.errors import InputError
 
-__all__ = ["Augmented", "Channels", "Rule", "adaptive", "fixed_ratio", "largest_sums", "shrink"]
+__all__ = ["Augmented", "Channels", "adaptive", "fixed_ratio", "largest_sums", "shrink"]
 
-Rule: TypeAlias = Literal["proposed", "firstK", "maxK"]
 Channels: TypeAlias = npt.NDArray[np.intp]
 """Indices of channels, rising."""
 

@@ -14,9 +14,7 @@ from slimtrack.compression.channels import Indices
 from slimtrack.files import atomic_write
 from slimtrack.networks.network import Network
 
-__all__ = [
-    "Choice", "LayerChange", "Size", "changes", "draw_channels", "draw_maps", "draw_ratios", "summed",
-]  # fmt: skip
+__all__ = ["Choice", "Size", "draw_channels", "draw_maps", "draw_ratios", "summed"]
 
 _COLORS = ("#555555", "#0072B2", "#D55E00", "#009E73")
 
@@ -25,15 +23,6 @@ _KEPT, _DROPPED = (1.0, 1.0, 1.0), (0.9, 0.1, 0.1)
 
 _FRAME, _WIDTH = 2, 6.0
 """Cells that a frame is wide; inches of a column."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerChange:
-    """Channels of a layer before and after; 0 before: it is new; 0 after: it is gone."""
-
-    name: str
-    before: int
-    after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +44,6 @@ class Size:
         """The size of a network for images of a height and width."""
         parameters = sum(layer.parameters for layer in network.layers)
         return cls(network.flops(side, "plain"), parameters, network.bytes / 1e6)
-
-
-def changes(before: Network, after: Network) -> list[LayerChange]:
-    """The channels of each layer, in the order of computation."""
-    old = {layer.name: layer.out_channels for layer in before.layers}
-    new = {layer.name: layer.out_channels for layer in after.layers}
-    names = [*old, *(name for name in new if name not in old)]
-    return [LayerChange(name, old.get(name, 0), new.get(name, 0)) for name in names]
 
 
 def summed(maps: Features) -> Floats:

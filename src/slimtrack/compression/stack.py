@@ -104,7 +104,7 @@ class ChosenStack(NetworkStack):
         margin = margin or NetworkFeatures(network, list(chosen)).margin
         super().__init__(maps.network, [tap.name for tap in maps.taps], cell=cell, margin=margin)
         self._maps = maps
-        self.network, self.places = maps.network, maps.places
+        self.network, self.taps, self.places = maps.network, maps.taps, maps.places
         ends = np.cumsum([0, *(tap.channels for tap in maps.taps)])
         self.slices = [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
         self.channels = int(ends[-1])

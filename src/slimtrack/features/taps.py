@@ -25,6 +25,8 @@ class NetworkStack:
         stride: Patch pixels between neighbouring cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
         margin: Where the patch lies around a search window, see `slimtrack.features.network.Margin`.
+        network: The network, cut to its taps.
+        taps: Its taps, in the order of the slices.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class NetworkStack:
         if not taps or cell < 1:
             raise InputError(f"a stack of taps needs a tap and a cell of at least 1, got {taps}, {cell}")
         self._maps = NetworkFeatures(network, taps)
+        self.network, self.taps = self._maps.network, self._maps.taps
         self.margin = margin or self._maps.margin
         self.stride, self.offset = cell, cell / 2 - self.margin.start
         ends = np.cumsum([0, *(tap.channels for tap in self._maps.taps)])

@@ -6,8 +6,7 @@ no more than a dot.
 
 from typing import Annotated
 
-from slimtrack.compression.channels import Amount
-from slimtrack.errors import InputError
+from slimtrack.compression.distillation import ChannelAmount, Inner, Keep, check_keep
 from slimtrack.filters.correlation import Kernel
 from slimtrack.options import Formerly, Range
 
@@ -62,22 +61,3 @@ NetworkName = Annotated[str, "The network: its name, or an ONNX file."]
 Tap = Annotated[str, "The layer."]
 Downsample = Annotated[int, Range(1, 16), "Cells of the layer averaged into one, each way."]
 Threads = Annotated[int, Range(1), "Threads of ONNX Runtime."]
-
-Keep = Annotated[float, Range(1e-6, 1e6), "How many channels are kept; counted as option by says."]
-ChannelAmount = Annotated[Amount, "Share of the energy, share of the channels, or their number."]
-Inner = Annotated[
-    float,
-    Range(0, 1),
-    "Share of the variation of the network's inner channels that may be lost; 0: the network is pruned "
-    "exactly.",
-]
-
-
-def check_keep(keep: float, by: Amount) -> None:
-    """Refuses more channels than there are.
-
-    Raises:
-        InputError: ``keep`` is a share, and above 1.
-    """
-    if by != "count" and keep > 1:
-        raise InputError(f"option keep={keep!r} must be between 1e-06 and 1 with by={by}")

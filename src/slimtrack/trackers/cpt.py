@@ -4,8 +4,18 @@ from typing import Annotated, Any
 
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
-from slimtrack.compression.cpt import Method, Settings, compress, planned
-from slimtrack.compression.information import Metric
+from slimtrack.compression.cpt import (
+    Background,
+    Cells,
+    Choosing,
+    Cpt,
+    Dimensions,
+    Measure,
+    Rebuilt,
+    Refit,
+    Selected,
+    TrackingError,
+)
 from slimtrack.compression.view import View
 from slimtrack.correlation.levels import FirstLevel
 from slimtrack.correlation.tracker import CorrelationTracker
@@ -35,34 +45,15 @@ class CptKcf(NetworkTracker, CorrelationTracker, name="cpt-kcf"):
             "What is pruned, in the paper's notation: 0.25/all, 0.5/conv3_2, 0.25/deep (the two layers "
             "before the last), several with + between; none.",
         ] = "0.5/all",
-        method: Annotated[
-            Method, "How channels are chosen; pca: dimensions by PCA alone; none: nothing is pruned."
-        ] = "proposed",
-        d: Annotated[int, Range(1, 1 << 16), "Dimensions of the last layer."] = 64,
-        d_prime: Annotated[
-            int,
-            Range(0, 1 << 16),
-            "Channels of the last layer selected before PCA; 0: by the least loss, or, without the tracking "
-            "error, as many as there are dimensions.",
-        ] = 0,
-        metric: Annotated[Metric, "How information is measured."] = "l2",
-        error: Annotated[bool, "Whether a channel's tracking error counts."] = True,
-        reconstruct: Annotated[
-            str,
-            "Layers whose loss is made good in the weights that read them: all, deep (the shallower of the "
-            "two before the last), none, or names with + between.",
-        ] = "all",
-        background: Annotated[
-            float, Range(0, 1e6), "Weight of the background's output against the target's loss."
-        ] = 0.01,
-        refit: Annotated[
-            float, Range(0, 1e6), "Weight of the regularisation in the weights that make good what was lost."
-        ] = 0.1,
-        cells: Annotated[
-            int,
-            Range(1, 1 << 20),
-            "Most cells of a map, on the target and off it, by which channels are chosen.",
-        ] = 1024,
+        method: Choosing = "proposed",
+        d: Dimensions = 64,
+        d_prime: Selected = 0,
+        metric: Measure = "l2",
+        error: TrackingError = True,
+        reconstruct: Rebuilt = "all",
+        background: Background = 0.01,
+        refit: Refit = 0.1,
+        cells: Cells = 1024,
         search_area_ratio: SearchAreaRatio = 9.0,
         window_side: Annotated[
             float,
@@ -78,26 +69,25 @@ class CptKcf(NetworkTracker, CorrelationTracker, name="cpt-kcf"):
         self._area, self._ridge = search_area_ratio, ridge
         self._pixels = (window_side**2, window_side**2)
         self._rate, self._label = rate, label_width
-        self._how = Settings(
-            "" if configuration == "none" else configuration, method, d, d_prime, metric, error, reconstruct,
-            background, refit, cells=cells,
+        self._method = Cpt(
+            tap=tap, configuration="" if configuration == "none" else configuration, method=method, d=d,
+            d_prime=d_prime, metric=metric, error=error, reconstruct=reconstruct, background=background,
+            refit=refit, cells=cells,
         )  # fmt: skip
-        self._whole = NetworkFeature(network_of(network), tap)
+        self._whole = self._method.features(network_of(network))
         self._features = (self._whole,)
-        planned(self._whole.network, tap, self._how)
+        self._method.planned(self._whole)
 
     def _start(self, image: Image, box: Box) -> None:
         self._features = (self._whole,)
-        if self._how.method != "none":
+        if self._method.how.method != "none":
             self._features = (self._slimmed(image, box),)
         super()._start(image, box)
 
     def _slimmed(self, image: Image, box: Box) -> NetworkFeature:
         """The feature from the network pruned for this target."""
         view = View(self._make_window(box), self._whole.margin)
-        patch = view.patch(image, box)
-        found = compress(self._whole.network, self._whole.tap.name, patch, view.target, self._how)
-        return NetworkFeature(found.network, found.tap)
+        return self._method.compress(self._whole, [view.patch(image, box)], view.target).feature
 
     def _make_windowing(self) -> FirstLevel:
         return FirstLevel()

@@ -1,27 +1,22 @@
 """DeepCD: the good channels of a network's layers, found in the first two frames, and one filter on them."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
-from slimtrack.compression.channels import Indices, Reading, select
-from slimtrack.compression.distilled import keep_channels
+from slimtrack.compression.channels import Indices
+from slimtrack.compression.distillation import Distillation, LevelShare, ReadingName
+from slimtrack.compression.view import View
 from slimtrack.correlation.grids import FeatureGrids, Windowing
 from slimtrack.correlation.levels import EvenLevel
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.spectral import GridFilter
-from slimtrack.options import Range
 from slimtrack.tracker import Track
-from slimtrack.trackers._options import ChannelAmount, Inner, Keep, Rate, check_keep
+from slimtrack.trackers._options import ChannelAmount, Inner, Keep, Rate
 from slimtrack.trackers.hcf import LayeredTracker
 
 __all__ = ["DeepCd"]
-
-_Level = Annotated[float, Range(0, 1), "How far channels are brought to one level: 1 wholly, 0 not at all."]
-
-_FRAMES = 2
-"""Frames after which the good channels are chosen (section IV)."""
 
 
 class DeepCd(LayeredTracker, name="deepcd"):
@@ -42,17 +37,17 @@ class DeepCd(LayeredTracker, name="deepcd"):
         *,
         keep: Keep = 0.5,
         by: ChannelAmount = "energy",
-        level: _Level = 1.0,
-        reading: Annotated[
-            Reading, "How friendliness is read: stable and salient, or the printed formula."
-        ] = "similarity",
+        level: LevelShare = 1.0,
+        reading: ReadingName = "similarity",
         loss: Inner = 0.2,
         rate: Rate = 0.02,
         **options: Any,
     ) -> None:
-        check_keep(keep, by)
         super().__init__(rate=rate, **options)
-        self._keep, self._by, self._reading, self._loss = keep, by, reading, loss
+        self._method = Distillation(
+            keep=keep, by=by, reading=reading, loss=loss, level=level, cell=self._cell, ridge=self._ridge,
+            label_width=self._label,
+        )  # fmt: skip
         self._share = level
         self._whole = self._features[0]
 
@@ -64,7 +59,7 @@ class DeepCd(LayeredTracker, name="deepcd"):
     def _start(self, image: Image, box: Box) -> None:
         self._features = (self._whole,)
         self._examples: list[Image] = []
-        self._chosen: dict[str, Indices] = {}
+        self._chosen: Mapping[str, Indices] = {}
         super()._start(image, box)
 
     def _make_windowing(self) -> Windowing:
@@ -80,7 +75,7 @@ class DeepCd(LayeredTracker, name="deepcd"):
         patch = self._window.extract(image, box.cx, box.cy, self._sizes.scale(box), self._whole.margin)
         self._examples.append(patch)
         self._learn_patch(patch, track.score)
-        if len(self._examples) == _FRAMES:
+        if len(self._examples) == self._method.frames:
             self._distil()
 
     def _learn_patch(self, patch: Image, weight: float = 1.0) -> None:
@@ -89,21 +84,9 @@ class DeepCd(LayeredTracker, name="deepcd"):
 
     def _distil(self) -> None:
         """Chooses channels, prunes the network to them, and begins the filter anew on them."""
-        found = select(
-            [self._sampler.describe(patch[None])[0][0] for patch in self._examples],
-            self._wish(self._sampler.blocks[0].size),
-            keep=self._keep,
-            by=self._by,
-            ridge=self._ridge,
-            reading=self._reading,
-            groups=self._whole.slices,
-        ).channels
-        parts = zip(self._taps, self._whole.slices, strict=True)
-        self._chosen = {
-            tap: found[(found >= part.start) & (found < part.stop)] - part.start for tap, part in parts
-        }
-        small = keep_channels(self._network, self._chosen, self._examples[0], self._loss, cell=self._cell)
-        self._features = (small,)
+        view = View(self._window, self._whole.margin)
+        found = self._method.compress(self._whole, self._examples, view.target)
+        self._features, self._chosen = (found.feature,), found.kept
         self._sampler = FeatureGrids(self._features, self._window, windowing=self._make_windowing())
         self._filter = self._make_filters()
         for patch in self._examples:

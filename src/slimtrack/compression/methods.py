@@ -1,0 +1,13 @@
+"""The ways to make a network smaller, by name; the command line makes a command of each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from slimtrack.compression.cpt import Cpt
+from slimtrack.compression.distillation import Distillation
+from slimtrack.compression.method import Method
+
+__all__ = ["METHODS"]
+
+METHODS: Mapping[str, type[Method[Any]]] = {method.name: method for method in (Cpt, Distillation)}
+"""Methods by name."""
