@@ -69,12 +69,15 @@ FAULTS = [
     Fault("the metric ignored", "compression/pruning.py", "metric=how.metric, ", "", _REDUCED),
     Fault("the tracking error ignored", "compression/pruning.py", "with_error=how.with_error,", "", _REDUCED),
     Fault(
-        "CPT's option metric ignored", "trackers/cpt.py", "d_prime, metric, error,", 'd_prime, "l2", error,',
-        _ASKED,
+        "CPT's option metric ignored", "trackers/cpt.py", "metric=metric, ", "", _ASKED,
     ),
     Fault(
-        "CPT's option error ignored", "trackers/cpt.py", "d_prime, metric, error,", "d_prime, metric, True,",
-        _ASKED,
+        "CPT's option error ignored", "trackers/cpt.py", "error=error, ", "", _ASKED,
+    ),
+    Fault(
+        "distillation's response has another width", "compression/distillation.py",
+        "self._label * math.sqrt(target.w * target.h)", "self._label * math.sqrt(target.w)",
+        "compression/test_methods.py::test_the_desired_response_is_a_share_of_the_target",
     ),
     Fault(
         "DeepCD learns one frame anew", "trackers/deepcd.py",

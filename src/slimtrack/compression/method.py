@@ -53,7 +53,7 @@ class Method(ABC, Generic[_Whole], metaclass=CheckedOptions):
     no target: what it needs to know is handed to `compress`, so one object serves for many.
     """
 
-    kind: ClassVar[str] = "compression method"
+    options_of_a: ClassVar[str] = "compression method"
     name: ClassVar[str]
     """Its name on the command line."""
     frames: ClassVar[int] = 1
