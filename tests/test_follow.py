@@ -308,7 +308,7 @@ def test_a_correction_at_a_time_or_a_broken_frame(tmp_path: Path) -> None:
         (20, START, None),
         (5, Box(500, 0, 9, 9), "correction at frame 5: box 500,0,9,9 has 0% of its area inside"),
         (2, START, "correction at frame 2 lies before the first frame, which is frame 3"),
-        (4.0, START, "correction at 4 seconds: the source has no times, give the frame"),
+        (4.0, START, "correction at 4 seconds: the source has no times, give a frame number"),
     ],
 )
 def test_corrections_that_cannot_be(tmp_path: Path, place: float, box: Box, sentence: str | None) -> None:

@@ -186,11 +186,11 @@ def test_a_correction_at_the_next_frame_needs_no_tracking_again(tmp_path: Path) 
     [
         (
             {"tracker": Wanderer(pace=2.0)},
-            r"frame 1 comes out as .*, but .*track\.csv says .*: resuming",
+            r"tracking frame 1 again gives .*, but .*track\.csv has .*: resuming",
         ),
         (
             {"box": Box(10, 10, 30, 30)},
-            r"begins with the box 33\.3333,20,30,30, not 10,10,30,30: resuming",
+            r"starts with the box 33\.3333,20,30,30, not 10,10,30,30: resuming",
         ),
     ],
 )
@@ -208,8 +208,8 @@ def test_other_frames_are_refused(tmp_path: Path) -> None:
     before = files(tmp_path)
     past = Past.read(tmp_path / "track.csv", {})
     for images, start, sentence in (
-        (CLIP.images(), 0, "begins with frame 5, not 0"),
-        (list(CLIP.images())[:20], 5, "has frame 20, the video ends before it"),
+        (CLIP.images(), 0, "starts with frame 5, not 0"),
+        (list(CLIP.images())[:20], 5, "has frame 20, but the video ends before it"),
     ):
         with pytest.raises(InputError, match=sentence):
             track_video(images, START, tracker=Wanderer(), outputs=outputs, start=start, past=past)

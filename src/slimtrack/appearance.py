@@ -94,9 +94,8 @@ class _Look:
     """
 
     def __init__(self, image: Image, box: Box) -> None:
-        from slimtrack.features.hog import (
-            fhog,
-        )  # imported here, so that `import slimtrack` does not wait for the compiler
+        # imported here, so that `import slimtrack` does not wait for the compiler
+        from slimtrack.features.hog import fhog
 
         side = _SIDE + 2 * _RING
         grown = side / _SIDE

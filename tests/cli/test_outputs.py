@@ -221,7 +221,7 @@ def test_a_part_of_the_video(place: Path) -> None:
     assert run("film.mp4", *BOX, "-o", "b", "--start", "0:00.12", "--end", "7", "--no-plot")[0] == 0
     assert Path("b/track.csv").read_text().splitlines()[1][:40] == lines[1][:40]
     for words, sentence in (
-        (("--start", "soon"), "--start 'soon' is neither a frame's number (150) nor a time"),
+        (("--start", "soon"), "--start 'soon' is neither a frame number (150) nor a time"),
         (("--start", "900"), "ends before frame 900"),
         (("--start", "5", "--end", "5"), "no frame is between them"),
     ):
@@ -279,7 +279,7 @@ def test_what_cannot_be_resumed(place: Path) -> None:
     assert run("film.mp4", *BOX, "-o", "a", "--no-plot", "--end", "4")[0] == 0
     before = state(place)
     code, text = run("film.mp4", *BOX, "-o", "a", "--resume", "--start", "1")
-    assert code != 0 and "a/track.csv begins with frame 0, not 1" in text and state(place) == before
+    assert code != 0 and "a/track.csv starts with frame 0, not 1" in text and state(place) == before
 
 
 _SLOW = """

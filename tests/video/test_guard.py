@@ -47,7 +47,7 @@ def test_the_input_by_any_name(film: Path, tmp_path: Path, monkeypatch: pytest.M
     names = [film, "soft.mp4", "hard.mp4", "linked/annotated.mp4", "films/../films/annotated.mp4"]
     for source in (film, "soft.mp4", "hard.mp4"):
         for name in names:
-            with pytest.raises(OutputError, match="is the input itself; choose another place"):
+            with pytest.raises(OutputError, match="is the input itself; choose another file"):
                 guard_files(origin(source), [tmp_path / "fine.csv", name])
     guard_files(origin(film), ["films/result.mp4", tmp_path / "new" / "annotated.mp4"])  # beside it is fine
 
@@ -55,7 +55,7 @@ def test_the_input_by_any_name(film: Path, tmp_path: Path, monkeypatch: pytest.M
 def test_a_folder_that_holds_the_input(film: Path, tmp_path: Path) -> None:
     (tmp_path / "linked").symlink_to(film.parent)
     for folder in (film.parent, tmp_path / "linked"):
-        with pytest.raises(OutputError, match=r"holds the input annotated\.mp4; give a folder of its own"):
+        with pytest.raises(OutputError, match=r"holds the input annotated\.mp4; choose another folder"):
             guard_folder(origin(film), folder)
     guard_folder(origin(film), film.parent / "results")
     guard_folder(origin(film), tmp_path)

@@ -200,9 +200,9 @@ def test_the_count_is_of_what_will_come(tmp_path: Path) -> None:
         ("soon", None, "start is 'soon'"),
         (True, None, "start is True"),
         (0, -2.0, r"end is -2\.0"),
-        (5, 5, r"end \(5\) does not lie behind start \(5\)"),
-        (5.0, 4.0, r"end \(4\.0\) does not lie behind start"),
-        (0, 0, r"end \(0\) does not lie behind"),
+        (5, 5, r"end \(5\) is not after start \(5\)"),
+        (5.0, 4.0, r"end \(4\.0\) is not after start"),
+        (0, 0, r"end \(0\) is not after"),
         (1.0, None, "folder .* has no times: give start and end as frame numbers"),
         (0, 1.0, "has no times"),
     ],
@@ -227,7 +227,7 @@ def test_numbers_of_numpy(folder: Path) -> None:
 
 
 def test_frames_that_are_open_take_no_start(folder: Path) -> None:
-    with open_frames(folder) as frames, pytest.raises(InputError, match="opened already"):
+    with open_frames(folder) as frames, pytest.raises(InputError, match="with opened frames"):
         open_frames(frames, start=3)
 
 

@@ -22,7 +22,7 @@ def test_positions(text: str, value: float) -> None:
     "text", ["", "-1", "-2s", "1:75", "1:60:00", "1:2:3:4", "s", "soon", "1e3", "nan", "inf s", "٣"]
 )
 def test_what_is_no_position_is_one_sentence(text: str) -> None:
-    with pytest.raises(InputError, match=r"--start .* is neither a frame's number \(150\) nor a time"):
+    with pytest.raises(InputError, match=r"--start .* is neither a frame number \(150\) nor a time"):
         parse_position(text, "--start")
 
 

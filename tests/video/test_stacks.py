@@ -157,7 +157,7 @@ def test_an_opencv_without_animations_is_told(tmp_path: Path, monkeypatch: pytes
         pass
 
     monkeypatch.setattr(stacks, "cv2", Older())
-    with pytest.raises(SourceError, match=r"reads no animated WebP: install 4\.11 or newer"):
+    with pytest.raises(SourceError, match=r"cannot read animated WebP: install 4\.11 or newer"):
         open_frames(tmp_path / "a.webp")
 
 

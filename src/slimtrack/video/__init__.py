@@ -1,1 +1,1 @@
-"""Video in and out: frames, results, drawing, synthetic clips."""
+"""Reads frames, writes results and annotated videos, and makes synthetic clips."""

@@ -1,4 +1,4 @@
-"""What synthetic clips are painted with: targets, landscape, tree trunk; pure functions of a seed."""
+"""Draws the parts of synthetic clips: targets, landscape, tree trunk. All are pure functions of a seed."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ __all__ = ["Sprite", "landscape", "sprite", "trunk"]
 Pixels: TypeAlias = npt.NDArray[np.float32]
 
 _FINE = 512
-"""Side of the canvas that sprites are drawn on: fine enough that a shrunk one has soft, exact edges."""
+"""Side of the canvas that sprites are drawn on: large enough that a smaller copy has soft, exact edges."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Sprite:
     Attributes:
         fine: ``(512, 512, 4)`` float32 premultiplied BGRA in [0, 1].
         outline: ``(n, 2)`` points x, y of its convex hull, the square's centre being 0, 0 and its side 1.
-        sides: Sides of the smaller copies, so that no pixel is skipped when it is drawn small.
+        sides: Sides of the smaller copies, which avoid skipping pixels when the sprite is drawn small.
     """
 
     fine: Pixels
@@ -38,13 +38,13 @@ class Sprite:
         return [cv2.resize(self.fine, (side, side), interpolation=cv2.INTER_AREA) for side in self.sides]
 
     def level(self, side: float) -> Pixels:
-        """The copy to draw at ``side`` pixels: bilinear sampling then covers every pixel of it."""
+        """The copy to draw at ``side`` pixels, chosen so that bilinear sampling uses every pixel of it."""
         fitting = [level for level in self._levels if level.shape[0] <= 2 * side]
         return max(fitting, key=len) if fitting else min(self._levels, key=len)
 
     @cached_property
     def shadow(self) -> "Sprite":
-        """Its soft shadow, in the alpha."""
+        """Its soft shadow, as an alpha channel."""
         dark = np.zeros_like(self.fine)
         dark[..., 3] = cv2.GaussianBlur(self.fine[..., 3], (0, 0), _FINE / 30)
         return Sprite(dark, self.outline, self.sides)
@@ -57,7 +57,7 @@ def sprite(target: str, variant: int, size: int) -> Sprite:
     Args:
         target: ``"ladybird"``, ``"car"`` or ``"ball"``.
         variant: 1 for a look-alike: the same shape with slightly other colours and marks.
-        size: Its side in frames; copies from a quarter to four times it are kept.
+        size: Its side in the frames, pixels; copies from a quarter to four times this size are kept.
     """
     painter = {"ladybird": _ladybird, "car": _car, "ball": _ball}[target]
     canvas = _Canvas()
@@ -89,7 +89,7 @@ class _Canvas:
         self.y, self.x = ((np.mgrid[:_FINE, :_FINE] + 0.5) / _FINE).astype(np.float32)
 
     def paint(self, mask: Any, color: tuple[float, float, float] | Pixels) -> None:
-        """Lays a colour over a mask in [0, 1]."""
+        """Paints a colour where a mask in [0, 1] is set."""
         mask = np.asarray(mask, np.float32)
         self.color += mask[..., None] * (np.asarray(color, np.float32) - self.color)
         self.alpha = np.maximum(self.alpha, mask)
@@ -113,7 +113,7 @@ class _Canvas:
         return np.asarray(mask / np.float32(255), np.float32)
 
     def light(self, x: float, y: float, reach: float) -> Pixels:
-        """1 at a point, falling to 0 at ``reach``."""
+        """Brightness that is 1 at a point and falls to 0 at distance ``reach``."""
         return _share(1 - np.hypot(self.x - x, self.y - y) / reach)
 
 
@@ -250,7 +250,7 @@ def _pond(ground: Pixels, rng: np.random.Generator) -> None:
 
 
 def _path(ground: Pixels, rng: np.random.Generator) -> None:
-    """Cobbles: cells around random points, each of one stone's colour, dark in the joints."""
+    """A cobbled path: Voronoi cells of random points, each in one colour, with dark joints."""
     height, width = ground.shape[:2]
     seeds = np.full((height, width), 255, np.uint8)
     step = 13

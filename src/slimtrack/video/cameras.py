@@ -1,4 +1,4 @@
-"""Frames from a camera of this machine, through OpenCV: it knows the way on every system."""
+"""Frames from a camera of this machine, through OpenCV, which supports every system."""
 
 import itertools
 import time
@@ -14,17 +14,17 @@ __all__ = ["camera"]
 
 
 def camera(number: int) -> Feed:
-    """The feed of a camera; its frames' times are those of this machine's clock since the first.
+    """The feed of a camera; times are seconds of this machine's clock since the first frame.
 
     Raises:
-        SourceError: It cannot be opened.
+        SourceError: The camera cannot be opened.
     """
     with silent_cv2():
         capture = cv2.VideoCapture(number)
     if not capture.isOpened():
         capture.release()
         raise SourceError(
-            f"camera {number} cannot be opened: is it connected, free and allowed, or meant as a file?"
+            f"camera {number} cannot be opened: check that it is connected, not in use and permitted"
         )
     fps = float(capture.get(cv2.CAP_PROP_FPS)) or None
     label = f"camera {number}"

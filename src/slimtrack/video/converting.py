@@ -1,4 +1,4 @@
-"""Any image brought to BGR uint8; images of more than 8 bits so that their contrast survives."""
+"""Converts any image to BGR uint8; images of more than 8 bits keep their contrast."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,20 +13,20 @@ _FAINT = 0.25
 """Share of the range below which contrast is faint: it would get fewer than 64 of the 256 levels."""
 
 _OUTLIERS = 0.1
-"""Percent of the pixels at either end that do not count: dead pixels of thermal cameras."""
+"""Percent of the pixels at either end of the range that are ignored: dead pixels of thermal cameras."""
 
 _MARGIN = 0.5
-"""Room on either side of a stretched range, in its width: later frames may be warmer or colder."""
+"""Margin on either side of a stretched range, relative to its width: later frames may be warmer or colder."""
 
 _OUTSIDE = 0.1
-"""Share of a frame outside the scale's range that asks for a new scale."""
+"""Share of a frame outside the scale's range above which a new scale is chosen."""
 
 
 class Converter:
-    """Brings any image to BGR uint8; decides once a source how its 16-bit images are scaled.
+    """Converts any image to BGR uint8, with one scale for all 16-bit images of a source.
 
     Args:
-        notes: Takes what the user should know about conversions.
+        notes: List that receives notes for the user about conversions.
     """
 
     def __init__(self, notes: list[str]) -> None:
@@ -40,11 +40,11 @@ class Converter:
         Args:
             image: ``(H, W)``, ``(H, W, 1)``, ``(H, W, 3)`` BGR or ``(H, W, 4)`` BGRA, uint8 or uint16; or a
                 PIL image or tensor (`slimtrack.foreign.as_array`).
-            what: How to call it in an error.
+            what: How error messages call the image.
 
         Raises:
-            SourceError: It has another type or number of channels.
-            InputError: It is a PIL image or tensor that is none of 8 bits.
+            SourceError: The image has another type or number of channels.
+            InputError: It is a PIL image or tensor that does not have 8 bits.
         """
         image = as_array(image, what)
         if not isinstance(image, np.ndarray) or image.ndim not in (2, 3) or image.size == 0:
@@ -64,9 +64,9 @@ class Converter:
         return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else np.ascontiguousarray(image)
 
     def _to_8_bit(self, image: npt.NDArray[np.uint16], what: str) -> Image:
-        # one scale for all frames, for one that changed from frame to frame would flicker; a wider one only
-        # where the old shows little: the first frame was dark, or a thermal camera has set itself anew
-        if image.min() == image.max():  # nothing to decide by
+        # one scale for all frames, as a changing one would flicker; a wider one only
+        # if the old one shows little: the first frame was dark, or a thermal camera has readjusted
+        if image.min() == image.max():  # a constant image does not tell a range
             return (self._scale or _Scale.of(image))(image)
         if self._scale is None:
             self._scale = _Scale.of(image)
@@ -89,10 +89,10 @@ class _Scale:
 
     @classmethod
     def of(cls, image: npt.NDArray[np.uint16], before: "_Scale | None" = None) -> "_Scale":
-        """The scale for images like this one, and for those of the scale before.
+        """The scale for images like this one, which also covers an earlier scale.
 
-        Cameras store 10, 12 or 14 bits in 16: dividing those by 257 would give a black video. Thermal ones
-        use a small part of their range: even that of 14 bits would give a grey one.
+        Cameras store 10, 12 or 14 bits in 16, so dividing by 257 would give a black video. Thermal cameras
+        use a small part of their range, so scaling even 14 bits to 8 would give a grey one.
         """
         low, high = map(float, np.percentile(image, (_OUTLIERS, 100 - _OUTLIERS)))
         most = float(image.max())
@@ -106,7 +106,7 @@ class _Scale:
         return cls(low - room, high + room, said)
 
     def outside(self, image: npt.NDArray[np.uint16]) -> float:
-        """Share of an image that does not fit into the range."""
+        """Share of an image's pixels outside the range."""
         part = image[::4, ::4]
         return float(np.mean((part < self.low) | (part > self.high)))
 

@@ -1,4 +1,4 @@
-"""Boxes that the user gave by hand, each for a place in the source."""
+"""Corrections: boxes that the user gives for later frames of the source."""
 
 from collections.abc import Mapping
 
@@ -11,25 +11,25 @@ __all__ = ["Corrections"]
 
 
 class Corrections:
-    """Gives each box once, at the first frame that lies at its place or behind it."""
+    """Gives each box once, at the first frame at or after its place."""
 
     def __init__(self, boxes: Mapping[Mark, Box]) -> None:
         """Takes the boxes.
 
         Args:
-            boxes: Place -> box; a whole number is a frame's, a float is seconds.
+            boxes: Place -> box; a place is a frame number (a whole number) or seconds (a float).
         """
         self._left = dict(boxes)
 
     def check(self, first: Frame) -> None:
-        """Refuses boxes that cannot be used and places that no frame can reach.
+        """Raises an error for a box that cannot be used, or a place that no frame can reach.
 
         Args:
             first: The first frame.
 
         Raises:
             InputError: A box cannot be used in a frame of that size, a place lies before the first frame, or
-                is in seconds where frames have no times.
+                a place is in seconds but the frames have no times.
         """
         for place, box in self._left.items():
             try:
@@ -38,21 +38,23 @@ class Corrections:
                 raise InputError(f"correction at {_named(place)}: {error}") from error
             start = first.number if isinstance(place, int) else first.time
             if start is None:
-                raise InputError(f"correction at {_named(place)}: the source has no times, give the frame")
+                raise InputError(
+                    f"correction at {_named(place)}: the source has no times, give a frame number"
+                )
             if place < start and not _same_time(place, start):
                 raise InputError(
                     f"correction at {_named(place)} lies before the first frame, which is {_named(start)}"
                 )
 
     def due(self, number: int, time: float | None) -> Box | None:
-        """The box for a frame; of several places that it reaches, the last one given."""
+        """The box for a frame, if there is one; if several are due, the last one given."""
         due = [place for place in self._left if reached(place, number, time)]
         boxes = [self._left.pop(place) for place in due]
         return boxes[-1] if boxes else None
 
     @property
     def notes(self) -> list[str]:
-        """What was never reached."""
+        """Notes on corrections that no frame reached."""
         return [f"the correction at {_named(place)} was not reached" for place in self._left]
 
 

@@ -1,4 +1,4 @@
-"""Drawing: a track on its frame, and score and speed over time as a picture."""
+"""Draws tracks into frames, and plots score and speed over time."""
 
 import importlib.util
 import io
@@ -22,10 +22,10 @@ COLORS: dict[State, tuple[int, int, int]] = {
     State.UNCERTAIN: (40, 170, 250),
     State.LOST: (85, 75, 235),
 }
-"""BGR per state: green, amber, red, of a brightness that dark text on them can be read."""
+"""BGR of each state: green, amber and red, bright enough for dark text."""
 
 _INK = (25, 25, 25)
-_SHIFT = 4  # cv2 takes coordinates in sixteenths of a pixel: boxes move smoothly
+_SHIFT = 4  # cv2 draws in sixteenths of a pixel, so that boxes move smoothly
 
 
 def draw(
@@ -38,17 +38,17 @@ def draw(
     """A copy of a frame with box, score and state drawn in.
 
     Args:
-        image: What `Tracker.update` takes; not changed.
-        track: What to draw; the box is dashed while LOST, for then it is only the last believed one. Of
-            several targets a track each, by the number that stands before its state.
+        image: Any image that `Tracker.update` takes; not changed.
+        track: The track to draw. While LOST its box is dashed, because it is only the last believed one. For
+            several targets, a mapping from number to track; the number is drawn before the state.
         colors: BGR for some of the states: ``{"lost": (0, 0, 255)}``.
-        number: Number to write into the corner.
+        number: Number to draw in the corner.
 
     Returns:
         ``(H, W, 3)`` uint8 BGR.
 
     Raises:
-        InputError: The image cannot be used, or the colours are none.
+        InputError: The image or the colours cannot be used.
     """
     canvas = checked_image(image).copy()
     palette = _palette(colors or {})
@@ -65,7 +65,7 @@ def draw(
 
 
 def _palette(colors: Mapping[State | str, tuple[int, int, int]]) -> dict[State, tuple[int, int, int]]:
-    """Our colours, with some replaced."""
+    """The default colours, with some replaced."""
     palette = dict(COLORS)
     for state, color in colors.items():
         try:
@@ -82,15 +82,15 @@ def _palette(colors: Mapping[State | str, tuple[int, int, int]]) -> dict[State, 
 
 
 def draw_box(canvas: Image, box: Box, color: tuple[int, int, int], *, dashed: bool = False) -> None:
-    """Draws a box into an image, with a dark rim so that it stands out from any ground.
+    """Draws a box into an image, with a dark outline so that it stands out from any background.
 
     Args:
         canvas: ``(H, W, 3)`` uint8 BGR; changed.
-        box: Where; parts outside are cut off, a box that is not finite is not drawn.
+        box: The box; parts outside are cut off, and a box that is not finite is not drawn.
         color: BGR.
         dashed: Draw only its corners.
     """
-    if not box.is_finite or max(map(abs, box)) > 1e6:  # beyond what cv2's fixed-point coordinates hold
+    if not box.is_finite or max(map(abs, box)) > 1e6:  # cv2's fixed-point coordinates overflow beyond
         return
     thick = max(round(_unit(canvas) * 1.2), 1)
     for ink, width in ((_INK, thick + 2), (color, thick)):
@@ -121,7 +121,7 @@ def _unit(image: Image) -> float:
 
 
 def _label(canvas: Image, text: str, corner: tuple[float, float], color: tuple[int, int, int]) -> None:
-    """Writes dark text on a coloured plate; ``corner`` is its bottom left, moved into the picture."""
+    """Writes dark text on a coloured plate with its bottom left at ``corner``, moved into the picture."""
     scale = 0.45 * _unit(canvas)
     thick = max(round(_unit(canvas)), 1)
     (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
@@ -152,15 +152,15 @@ def timeline(
 
     Args:
         path: The picture; replaced in one step.
-        scores: A score a frame, in [0, 1].
-        ms: Milliseconds a frame; ``None`` where none was measured.
-        states: A state a frame; drawn as a coloured ground.
-        at: Where each value lies on the axis of time, rising; their positions 0, 1, .. if left out.
-        unit: What that axis counts.
-        title: Its head line.
+        scores: Score of each frame, in [0, 1].
+        ms: Milliseconds of each frame; ``None`` if not measured.
+        states: State of each frame; drawn as a coloured background.
+        at: Position of each frame on the time axis, ascending. Default: 0, 1, 2, ..
+        unit: Label of that axis.
+        title: Title of the plot.
 
     Raises:
-        MissingError: matplotlib is not there.
+        MissingError: matplotlib is not installed.
         OutputError: The file cannot be written.
     """
     require_matplotlib(path)
@@ -181,7 +181,7 @@ def timeline(
     measured = [(t, value) for t, value in zip(at, ms, strict=True) if value is not None]
     lower.plot([t for t, _ in measured], [value for _, value in measured], color="#8a4b9c", lw=1)
     if measured:
-        # one stall would flatten all the rest
+        # so that one stall does not flatten the curve
         ceiling = sorted(value for _, value in measured)[int(0.99 * (len(measured) - 1))]
         lower.set_ylim(0, max(ceiling * 1.25, 1e-3))
     lower.set(ylabel="ms a frame", xlabel=unit)
@@ -195,20 +195,20 @@ def timeline(
 
 
 def require_matplotlib(path: str | os.PathLike[str]) -> None:
-    """Refuses with the remedy where matplotlib is not there.
+    """Raises an error that says how to install matplotlib, if it is not installed.
 
     Args:
         path: The picture that is to be drawn with it.
 
     Raises:
-        MissingError: It is not installed.
+        MissingError: matplotlib is not installed.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingError(f'drawing {path} needs matplotlib: run `pip install "slimtrack[plot]"`')
 
 
 def _edges_between(at: Sequence[float]) -> list[float]:
-    """Where each value's stretch begins: half-way between two; one more for the end of the last."""
+    """Where each value's interval begins, half-way between two values, and where the last one ends."""
     inner = [(a + b) / 2 for a, b in itertools.pairwise(at)]
     half = inner[0] - at[0] if inner else 0.5
     after = at[-1] - inner[-1] if inner else 0.5
@@ -216,7 +216,7 @@ def _edges_between(at: Sequence[float]) -> list[float]:
 
 
 def _runs(states: Sequence[State]) -> list[tuple[State, int, int]]:
-    """Stretches of one state: state, first and last frame."""
+    """Runs of frames in one state: state, first and last frame."""
     runs: list[tuple[State, int, int]] = []
     for number, state in enumerate(states):
         if runs and runs[-1][0] is state:

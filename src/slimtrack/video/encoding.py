@@ -1,4 +1,4 @@
-"""Video out: H.264 in MP4, with the times, the pixels' shape and the sound of its source."""
+"""Writes H.264 video in MP4, with the times, pixel aspect ratio and sound of its source."""
 
 import heapq
 import math
@@ -22,27 +22,28 @@ from slimtrack.video.sound import copied, heard, second
 __all__ = ["Encoder"]
 
 _USUAL_FPS = 25.0
-"""For sources that do not say, such as folders; cinema and European video run at it."""
+"""Frame rate for sources that state none, such as folders: that of cinema and European video."""
 
 _TICKS = 90_000
-"""Stamps a second: of 24, 25, 30, 50, 60, 1000 and 30000/1001 frames a second each falls on one."""
+"""Ticks per second: frames at 24, 25, 30, 50, 60, 1000 and 30000/1001 per second each fall on a tick."""
 
 _REFUSED = (OSError, ValueError)
-"""What FFmpeg's errors and the system's are."""
+"""The exceptions that FFmpeg and the system raise."""
 
 
 class Encoder:
     """Writes pictures as a video that browsers play.
 
-    Written as fragments, a frame each, so that a crash leaves a video that plays; on `close` it is rewritten
-    (without encoding again) with its sound, and with its index in front, which every player can seek in.
+    The video is written in fragments of one frame each, so that a crash leaves a video that plays. `close`
+    rewrites it without encoding again, adds the sound, and puts the index first, so that every player can
+    seek.
 
     Args:
         path: The file.
-        footage: What it takes over from its source.
+        footage: What the video takes over from its source.
 
     Attributes:
-        notes: What the user should know.
+        notes: Notes for the user.
     """
 
     _FRAGMENTS = {  # noqa: RUF012  (never changed)
@@ -54,7 +55,7 @@ class Encoder:
         self.notes: list[str] = []
         self._path, self._footage = path, footage
         fps = footage.fps
-        # a stream's time base (90000) or nonsense in a header is no frame rate
+        # a stream's time base (90000) or nonsense in a header is not a frame rate
         self._fps = fps if fps is not None and math.isfinite(fps) and 0.1 <= fps <= 480 else _USUAL_FPS
         self._begin = 0.0  # seconds of the source at which the first picture is shown
         self._sound_begin = 0.0  # and at which the video begins
@@ -67,15 +68,15 @@ class Encoder:
             self._container: Any = av.open(ffmpeg_name(path), "w", format="mp4", options=self._FRAGMENTS)
 
     def add(self, image: Image, number: int, time: float | None) -> None:
-        """Writes one picture, shown from its time on until the next.
+        """Writes one picture, which is shown from its time until the next picture.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
             number: The frame's number in the source.
-            time: Its seconds; ``None`` where only the number tells.
+            time: Its time in seconds; ``None`` if the source has no times.
 
         Raises:
-            OutputError: The disk is full, or it is not allowed any more.
+            OutputError: The disk is full, or permission is missing.
         """
         import av
 
@@ -88,17 +89,17 @@ class Encoder:
             self._mux(self._stream.encode(frame))
 
     def keep(self, path: Path, places: Sequence[tuple[int, float | None]]) -> int:
-        """Takes pictures over from an earlier video, as they were encoded.
+        """Copies pictures from an earlier video without encoding them again.
 
         Args:
-            path: A video that this class has made, whole or torn; it may be missing.
-            places: Number and seconds of the frame that each picture shows; further ones are left out.
+            path: A video written by this class, complete or truncated; it may be missing.
+            places: Number and seconds of the frame that each picture shows; further pictures are ignored.
 
         Returns:
-            How many it has taken: none where the earlier video was encoded in another way.
+            Number of pictures copied; 0 if the earlier video was encoded in another way.
 
         Raises:
-            OutputError: The disk is full, or it is not allowed any more.
+            OutputError: The disk is full, or permission is missing.
         """
         import av
 
@@ -119,15 +120,15 @@ class Encoder:
                         self._mux([packet])
                     kept += 1
         except (*_REFUSED, IndexError):
-            pass  # it is no video, or torn here: what comes after is drawn anew
+            pass  # not a video, or truncated here: the rest is drawn anew
         return kept
 
     def _next_stamp(self, number: int, time: float | None) -> int:
-        """When to show the frame, in ticks from the first; later than the one before, whatever it says."""
+        """When to show the frame, in ticks from the first frame; always later than the frame before."""
         seconds = number / self._fps if time is None else time
         if self._stamp is None:
             self._begin, self._stamp = seconds, 0
-            # a whole film keeps what is heard before its first picture
+            # a video tracked from its start keeps the sound before its first picture
             self._sound_begin = 0.0 if number == 0 else seconds
             return 0
         stamp = round((seconds - self._begin) * _TICKS)
@@ -142,14 +143,14 @@ class Encoder:
         for packet in packets:
             packet.duration = (
                 packet.duration or self._tick
-            )  # of use for the last one: the others end by the next
+            )  # only matters for the last picture: the others end with the next
             # FFmpeg makes the file with the first packet
             self._whole = self._path.stat().st_size if self._path.exists() else 0
             self._container.mux(packet)
             self._whole = None
 
     def _started(self, width: int, height: int) -> Any:
-        # zerolatency: no frame waits in the encoder; crf 20 keeps thin lines sharp
+        # zerolatency: the encoder holds no frame back; crf 20 keeps thin lines sharp
         options = {"preset": "veryfast", "tune": "zerolatency", "crf": "20"}
         rate = Fraction(self._fps).limit_denominator(1001)
         stream = self._container.add_stream("libx264", rate=rate, options=options)
@@ -159,7 +160,7 @@ class Encoder:
         return stream
 
     def close(self) -> bool:
-        """Finishes the file; whether there is a picture in it. May be called again.
+        """Finishes the file and returns whether it holds a picture. May be called again.
 
         Raises:
             OutputError: The last part cannot be written; what was written before stays.
@@ -183,13 +184,13 @@ class Encoder:
         return self._stream is not None
 
     def _cut(self) -> None:
-        """Takes a fragment away that was cut off: players would stumble over it."""
+        """Removes a truncated fragment, which some players cannot skip."""
         if self._whole is not None and self._path.is_file():
             with suppress(OSError):
                 os.truncate(self._path, self._whole)
 
     def _finish(self) -> None:
-        """Rewrites the fragments as a plain file; leaves them as they are where there is no room."""
+        """Rewrites the fragments as a plain file; leaves them as they are if the disk is full."""
         sound = self._footage.sound
         if sound is not None:
             try:
@@ -199,7 +200,7 @@ class Encoder:
                 self.notes.append(f"the sound was not copied into {self._path.name}: {reason}")
             else:
                 return
-        with suppress(*_REFUSED):  # the fragmented file plays too, only seeking is slower
+        with suppress(*_REFUSED):  # the fragmented file plays too, but seeks more slowly
             self._rewrite(None)
 
     def _rewrite(self, sound: Sound | None) -> None:
@@ -224,13 +225,13 @@ class Encoder:
 
 
 def _alike(earlier: Any, stream: Any) -> bool:
-    """Whether pictures of both can stand in one video: their parameter sets are the same."""
+    """Whether pictures of both can be in one video, because their parameter sets are the same."""
     sets = re.split(rb"\x00\x00\x00?\x01", stream.codec_context.extradata or b"")
     return bool(sets[1:]) and all(part in (earlier.codec_context.extradata or b"") for part in sets)
 
 
 def _plain(source: Any, stream: Any) -> Iterator[Any]:
-    """The packets of a stream in an MP4 as an encoder gives them; up to the first that is broken."""
+    """The packets of a stream in an MP4, as an encoder gives them, up to the first broken one."""
     import av
 
     as_encoded = av.BitStreamFilterContext("h264_mp4toannexb", stream)
@@ -242,7 +243,7 @@ def _plain(source: Any, stream: Any) -> Iterator[Any]:
 
 @contextmanager
 def _encoding(path: Path) -> Iterator[None]:
-    """Turns refusals of the encoder or the disk into one sentence."""
+    """Turns errors of the encoder or the disk into one sentence."""
     import av
 
     try:
@@ -253,7 +254,7 @@ def _encoding(path: Path) -> Iterator[None]:
 
 
 def _even(image: Image) -> Image:
-    """The image with even sides, its last row or column repeated where needed: yuv420p halves them."""
+    """The image with even sides, which yuv420p needs; the last row or column is repeated if necessary."""
     height, width = image.shape[:2]
     if height % 2 or width % 2:
         return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

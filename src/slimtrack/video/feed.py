@@ -1,4 +1,4 @@
-"""What every kind of source provides: frames with their numbers and times, some of them broken."""
+"""The interface that every kind of source provides: frames with numbers and times, some of them broken."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from slimtrack.arrays import Image
 __all__ = ["TOLERANCE", "Broken", "Feed", "Footage", "Frame", "Mark", "Sound", "reached"]
 
 Mark: TypeAlias = int | float
-"""A place in a source: a whole number is a frame's, a float is seconds."""
+"""A place in a source: a whole number is a frame number, a float is a time in seconds."""
 
 TOLERANCE = 0.0005
-"""Seconds by which a frame may come before a mark and still be meant: people type times with three digits."""
+"""Seconds by which a frame may lie before a mark and still match: people type times with three digits."""
 
 
 def reached(mark: Mark, number: int, time: float | None) -> bool:
-    """Whether a frame lies at a mark or behind it.
+    """Whether a frame lies at or after a mark.
 
     Args:
         mark: The place.
         number: The frame's number.
-        time: Its seconds; ``None`` where unknown, which reaches no mark in seconds.
+        time: Its time in seconds; ``None`` if unknown, which reaches no mark in seconds.
     """
     if isinstance(mark, int):
         return number >= mark
@@ -35,11 +35,11 @@ class Frame:
     """One frame of a source.
 
     Attributes:
-        image: ``(H, W, 3)`` uint8 BGR, read-only for whoever gets it.
+        image: ``(H, W, 3)`` uint8 BGR; must not be written to.
         number: Its number in the source, 0-based, counted from the source's first frame wherever reading
             began; broken frames count.
-        time: Seconds from the source's beginning, as a player shows them; ``None`` where nobody says, such as
-            in a folder of images. Later frames have later times.
+        time: Seconds from the start of the source, as a player shows them; ``None`` if the source has no
+            times, as a folder of images. Later frames have later times.
     """
 
     image: Image
@@ -49,11 +49,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A film's sound.
+    """The sound of a video.
 
     Attributes:
         path: The file.
-        begin: What its stamps say at the film's beginning, in seconds.
+        begin: Time stamp of the video's beginning, in seconds.
     """
 
     path: Path
@@ -65,9 +65,9 @@ class Footage:
     """What a video made from a source's frames takes over from the source.
 
     Attributes:
-        fps: Frames a second, for frames without times; ``None`` where the source does not say.
-        aspect: Width by height of a pixel.
-        sound: The sound that belongs to the frames' times, if there is one.
+        fps: Frames a second, for frames without times; ``None`` if the source states none.
+        aspect: Width of a pixel over its height.
+        sound: The sound that belongs to the frames' times, if there is any.
     """
 
     fps: float | None = None
@@ -77,7 +77,7 @@ class Footage:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Stands in a feed for a frame that cannot be read."""
+    """Takes the place of a frame that cannot be read."""
 
     number: int
     reason: str
@@ -85,16 +85,16 @@ class Broken:
 
 @dataclass(slots=True)
 class Feed:
-    """What a kind of source provides: its frames, some of them broken, and what is known beforehand."""
+    """The frames of a source, some of them broken, and what is known before reading them."""
 
     name: str
-    label: str  # how an error message calls it
+    label: str  # how error messages call the source
     items: Iterator[Frame | Broken]
     origin: str | None = None
     fps: float | None = None
     count: int | None = None
-    aspect: Fraction = Fraction(1)  # width by height of a pixel
+    aspect: Fraction = Fraction(1)  # width of a pixel over its height
     sound: Sound | None = None
-    timed: bool = False  # whether its frames bring their times
+    timed: bool = False  # whether its frames have times
     close: Callable[[], None] = lambda: None
     notes: list[str] = field(default_factory=list)

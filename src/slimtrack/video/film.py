@@ -1,4 +1,4 @@
-"""The pictures of an open container, decoded one after the other from any place, with numbers and times."""
+"""Decodes the frames of an open video container from any place on, with frame numbers and times."""
 
 import itertools
 import math
@@ -15,42 +15,42 @@ from slimtrack.video.wholeness import early
 __all__ = ["Film", "ffmpeg_name", "said"]
 
 _REORDERED = 32
-"""Packets after a frame's in which an earlier frame may still come: H.264 and HEVC reorder by 16 at most."""
+"""Packets after a frame's that may still hold an earlier frame: H.264 and HEVC reorder by 16 at most."""
 
 _HIDING = frozenset(["vp8"])
-"""Codecs with packets that are never shown: counting packets would not count frames."""
+"""Codecs with packets that are never shown, so that counting packets does not count frames."""
 
 _USUAL_FPS = 25.0
-"""For the times of frames without a stamp in a video without a rate."""
+"""Frame rate for frames without a time stamp in a video without a frame rate."""
 
 _JUMP = 1.0
-"""Seconds by which a stamp may lie before the last one and still be taken for a slip."""
+"""Seconds by which a time stamp may go back and still count as a small error."""
 
 _BACK = (0.0, 1.0, 10.0)
-"""Seconds to seek before the frame that is asked for: an index can lead behind it, or to frames that lean on
-earlier ones. After the last the file is read from its beginning."""
+"""Seconds to seek before the wanted frame, tried in turn: an index can lead past it, or to frames that depend
+on earlier ones. If all fail the file is read from its beginning."""
 
 _Decoded: TypeAlias = Any
-"""A decoded `av.VideoFrame`, or a text: why there is none."""
+"""A decoded `av.VideoFrame`, or a text that says why there is none."""
 
 
 def ffmpeg_name(path: str | os.PathLike[str]) -> str:
-    """How a file is named to FFmpeg, which reads ``12:30.mp4`` and ``pipe:0`` as addresses otherwise."""
+    """A file's name for FFmpeg, which would otherwise read ``12:30.mp4`` and ``pipe:0`` as addresses."""
     return f"file:{os.fspath(path)}"
 
 
 class Film:
-    """The pictures of an open container, in the order in which they are shown.
+    """The frames of an open container, in the order in which they are shown.
 
     Attributes:
-        stream: PyAV's stream of pictures.
-        notes: What the user should know.
+        stream: PyAV's video stream.
+        notes: Notes for the user.
 
     Args:
-        label: How an error calls the source.
+        label: How error messages call the source.
         container: PyAV's container; closed by the feed.
         stream: One of its streams.
-        path: The file; ``None`` for what comes over the net, where nothing can be sought.
+        path: The file; ``None`` for a network stream, which cannot be sought in.
     """
 
     def __init__(self, label: str, container: Any, stream: Any, path: Path | None) -> None:
@@ -64,7 +64,7 @@ class Film:
         self._cut = ""  # why nothing more could be read
 
     def feed(self, name: str, origin: str) -> Feed:
-        """What is known beforehand; the frames are to be put in."""
+        """A feed with what is known before reading; the frames are still to be added."""
         fps = float(self.stream.average_rate or self.stream.guessed_rate or 0) or None
         feed = Feed(name, self._label, iter(()), origin, fps, timed=True, close=self._close, notes=self.notes)
         if self._path is not None and self._container.streams.audio:
@@ -75,7 +75,7 @@ class Film:
         self._container.close()
 
     def frames(self, start: Mark, feed: Feed) -> Iterator[Frame | Broken]:
-        """The frames from ``start`` on, a number or seconds; sets the feed's pixel aspect with the first."""
+        """The frames from ``start`` on (number or seconds); the first sets the feed's pixel aspect ratio."""
         number, decoded = self._sought(start) if start and self._path else (0, self._decoded())
         begun = False
         clock, show = _Clock(self._beginning(), feed.fps), Show(self.notes)
@@ -99,7 +99,7 @@ class Film:
             self.notes.append(f"the stream broke off after {number} frames ({self._cut})")
 
     def _beginning(self) -> float | None:
-        """Seconds on the container's clock where a player begins to count; ``None``: at the first frame."""
+        """Time stamp, in seconds, that a player shows as 0; ``None``: that of the first frame."""
         container, stream = self._container.start_time, self.stream.start_time
         if self._path is None or container is None:
             return None
@@ -109,7 +109,7 @@ class Film:
     # ------------------------------------------------------------------------------------------ seeking
 
     def _sought(self, start: Mark) -> tuple[int, Iterator[_Decoded]]:
-        """A number and the frames from it on: that of ``start`` where the file can be trusted to find it."""
+        """A frame number and the frames from it on; that of ``start`` if seeking in the file is reliable."""
         place = self._place(start)
         if place is None:
             return 0, self._decoded()
@@ -130,15 +130,15 @@ class Film:
         return av.open(ffmpeg_name(self._path or ""))
 
     def _place(self, start: Mark) -> tuple[int, int | None] | None:
-        """Number and stamp of the frame at ``start``, by the packets alone: none is decoded but the first.
+        """Number and time stamp of the frame at ``start``, from the packets; only the first is decoded.
 
         Returns:
-            ``None`` where packets do not tell frames; a stamp of ``None`` where the file ends before.
+            ``None`` if packets do not correspond to frames; a time stamp of ``None`` if the file ends before.
         """
         stream = self.stream
         codec = stream.codec_context
         if codec.name in _HIDING or (self._container.format.name == "avi" and not codec.codec.intra_only):
-            return None  # AVI notes the order of decoding only
+            return None  # AVI stores the order of decoding only
         ticks = math.inf
         if isinstance(start, float):
             begin = self._beginning() or 0.0
@@ -150,7 +150,7 @@ class Film:
         return number, stamps[number] if number < len(stamps) else None
 
     def _stamps(self, start: Mark, ticks: float) -> list[int] | None:
-        """The stamps of all frames up to the one at ``start`` at least, in order; ``None`` if unsure."""
+        """The time stamps of the frames, at least up to ``start``, in order; ``None`` if unreliable."""
         import av
 
         stamps: list[int] = []
@@ -175,12 +175,12 @@ class Film:
         except (av.FFmpegError, OSError, ValueError):
             return None
         stamps.sort()
-        # packets before the first key frame give no frame: then counting them would count wrongly
+        # packets before the first key frame give no frame, so counting them would be wrong
         sure = bool(stamps) and stamps[0] == first and len(set(stamps)) == len(stamps)
         return stamps if sure else None
 
     def _jumped(self, stamp: int) -> Iterator[_Decoded] | None:
-        """The frames from the one with that stamp on; ``None`` where seeking does not lead there."""
+        """The frames from the one with that time stamp on; ``None`` if seeking does not lead there."""
         import av
         from av.video.frame import PictureType
 
@@ -192,7 +192,7 @@ class Film:
             decoded = self._decoded()
             for place, item in enumerate(item for item in decoded if not isinstance(item, str)):
                 if place == 0 and item.pict_type != PictureType.I:
-                    break  # a film refreshed piece by piece: what comes here leans on what came before
+                    break  # no key frames, refreshed piece by piece: frames here depend on earlier ones
                 if item.pts == stamp:
                     return itertools.chain([item], decoded)
                 if item.pts is None or item.pts > stamp:
@@ -202,7 +202,7 @@ class Film:
     # ----------------------------------------------------------------------------------------- decoding
 
     def _decoded(self) -> Iterator[_Decoded]:
-        """Decodes packet by packet, so that one that is broken costs one frame and not the rest."""
+        """Decodes packet by packet, so that a broken packet costs one frame and not the rest."""
         import av
 
         packets = self._container.demux(self.stream)
@@ -213,7 +213,7 @@ class Film:
                 return
             except (av.FFmpegError, OSError) as error:
                 self._cut = said(error)
-                packet = None  # nothing more can be read: ask the decoder for what it still holds
+                packet = None  # nothing more can be read: flush the decoder
             yield from _decode(self.stream, packet)
             if packet is None:
                 return
@@ -221,16 +221,16 @@ class Film:
 
 
 def said(error: Exception) -> str:
-    """What FFmpeg or the system says of an error."""
+    """The text of an error of FFmpeg or the system."""
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 class _Clock:
-    """Seconds since the beginning of a source, from its frames' stamps; always later than the last.
+    """Turns time stamps into seconds since the start of the source, always later than the last frame's.
 
     Args:
-        begin: What the stamps say at the beginning, in seconds; ``None`` for what the first frame says.
-        fps: Frames a second where stamps are missing.
+        begin: Time stamp of the start, in seconds; ``None``: that of the first frame.
+        fps: Frames a second, used if time stamps are missing.
     """
 
     def __init__(self, begin: float | None, fps: float | None) -> None:
@@ -246,7 +246,7 @@ class _Clock:
         time = self._last + self._tick if said is None else said - (self._begin or 0.0)
         if self._last == -math.inf:
             time = max(time, 0.0) if said is not None else 0.0
-        elif time < self._last - _JUMP:  # films put one behind the other: the stamps begin anew
+        elif time < self._last - _JUMP:  # videos joined together: the time stamps begin anew
             self._begin = (self._begin or 0.0) - (self._last + self._tick - time)
             time = self._last + self._tick
         elif time <= self._last:
@@ -256,7 +256,7 @@ class _Clock:
 
 
 def _end_of(packet: Any) -> float:
-    """Seconds from the stream's beginning at which a packet's picture ends."""
+    """Seconds from the stream's start at which a packet's picture ends."""
     if packet.pts is None:
         return 0.0
     start = packet.stream.start_time or 0
@@ -264,7 +264,7 @@ def _end_of(packet: Any) -> float:
 
 
 def _decode(stream: Any, packet: Any) -> list[_Decoded]:
-    """The frames that one packet completes; the decoder's last ones for ``None``."""
+    """The frames that one packet completes; for ``None``, the last ones in the decoder."""
     import av
 
     try:

@@ -1,4 +1,4 @@
-"""Frames in: from a video file, a folder, a glob, a camera, a URL or arrays, always as BGR uint8."""
+"""Reads frames from a video file, folder, glob, camera, URL or arrays, always as BGR uint8."""
 
 import math
 import operator
@@ -16,27 +16,27 @@ from slimtrack.video.sources import feed_of
 __all__ = ["Frame", "Frames", "ImageReader", "Source", "open_frames"]
 
 _MOST_BROKEN = 300
-"""Frames broken in a row after which a source is given up: ten seconds of a video."""
+"""Number of broken frames in a row after which reading stops: ten seconds of a video."""
 
 
 class Frames:
-    """The frames of one source, one after the other; made by `open_frames`, closed by ``with``.
+    """The frames of one source. `open_frames` creates it, ``with`` closes it.
 
-    The first frame is read when the source is opened, so that its size is known and a source without a
+    The first frame is read when the source is opened, so that the size is known and a source without a
     readable frame is refused at once. Frames are ``(H, W, 3)`` uint8 BGR, all of one size. Iterating gives
-    their images; `numbered` gives them with number and time.
+    the images; `numbered` gives them with number and time.
 
     Attributes:
-        name: What to call the source, without folder and suffix.
-        origin: Where it came from: a full path or pattern, a URL without its password, a camera;
+        name: Name of the source, without folder and suffix.
+        origin: Where the frames come from: a full path or pattern, a URL without its password, a camera;
             ``None`` for arrays.
-        fps: Frames a second, or ``None`` where the source does not say.
+        fps: Frames a second, or ``None`` if the source states none.
         count: Number of frames from start to end that the source announces (broken ones too), or ``None``.
         size: ``(width, height)`` in pixels.
-        aspect: Width by height of a pixel; 1 where nobody says.
-        index: Number of the frame last given, 0-based; broken frames count, so that numbers stay those of
+        aspect: Width of a pixel over its height; 1 if unknown.
+        index: Number of the frame last returned, 0-based; broken frames count, so that numbers are those of
             the source. -1 before the first.
-        time: Seconds from the source's beginning of the frame last given; ``None`` where nobody says.
+        time: Time in seconds of the frame last returned; ``None`` if unknown.
         skipped: Number of broken frames left out so far.
     """
 
@@ -57,14 +57,14 @@ class Frames:
         if self._ready is None:
             self.close()
             raise SourceError(self._nothing(start))
-        # times by a stated rate are not those of the sound
+        # times from a stated frame rate do not match the sound
         self._sound = feed.sound if fps is None else None
         self.aspect = feed.aspect
         self.count = self._between(self._ready.number)
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know: broken frames, an end before its time, conversions."""
+        """Notes for the user: broken frames, an early end, conversions."""
         notes = list(self._feed.notes)
         if self.skipped:
             plural = "s were" if self.skipped > 1 else " was"
@@ -78,26 +78,26 @@ class Frames:
 
     @property
     def first(self) -> Image:
-        """The image of the first frame, before any has been taken.
+        """The image of the first frame; only before any frame has been read.
 
         Raises:
-            SourceError: Frames have been taken already.
+            SourceError: Frames have been read already.
         """
         return self.upcoming.image
 
     @property
     def upcoming(self) -> Frame:
-        """The first frame with number and time, before any has been taken.
+        """The first frame with number and time; only before any frame has been read.
 
         Raises:
-            SourceError: Frames have been taken already.
+            SourceError: Frames have been read already.
         """
         if self._ready is None:
-            raise SourceError(f"{self._feed.label}: its first frame has been taken already, open it again")
+            raise SourceError(f"{self._feed.label}: its first frame has been read already, open it again")
         return self._ready
 
     def numbered(self) -> Iterator[Frame]:
-        """The frames that are left, each with its number and time."""
+        """The remaining frames, each with its number and time."""
         while (frame := self._next()) is not None:
             yield frame
 
@@ -119,7 +119,7 @@ class Frames:
         self.close()
 
     def close(self) -> None:
-        """Gives the file or camera back; further frames are none. May be called again."""
+        """Releases the file or camera; there are no further frames. May be called again."""
         self._ready = None
         self._feed.items = iter(())
         self._feed.close()
@@ -133,7 +133,7 @@ class Frames:
         return frame
 
     def _read(self) -> Frame | None:
-        """The next frame that can be read, checked; ``None`` at the end."""
+        """The next readable frame, after checking it; ``None`` at the end."""
         broken = 0
         for item in self._feed.items:
             if isinstance(item, Frame):
@@ -157,7 +157,7 @@ class Frames:
         return None
 
     def _with_time(self, frame: Frame) -> Frame:
-        """The frame with the time that the stated rate gives it, where one was stated."""
+        """The frame, with the time from the stated frame rate if there is one."""
         if self._stated_fps is None:
             return frame
         return Frame(frame.image, frame.number, frame.number / self._stated_fps)
@@ -170,12 +170,12 @@ class Frames:
             got, had = (f"{w} x {h}" for w, h in (size, self.size))
             raise SourceError(
                 f"{self._feed.label}: frame {frame.number} is {got} pixels but those before it are {had}: "
-                "split it there, or bring all frames to one size"
+                "split it there, or resize all frames to one size"
             )
         return frame
 
     def _between(self, first: int) -> int | None:
-        """How many frames are announced from number ``first`` to the end."""
+        """Number of frames that the source announces from number ``first`` to the end."""
         last: float = math.inf if self._feed.count is None else self._feed.count
         if isinstance(self._end, int):
             last = min(last, self._end)
@@ -184,7 +184,7 @@ class Frames:
         return None if last == math.inf else max(int(last) - first, 1)
 
     def _nothing(self, start: Mark) -> str:
-        """Why there is no frame."""
+        """A text that says why there is no frame."""
         label, count = self._feed.label, self._feed.count
         if not start or self._broken:
             return f"{label} has no frame that can be read{_because(self._broken)}"
@@ -194,7 +194,7 @@ class Frames:
 
 
 Source: TypeAlias = str | int | os.PathLike[str] | Iterable[AnyArray] | Frames
-"""What `open_frames` takes."""
+"""The types that `open_frames` takes."""
 
 
 def open_frames(
@@ -206,29 +206,29 @@ def open_frames(
     start: Mark = 0,
     end: Mark | None = None,
 ) -> Frames:
-    """Opens anything that has frames.
+    """Opens a source of frames.
 
     Args:
         source: A video file, a folder of images (in natural order of their names; also OTB's layout with
             the images in ``img/``), a glob pattern such as ``"shots/*.png"``, a camera's number (``0`` or
             ``"0"``), an RTSP or HTTP URL, or an iterable of image arrays. Grey images and images of 16 bit
             are converted, alpha is dropped. A `Frames` is given back as it is.
-        name: What to call it, for sources that have no good name of their own.
-        fps: Frames a second, for sources that do not say or say it wrongly; times are then number / fps.
-        count: Number of frames, for sources that do not say.
-        start: Where to begin: a whole number is a frame's (0-based), a float is seconds. The first frame
-            given is that one, or the first at or after that time; it keeps its number and time. Video
-            files are sought in; of other sources what comes before is thrown away.
-        end: Where to end: the frame of that number, or the first at that time, is not given any more.
+        name: Name of the source, if it has none of its own.
+        fps: Frames a second, if the source states none or a wrong one; times are then number / fps.
+        count: Number of frames, if the source does not state it.
+        start: Where to begin: a whole number is a frame number (0-based), a float is a time in seconds. The
+            first frame is that one, or the first at or after that time; it keeps its number and time. In
+            video files the reader seeks; in other sources earlier frames are read and dropped.
+        end: Where to end, in the same notation; this frame is not included.
 
     Raises:
-        SourceError: It does not exist, is of no known kind, holds no frame that can be read, or ends before
+        SourceError: The source does not exist, is of no known kind, holds no readable frame, or ends before
             ``start``.
         InputError: ``start`` or ``end`` cannot be used.
     """
     if isinstance(source, Frames):
         if start or end is not None:
-            raise InputError("start and end go with what is opened; these frames have been opened already")
+            raise InputError("start and end cannot be given with opened frames; give them to open_frames")
         frames = source
         frames.fps = frames.fps if fps is None else fps
     else:
@@ -247,7 +247,7 @@ def open_frames(
 
 
 def _mark(what: str, mark: Mark, fps: float | None) -> Mark:
-    """A place as a frame's number, or as seconds where no rate is stated that turns them into one."""
+    """A place as a frame number; as seconds if no frame rate is stated that converts them."""
     try:
         place: Mark = operator.index(mark)  # type: ignore[arg-type]  # a float has none
     except TypeError:
@@ -266,9 +266,9 @@ def _mark(what: str, mark: Mark, fps: float | None) -> Mark:
 
 def _check_order(start: Mark, end: Mark | None) -> None:
     if end is None or (type(start) is not type(end) and start):
-        return  # a number and seconds: which comes first is seen when the frames come
+        return  # a number and seconds: the order is only known once the frames are read
     if end <= start:
-        raise InputError(f"end ({end}) does not lie behind start ({start}): no frame is between them")
+        raise InputError(f"end ({end}) is not after start ({start}): no frame is between them")
 
 
 def _check_timed(feed: Feed, marks: Iterable[Mark | None]) -> None:
@@ -279,7 +279,7 @@ def _check_timed(feed: Feed, marks: Iterable[Mark | None]) -> None:
 
 
 def _printable(text: str) -> str:
-    """The text as pictures and tables can show it: what in a file's name is no UTF-8 is a question mark."""
+    """The text with question marks for the parts of a file name that are not UTF-8."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

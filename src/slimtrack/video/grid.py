@@ -1,4 +1,4 @@
-"""A frame with a grid of coordinates: for choosing a box where there is no screen to draw it on."""
+"""Draws a frame with a grid of coordinates, to choose a box without a screen to draw it on."""
 
 import os
 from pathlib import Path
@@ -15,23 +15,23 @@ from slimtrack.video.draw import draw_box
 __all__ = ["grid", "write_image"]
 
 _LEAST, _MOST = 960, 1920
-"""Pixels of the longer side: small frames are enlarged so that the numbers can be read, huge ones reduced."""
+"""Pixels of the longer side: small frames are enlarged so that the numbers are legible, huge ones reduced."""
 
 _APART = 75
-"""Pixels between two lines of the grid at least: room for a number of five digits."""
+"""Least distance between two lines of the grid in pixels: room for a number of five digits."""
 
 _PAPER, _INK, _LIGHT, _DARK = (250, 250, 250), (40, 40, 40), (255, 255, 255), (30, 30, 30)
 
 _GIVEN = (240, 50, 250)
-"""Colour of a box that was given: one that things hardly ever have."""
+"""Colour of a given box: one that hardly any object has."""
 
 
 def grid(image: Image, box: Box | None = None) -> Image:
-    """A frame with lines at round coordinates and their numbers in its margin.
+    """Draws lines at round coordinates, with their numbers in the margin.
 
     Args:
         image: ``(H, W, 3)`` uint8 BGR; not changed.
-        box: A box to draw, to see whether it is the right one.
+        box: A box to draw, to check it.
 
     Returns:
         ``(H', W', 3)`` uint8 BGR, the longer side 960 to 1920 pixels; the numbers are pixels of ``image``.
@@ -49,7 +49,7 @@ def grid(image: Image, box: Box | None = None) -> Image:
 
 
 def _step(least: float) -> int:
-    """The next of 1, 2, 5, 10, 20, 50, .. that is no less than ``least``."""
+    """The smallest of 1, 2, 5, 10, 20, 50, .. that is at least ``least``."""
     power = 1
     while True:
         for digit in (1, 2, 5):
@@ -59,7 +59,7 @@ def _step(least: float) -> int:
 
 
 def _lines(canvas: Image, scale: float, step: int) -> None:
-    """Lines that are seen on light and on dark ground, and let the ground through."""
+    """Translucent lines that are visible on light and on dark backgrounds."""
     over = canvas.copy()
     rows, columns = canvas.shape[:2]
     for color, thick in ((_DARK, 3), (_LIGHT, 1)):
@@ -71,7 +71,7 @@ def _lines(canvas: Image, scale: float, step: int) -> None:
 
 
 def _labelled(shown: Image, scale: float, step: int, size: tuple[int, int]) -> Image:
-    """The picture inside a margin with the numbers of its lines."""
+    """The picture with a margin that holds the numbers of its lines."""
     wide, high, end = _text_size(str(max(size)))[0] + 14, 26, 30
     canvas = np.full((shown.shape[0] + high + end, shown.shape[1] + wide + end, 3), _PAPER, np.uint8)
     canvas[high : high + shown.shape[0], wide : wide + shown.shape[1]] = shown
@@ -93,10 +93,10 @@ def _write(canvas: Image, text: str, left: int, bottom: int) -> None:
 
 
 def write_image(path: str | os.PathLike[str], image: Image) -> None:
-    """Writes an image in one step; the suffix says the format.
+    """Writes an image in one step; the suffix decides the format.
 
     Raises:
-        OutputError: No format for that suffix, or the file cannot be written.
+        OutputError: The suffix is not that of an image format, or the file cannot be written.
     """
     path = Path(path)
     try:

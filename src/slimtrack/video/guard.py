@@ -1,4 +1,4 @@
-"""Keeps what is tracked from being overwritten by what is found in it."""
+"""Protects the input from being overwritten by the results."""
 
 import fnmatch
 import glob
@@ -15,22 +15,22 @@ __all__ = ["guard_files", "guard_folder"]
 
 
 def guard_files(origin: str | None, paths: Iterable[str | os.PathLike[str]]) -> None:
-    """Refuses to write a file that is the source, or that would become a part of it.
+    """Raises an error if a file to write is the source, or would become a part of it.
 
-    Links are followed, symbolic and hard ones.
+    Symbolic and hard links are followed.
 
     Args:
         origin: Where the frames come from (`slimtrack.video.frames.Frames.origin`).
         paths: The files to write; they need not exist.
 
     Raises:
-        OutputError: One of them is a file of the source, lies in its folder of images, or is a picture that
-            its pattern would match.
+        OutputError: A path is a file of the source, lies in its folder of images, or is a picture that its
+            pattern would match.
     """
     source = _Inputs(origin)
     for path in map(Path, paths):
         if source.holds(path):
-            raise OutputError(f"cannot write {path}: it is the input itself; choose another place")
+            raise OutputError(f"cannot write {path}: it is the input itself; choose another file")
         if path.resolve().parent in source.folders:
             raise OutputError(
                 f"cannot write {path}: it would lie among the input's images; choose another folder"
@@ -42,14 +42,14 @@ def guard_files(origin: str | None, paths: Iterable[str | os.PathLike[str]]) -> 
 
 
 def guard_folder(origin: str | None, folder: str | os.PathLike[str]) -> None:
-    """Refuses a folder for results that holds the source.
+    """Raises an error if a folder for results holds the source.
 
     Args:
         origin: Where the frames come from.
         folder: The folder; it need not exist.
 
     Raises:
-        OutputError: It is the source's folder of images, or a file of the source lies in it.
+        OutputError: It is the source's folder of images, or contains a file of the source.
     """
     source, real = _Inputs(origin), Path(folder).resolve()
     if real in source.folders:
@@ -57,17 +57,17 @@ def guard_folder(origin: str | None, folder: str | os.PathLike[str]) -> None:
     held = next((file for file in source.files if file.parent == real), None)
     if held is not None:
         raise OutputError(
-            f"cannot write into {folder}: it holds the input {held.name}; give a folder of its own, such as "
+            f"cannot write into {folder}: it holds the input {held.name}; choose another folder, such as "
             f"{Path(folder) / 'results'}"
         )
 
 
 class _Inputs:
-    """The files behind a source, all links followed.
+    """The files of a source, with all links resolved.
 
     Attributes:
         files: Files that are read.
-        folders: Folders all of whose images are read, or would be if there were any.
+        folders: Folders from which all images are read, even if there are none now.
     """
 
     def __init__(self, origin: str | None) -> None:
@@ -88,18 +88,18 @@ class _Inputs:
         self._numbers = {number for file in self.files if (number := _number(file))}
 
     def holds(self, path: Path) -> bool:
-        """Whether a path is one of the files, by whatever name."""
+        """Whether a path is one of the files, under any name."""
         return bool(self.files) and (path.resolve() in self.files or _number(path) in self._numbers)
 
     def matches(self, path: Path) -> bool:
-        """Whether a path is a picture that the pattern would find."""
+        """Whether a path is a picture that the pattern would match."""
         if self._pattern is None or path.suffix.lower() not in IMAGE_SUFFIXES:
             return False
         return _found(list(path.absolute().parts), self._pattern)
 
 
 def _local(origin: str | None) -> Path | None:
-    """The path behind an origin; ``None`` for cameras, the net and arrays."""
+    """The path of an origin; ``None`` for cameras, URLs and arrays."""
     if origin is None:
         return None
     if origin.lower().startswith("file:"):
@@ -114,7 +114,7 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _number(path: Path) -> tuple[int, int] | None:
-    """What hard links share; ``None`` for a file that is not there."""
+    """Device and inode, which hard links share; ``None`` for a missing file."""
     try:
         status = path.stat()
     except OSError:
@@ -123,7 +123,7 @@ def _number(path: Path) -> tuple[int, int] | None:
 
 
 def _found(parts: list[str], pattern: list[str]) -> bool:
-    """Whether a path fits a pattern, part by part; ``**`` stands for any number of folders."""
+    """Whether a path matches a pattern, part by part; ``**`` stands for any number of folders."""
     if not pattern:
         return not parts
     if pattern[0] == "**":

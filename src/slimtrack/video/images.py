@@ -1,4 +1,4 @@
-"""Frames from image files and from arrays, each brought to BGR uint8."""
+"""Reads frames from image files and arrays, converted to BGR uint8."""
 
 import itertools
 from collections.abc import Iterable, Sized
@@ -24,20 +24,20 @@ __all__ = [
 ]
 
 FOLDERS_INSIDE = ("img", "color", "imgs", "images", "frames")
-"""Where data sets keep the images of a sequence: OTB's ``img``, VOT's ``color``, and their imitators."""
+"""Folders in which data sets keep the images of a sequence: ``img`` in OTB, ``color`` in VOT, and so on."""
 
 
 def folder(path: Path, first: int) -> Feed:
     """The images in a folder, from the one numbered ``first`` on.
 
     Raises:
-        SourceError: It cannot be read or holds no images.
+        SourceError: The folder cannot be read or holds no images.
     """
     found = image_files(path)
     for name in FOLDERS_INSIDE:
         inside = path / name
         if inside.is_dir() and (deeper := image_files(inside)):
-            found = deeper  # a picture beside the folder of frames is a preview, not a frame
+            found = deeper  # a picture beside the folder of frames is a preview
             break
     if not found:
         raise SourceError(
@@ -47,31 +47,31 @@ def folder(path: Path, first: int) -> Feed:
 
 
 def _name_of(folder: Path) -> str:
-    """A folder's name; its parent's for ``Deer/img``, or every sequence of a data set had the same name."""
+    """A folder's name; for ``Deer/img`` that of its parent, as ``img`` says nothing."""
     folder = folder.resolve()
     inside = folder.name.lower() in FOLDERS_INSIDE
     return (folder.parent.name if inside else "") or folder.name
 
 
 def matching(text: str, pattern: str, matches: Iterable[Path], first: int) -> Feed | None:
-    """The images among what a pattern found, from the one numbered ``first`` on; ``None`` where none is.
+    """The images among a pattern's matches, from the one numbered ``first`` on; ``None`` if there are none.
 
     Args:
-        text: The pattern as it was given.
-        pattern: The same with the user's home put in.
-        matches: What it found, in any order.
-        first: Number of the first image to give.
+        text: The pattern as the user gave it.
+        pattern: The pattern with the user's home folder expanded.
+        matches: The paths that match, in any order.
+        first: Number of the first image to return.
     """
     found = images_among(matches)
     if not found:
         return None
-    # absolute(): a pattern is no file that could be resolved
+    # absolute(): a pattern is not a file, so it cannot be resolved
     origin = str(Path(pattern).absolute())
     return _images(_name_of(found[0].parent), f"images {text!r}", found, origin, first)
 
 
 def one_image(path: Path, first: int) -> Feed:
-    """A file that holds one picture: a source of one frame."""
+    """A file that holds one picture, as a source of one frame."""
     return _images(path.stem, f"image {path}", [path], str(path.resolve()), first)
 
 
@@ -89,10 +89,10 @@ def _read(reader: "ImageReader", path: Path, number: int) -> Frame | Broken:
 
 
 class ImageReader:
-    """Reads the image files of one source as BGR uint8; all its 16-bit images are scaled like the first.
+    """Reads the image files of one source as BGR uint8; its 16-bit images share one scale.
 
     Attributes:
-        notes: What the user should know about conversions.
+        notes: Notes for the user about conversions.
     """
 
     def __init__(self, notes: list[str] | None = None) -> None:
@@ -104,7 +104,7 @@ class ImageReader:
         """The image as ``(H, W, 3)`` uint8 BGR.
 
         Raises:
-            SourceError: It cannot be read, or is no image that can be converted.
+            SourceError: The file cannot be read, or its image cannot be converted.
         """
         image = self.or_reason(path)
         if isinstance(image, str):
@@ -112,7 +112,7 @@ class ImageReader:
         return image
 
     def or_reason(self, path: Path) -> Image | str:
-        """The same, or why it cannot be read; what is read but cannot be converted is an error here too."""
+        """The same, or a text that says why it cannot be read; failed conversions raise an error here too."""
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -127,20 +127,20 @@ class ImageReader:
 
 
 def _decoded(path: Path, data: AnyArray) -> AnyArray | str:
-    """One image or what is wrong with it; read by us, for cv2 cannot open every name everywhere."""
+    """One image, or what is wrong with it. Python reads the bytes, as cv2 cannot open every file name."""
     image: AnyArray | None = None
     if data.size:
         try:
             image = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
         except MissingError:
             raise
-        except Exception as error:  # cv2.error: sizes over its limit, codecs that raise
+        except Exception as error:  # cv2.error: images above its size limit, codecs that raise
             return f"{path.name} is not a readable image: {str(error).splitlines()[0]}"
     return f"{path.name} is not a readable image" if image is None else image
 
 
 def arrays(source: Iterable[AnyArray], first: int) -> Feed:
-    """Images that somebody has already, from the one numbered ``first`` on."""
+    """Images in memory, from the one numbered ``first`` on."""
     count = len(source) if isinstance(source, Sized) else None
     feed = Feed("frames", "the iterable of frames", iter(()), count=count)
     convert = Converter(feed.notes)

@@ -1,4 +1,4 @@
-"""What an earlier run has found: the rows that a new one goes on from."""
+"""The rows of an earlier run, from which a new run continues."""
 
 import os
 from bisect import bisect_left
@@ -15,25 +15,25 @@ from slimtrack.video.results import Row
 __all__ = ["Past"]
 
 _COMPARED = 10
-"""Frames at the beginning that are tracked again in any case: another tracker or video is seen by them."""
+"""Frames at the start that are always tracked again, to detect another tracker or video."""
 
 _SAME = 0.01
-"""Pixels by which a box tracked again may differ: a table has four digits, machines differ in the last."""
+"""Pixels by which a box tracked again may differ: tables have four decimals, and the last may differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Rows of an earlier run that hold good, and which of their frames a tracker has to see again.
+    """The valid rows of an earlier run, and which of their frames the tracker has to see again.
 
-    A tracker's knowledge is not kept on disk. It comes back by tracking again from the frame in which the
-    target was last given, the first one or a correction's; what lies before needs only to be read.
+    A tracker's state is not stored on disk. It is restored by tracking again from the last frame in which the
+    user gave a box: the first one or that of a correction. Earlier frames only have to be read.
 
     Attributes:
         path: The table.
         box: The target in the first frame.
-        rows: The rows.
-        dropped: Rows behind them that a new correction makes void.
-        anchor: Number of the row from which the tracker has to see them all.
+        rows: The valid rows.
+        dropped: Number of later rows that a new correction makes invalid.
+        anchor: Index of the row from which on the tracker has to see all frames.
     """
 
     path: Path
@@ -44,15 +44,15 @@ class Past:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], corrections: Mapping[Mark, Box]) -> "Past":
-        """The rows of a table up to the first correction that is new.
+        """Reads the rows of a table up to the first new correction.
 
         Args:
-            path: A CSV that `track` wrote.
-            corrections: Place -> box, of the run that goes on.
+            path: A CSV file written by `track`.
+            corrections: Place -> box, of the run that continues.
 
         Raises:
-            OutputError: There is no such table, or it holds no frames, or several targets.
-            SourceError: It is none of ours.
+            OutputError: The table is missing, or holds no frames, or several targets.
+            SourceError: `track` did not write it.
         """
         path = Path(path)
         if not path.is_file():
@@ -64,62 +64,67 @@ class Past:
             raise OutputError(f"{path} holds several targets: only a run with one can be resumed")
         kept = min((_first_void(rows, place, box) for place, box in corrections.items()), default=len(rows))
         given = [number for number, row in enumerate(rows[:kept]) if row.ms is None]
-        anew = kept < len(rows) or rows[-1].frame + 1 in corrections  # nothing before has to be known then
+        anew = (
+            kept < len(rows) or rows[-1].frame + 1 in corrections
+        )  # the tracker does not need earlier frames then
         return cls(path, rows[0].track.box, rows[:kept], len(rows) - kept, kept if anew else given[-1])
 
     @property
     def last(self) -> int:
-        """Number of the last frame that holds good; -1 for none."""
+        """Number of the last valid frame; -1 if there is none."""
         return self.rows[-1].frame if self.rows else -1
 
     def knows(self, index: int) -> bool:
-        """Whether row number ``index`` can be taken as it is, without the tracker."""
+        """Whether row ``index`` can be used without running the tracker."""
         return _COMPARED <= index < self.anchor
 
     def check(self, first: int, box: Box) -> None:
-        """Refuses a run that begins elsewhere.
+        """Raises an error if a run starts with another frame or box than the table.
 
         Args:
-            first: Number of its first frame.
-            box: The target in it.
+            first: Number of the run's first frame.
+            box: The target in that frame.
 
         Raises:
-            InputError: The table begins with another frame or box.
+            InputError: The table starts with another frame or box.
         """
         begun = self.rows[0].frame if self.rows else first
         if begun != first:
-            raise InputError(f"{self.path} begins with frame {begun}, not {first}: {_REMEDY}")
+            raise InputError(f"{self.path} starts with frame {begun}, not {first}: {_REMEDY}")
         if any(abs(a - b) > _SAME for a, b in zip(self.box, box, strict=True)):
-            raise InputError(f"{self.path} begins with the box {self.box}, not {box}: {_REMEDY}")
+            raise InputError(f"{self.path} starts with the box {self.box}, not {box}: {_REMEDY}")
 
     def matched(self, frames: Iterator[Frame]) -> Iterator[tuple[int, Frame, Row]]:
-        """Number, frame and row of each row.
+        """Index, frame and row of each row of the table.
 
         Args:
-            frames: The source; its next frame is that of the first row.
+            frames: The source; its next frame must be that of the first row.
 
         Raises:
-            InputError: It has other frames than the table.
+            InputError: The source has other frames than the table.
         """
         for index, row in enumerate(self.rows):
             frame = next(frames, None)
             if frame is None:
-                raise InputError(f"{self.path} has frame {row.frame}, the video ends before it: {_REMEDY}")
+                raise InputError(
+                    f"{self.path} has frame {row.frame}, but the video ends before it: {_REMEDY}"
+                )
             if frame.number != row.frame:
                 raise InputError(
-                    f"{self.path} has frame {row.frame} where the video has {frame.number}: {_REMEDY}"
+                    f"{self.path} has frame {row.frame}, but the video has {frame.number} there: {_REMEDY}"
                 )
             yield index, frame, row
 
     def compare(self, row: Row, box: Box) -> None:
-        """Refuses a box that is not the one in the table.
+        """Raises an error if a box differs from that in the table.
 
         Raises:
-            InputError: It differs by more than a hundredth of a pixel.
+            InputError: The boxes differ by more than a hundredth of a pixel.
         """
         if any(abs(a - b) > _SAME for a, b in zip(row.track.box, box, strict=True)):
             raise InputError(
-                f"frame {row.frame} comes out as {box}, but {self.path} says {row.track.box}: {_REMEDY}"
+                f"tracking frame {row.frame} again gives {box}, but {self.path} has {row.track.box}: "
+                f"{_REMEDY}"
             )
 
 
@@ -127,7 +132,7 @@ _REMEDY = "resuming needs the video, --start, --box, tracker and options of the 
 
 
 def _first_void(rows: list[Row], place: Mark, box: Box) -> int:
-    """Number of the first row that a correction makes void; of none where it was made in that run already."""
+    """Index of the first row that a correction makes invalid; the end if that run had the correction."""
     index = bisect_left(rows, True, key=lambda row: reached(place, row.frame, row.time))
     done = index < len(rows) and rows[index].ms is None and rows[index].track.box == box
     return len(rows) if done else index

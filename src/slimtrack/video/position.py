@@ -1,4 +1,4 @@
-"""A place in a video as users write it: a frame's number, seconds, or minutes and seconds."""
+"""Reads a place in a video from text: a frame number, seconds, or minutes and seconds."""
 
 import re
 
@@ -11,18 +11,18 @@ _CLOCK = re.compile(r"(?:(\d+):([0-5]?\d)|(\d+)):([0-5]\d(?:\.\d*)?|\d(?:\.\d*)?
 
 
 def parse_position(text: str, name: str = "position") -> int | float:
-    """The place in a video that a text stands for.
+    """Reads a place in a video from text.
 
     Args:
-        text: A frame's number, 0-based (``150``); seconds (``12.5s``); or minutes and seconds, with hours if
-            need be (``1:30``, ``0:07.5``, ``1:02:03``).
-        name: What it is, such as ``--start``: the beginning of the sentence when it cannot be read.
+        text: A frame number, 0-based (``150``), seconds (``12.5s``), or minutes and seconds, with hours if
+            needed (``1:30``, ``0:07.5``, ``1:02:03``).
+        name: How error messages call it, such as ``--start``.
 
     Returns:
-        An ``int`` for a frame's number, a ``float`` for seconds.
+        An ``int`` for a frame number, a ``float`` for seconds.
 
     Raises:
-        InputError: It is none of these.
+        InputError: The text is none of these.
     """
     plain = text.strip().lower()
     if plain.isascii() and plain.isdecimal():
@@ -34,5 +34,5 @@ def parse_position(text: str, name: str = "position") -> int | float:
         return hours * 3600.0 + minutes * 60.0 + float(clock[4])
     hint = f"; for seconds write {plain}s" if re.fullmatch(r"\d+\.\d*", plain, re.ASCII) else ""
     raise InputError(
-        f"{name} {text!r} is neither a frame's number (150) nor a time (12.5s, 1:30, 1:02:03){hint}"
+        f"{name} {text!r} is neither a frame number (150) nor a time (12.5s, 1:30, 1:02:03){hint}"
     )

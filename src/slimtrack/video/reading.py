@@ -1,4 +1,4 @@
-"""Results read back: boxes of anybody's, and the rows of our own tables."""
+"""Reads results back: boxes from OTB text, and the rows of slimtrack's CSV tables."""
 
 import csv
 import os
@@ -17,15 +17,15 @@ __all__ = ["read_boxes", "read_rows"]
 
 
 def read_boxes(path: str | os.PathLike[str], target: int = 1) -> list[Box | None]:
-    """Reads boxes of one target from OTB text or from our CSV, a frame each.
+    """Reads the boxes of one target, one per frame, from OTB text or a CSV table of slimtrack.
 
     Args:
-        path: OTB text (``x,y,w,h`` with comma, semicolon, tab or space, 1-based) or a CSV with our head
-            (0-based).
-        target: Which one of a CSV that has several.
+        path: OTB text (``x,y,w,h`` with comma, semicolon, tab or space, 1-based) or a CSV table of
+            slimtrack (0-based).
+        target: Number of the target, if the table has several.
 
     Returns:
-        Item n is frame n; ``None`` where the target is absent (four ``nan``) or the frame has no line.
+        Item n is frame n; ``None`` if the target is absent (four ``nan``) or the frame has no line.
 
     Raises:
         SourceError: The file cannot be read or holds no boxes, or a line is not four numbers; it names the
@@ -54,11 +54,11 @@ def _csv_boxes(path: Path, lines: list[str], target: int) -> list[Box | None]:
 
 
 def read_rows(path: str | os.PathLike[str]) -> list[Row]:
-    """Reads a CSV of ours, every row of it; a last line that was cut off is left out.
+    """Reads all rows of a CSV table of slimtrack; a truncated last line is left out.
 
     Raises:
-        SourceError: The file cannot be read, is none of ours, or a line of it cannot be used; it names the
-            line.
+        SourceError: The file cannot be read, slimtrack did not write it, or a line cannot be used; the error
+            names the line.
     """
     path = Path(path)
     text = text_of(path)
@@ -80,5 +80,5 @@ def _row(fields: dict[str, str]) -> Row:
 
 
 def _target(fields: dict[str, str]) -> int:
-    """The number of a row's target; a table of one target has no column for it."""
+    """The number of a row's target; tables of one target have no column for it."""
     return int(fields.get("target", 1))

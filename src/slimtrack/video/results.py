@@ -1,4 +1,4 @@
-"""Results out: OTB text, CSV, JSON, MOT and annotated video, written as they come; boxes read back."""
+"""Writes results frame by frame: OTB text, CSV, JSON, MOT and annotated video."""
 
 import json
 import os
@@ -26,14 +26,14 @@ FORMATS = {"otb": ".txt", "csv": ".csv", "json": ".json", "mot": ".mot.txt", "mp
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is known about one target in one frame.
+    """The result for one target in one frame.
 
     Attributes:
         frame: The frame's number in the source, 0-based.
         track: Box, score and state.
         ms: Milliseconds that `update` took; ``None`` for the first frame.
-        time: Seconds from the source's beginning; ``None`` where nobody says.
-        target: The target's number; 1 where there is only one.
+        time: Seconds from the start of the source; ``None`` if the source has no times.
+        target: The target's number; 1 if there is only one.
     """
 
     frame: int
@@ -44,10 +44,10 @@ class Row:
 
 
 class Writer(ABC):
-    """Writes one kind of result; a frame's rows, one a target, are on disk when `add` returns.
+    """Writes one kind of result. When `add` returns, the frame's rows (one per target) are on disk.
 
-    An earlier file of its name is replaced by `settle`, which leaving ``with`` calls when all went well:
-    until then the new one lies beside it.
+    An existing file of that name is replaced by `settle`, which the end of ``with`` calls if there was no
+    error. Until then the new file lies beside it.
     """
 
     grows_in_place: ClassVar[bool] = True
@@ -55,18 +55,18 @@ class Writer(ABC):
 
     def __init__(self, path: Path) -> None:
         self._place = Place(path)
-        self.notes: list[str] = []  # what the user should know when it is closed
+        self.notes: list[str] = []  # notes for the user, complete when it is closed
 
     @property
     def path(self) -> Path:
-        """The file as it is called now."""
+        """The file under its current name."""
         return self._place.now
 
     def settle(self) -> None:
         """Replaces an earlier file of this name.
 
         Raises:
-            OutputError: It cannot be replaced; both files stay.
+            OutputError: The earlier file cannot be replaced; both files stay.
         """
         self._place.settle()
 
@@ -80,22 +80,22 @@ class Writer(ABC):
         """Writes one frame.
 
         Args:
-            rows: A row a target; all of this frame.
+            rows: The rows of this frame, one per target.
             image: The frame.
 
         Raises:
-            OutputError: The disk is full, or it is not allowed any more; what was written before stays.
+            OutputError: The disk is full, or permission is missing; what was written before stays.
         """
 
     @abstractmethod
     def keep(self, rows: Sequence[Row]) -> int:
-        """Takes the first rows over from an earlier file of this name, before the first `add`.
+        """Copies the first rows from an earlier file of this name, before the first `add`.
 
         Args:
-            rows: The rows that it should hold, or more.
+            rows: The rows that the file should hold, or more.
 
         Returns:
-            How many it has taken; the others are to be added.
+            Number of rows copied; the others have to be added.
 
         Raises:
             OutputError: They cannot be written.
@@ -128,18 +128,18 @@ def open_writer(
     about: Mapping[str, object] | None = None,
     targets: int = 1,
 ) -> Writer:
-    """Starts a result file; missing folders are made, an older file of that name is replaced at the end.
+    """Starts a result file. Missing folders are created; an existing file is replaced at the end.
 
     Args:
-        path: Where to; the suffix says the format (`.txt` is OTB, `.mot.txt` MOT).
-        form: The format where the suffix does not say it: one of `FORMATS`.
-        footage: What a video takes over from the source: rate, shape of the pixels, sound.
-        about: What to say at the head of a JSON file, such as source and tracker.
-        targets: How many targets each frame has a row of.
+        path: The file; its suffix decides the format (`.txt` is OTB, `.mot.txt` MOT).
+        form: The format, if the suffix does not tell it: one of `FORMATS`.
+        footage: What a video takes over from the source: frame rate, pixel aspect ratio, sound.
+        about: Entries for the head of a JSON file, such as source and tracker.
+        targets: Number of targets, and so of rows per frame.
 
     Raises:
         UnknownNameError: No such format.
-        OutputError: The file cannot be made, or cannot hold several targets.
+        OutputError: The file cannot be created, or its format cannot hold several targets.
     """
     path = Path(path)
     form = form or _format_of(path)
@@ -181,7 +181,7 @@ def _format_of(path: Path) -> str:
 
 
 class _TextWriter(Writer):
-    """A line a row."""
+    """Writes one line per row."""
 
     def __init__(self, path: Path, head: str = "") -> None:
         super().__init__(path)
@@ -199,7 +199,7 @@ class _TextWriter(Writer):
 
     @abstractmethod
     def line(self, row: Row) -> str:
-        """The line of one row, with its end."""
+        """The line of one row, including its line end."""
 
 
 class _OtbWriter(_TextWriter):
@@ -210,7 +210,7 @@ class _OtbWriter(_TextWriter):
         self._next: int | None = None
 
     def line(self, row: Row) -> str:
-        # the first row is line 1 whatever its number, for readers pair lines with frames from the first on
+        # the first row is always line 1, because readers pair lines with frames from the first on
         missing = 0 if self._next is None else row.frame - self._next
         self._next = row.frame + 1
         return "nan,nan,nan,nan\n" * missing + ",".join(_one_based(row.track.box)) + "\n"
@@ -225,10 +225,10 @@ class _MotWriter(_TextWriter):
 
 
 class _CsvWriter(_TextWriter):
-    """A head and ``frame,x,y,w,h,score,state,ms,time``, all 0-based; broken frames have no line.
+    """A header and ``frame,x,y,w,h,score,state,ms,time``, all 0-based; broken frames have no line.
 
-    Where the target was given and not searched for, there are no milliseconds. Where there are several
-    targets, the last column is the target's number.
+    If the user gave the box of a frame, the row has no milliseconds. If there are several targets, the last
+    column is the target's number.
     """
 
     def __init__(self, path: Path, several: bool) -> None:
@@ -243,7 +243,7 @@ class _CsvWriter(_TextWriter):
 
 
 def _exactly(value: float) -> str:
-    """Four digits behind the point, or as many as it takes: what was given is what a run can go on from."""
+    """Four decimals, or as many as needed to restore the number: a resumed run starts from a given box."""
     return text if float(text := f"{value:.4f}") == value else repr(float(value))
 
 
@@ -252,7 +252,7 @@ def _one_based(box: Box) -> list[str]:
 
 
 def row_fields(row: Row, *, several: bool = False) -> dict[str, Any]:
-    """A row as JSON has it: coordinates in pixels, 0-based; the target's number where there are several."""
+    """A row for JSON: coordinates in pixels, 0-based; the target's number if there are several."""
     return ({"target": row.target} if several else {}) | {
         "frame": row.frame,
         "time": None if row.time is None else round(row.time, 4),
@@ -264,10 +264,10 @@ def row_fields(row: Row, *, several: bool = False) -> dict[str, Any]:
 
 
 class _JsonWriter(Writer):
-    """``{..., "frames": [{"frame", "box", "score", "state", "ms"}, ..]}``, whole after every frame.
+    """``{..., "frames": [{"frame", "box", "score", "state", "ms"}, ..]}``, complete after every frame.
 
-    The closing brackets are written with each frame and overwritten by the next, in one write: a crash at
-    any moment leaves a file that parses.
+    The closing brackets are written with each frame and overwritten by the next, in one write, so that a
+    crash at any moment leaves a valid file.
     """
 
     _TAIL = "\n]}\n"
@@ -300,7 +300,7 @@ class _JsonWriter(Writer):
 class _VideoWriter(Writer):
     """H.264 with each target's box, score and state drawn in."""
 
-    grows_in_place = False  # it is rewritten when it is closed
+    grows_in_place = False  # because closing rewrites it
 
     def __init__(self, path: Path, footage: Footage) -> None:
         super().__init__(path)
@@ -319,4 +319,4 @@ class _VideoWriter(Writer):
 
     def close(self) -> None:
         if not self._encoder.close():
-            self._place.discard()  # no frame came: an empty file would only puzzle a player
+            self._place.discard()  # no frame came, and players cannot open an empty file

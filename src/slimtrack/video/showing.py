@@ -1,4 +1,4 @@
-"""A decoded frame as a player shows it: turned and mirrored upright, of 8 bits, with its pixels' shape."""
+"""Converts decoded frames to what a player shows: upright, 8 bits, with the right pixel aspect ratio."""
 
 from fractions import Fraction
 from typing import Any
@@ -12,17 +12,17 @@ __all__ = ["Show", "pixel_aspect"]
 
 
 class Show:
-    """Makes images of decoded frames; all of one film's deep grey ones are scaled alike.
+    """Converts decoded frames to images; grey frames of more than 8 bits share one scale per video.
 
     Args:
-        notes: Takes what the user should know about conversions.
+        notes: List that receives notes for the user about conversions.
     """
 
     def __init__(self, notes: list[str]) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._convert = Converter(notes)
-        self._formats = VideoReformatter()  # one for all: a frame's own would plan its conversion anew
+        self._formats = VideoReformatter()  # shared by all frames, because planning a conversion takes time
 
     def __call__(self, frame: Any, number: int) -> Image:
         """The frame as ``(H, W, 3)`` uint8 BGR."""
@@ -30,7 +30,7 @@ class Show:
 
     def _image(self, frame: Any, number: int) -> Image:
         name = frame.format.name
-        # FFmpeg keeps the upper 8 of 16 bits: of thermal film, which uses few of them, hardly anything stays
+        # FFmpeg keeps the upper 8 of 16 bits, which leaves hardly anything of thermal footage
         if name.startswith(("gray", "ya")) and frame.format.components[0].bits > 8:
             return self._convert(self._array(frame, "gray16le"), f"frame {number}")
         if name.startswith(_DEEP_COLOURS):
@@ -43,7 +43,7 @@ class Show:
 
 
 _DEEP_COLOURS = ("rgb48", "bgr48", "rgba64", "bgra64", "gbrp12", "gbrp14", "gbrp16", "gbrap12", "gbrap16")
-"""Beginnings of the names of FFmpeg's formats of red, green and blue in 12 bits and more."""
+"""Prefixes of FFmpeg's pixel formats with red, green and blue of 12 bits and more."""
 
 
 def _display_matrix(frame: Any) -> tuple[int, int, int, int] | None:
@@ -58,7 +58,7 @@ def _display_matrix(frame: Any) -> tuple[int, int, int, int] | None:
 
 
 def _upright(image: AnyArray, matrix: tuple[int, int, int, int] | None) -> AnyArray:
-    """The picture turned by quarters and mirrored as the matrix says; of any other angle, the nearest."""
+    """The picture, rotated by quarter turns and mirrored as the matrix says; other angles are rounded."""
     if matrix is None:
         return image
     a, b, c, d = matrix
@@ -70,13 +70,13 @@ def _upright(image: AnyArray, matrix: tuple[int, int, int, int] | None) -> AnyAr
 
 
 def _swaps(matrix: tuple[int, int, int, int]) -> bool:
-    """Whether rows become columns."""
+    """Whether the matrix swaps rows and columns."""
     a, b, c, d = map(abs, matrix)
     return b + c > a + d
 
 
 def pixel_aspect(stream: Any, frame: Any) -> Fraction:
-    """Width by height of a pixel of the frame as it is shown; 1 where nobody says."""
+    """Width of a pixel over its height, as the frame is shown; 1 if unknown."""
     aspect = Fraction(stream.sample_aspect_ratio or 0)
     if aspect <= 0:
         return Fraction(1)

@@ -1,4 +1,4 @@
-"""Sound copied from one file to another, without decoding it."""
+"""Copies sound from one file to another without decoding it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ __all__ = ["copied", "heard", "second"]
 
 
 def copied(source: Any, stream: Any, target: Any, shift: int) -> Iterator[Any]:
-    """The packets of a stream for another file, ``shift`` ticks later."""
+    """The packets of a stream, for another file, delayed by ``shift`` ticks."""
     for packet in source.demux(stream):
         if packet.dts is None or packet.pts is None:  # the end
             continue
@@ -21,22 +21,22 @@ def copied(source: Any, stream: Any, target: Any, shift: int) -> Iterator[Any]:
 
 
 def second(packet: Any) -> Fraction:
-    """When a packet is decoded, in seconds: files are written in this order."""
+    """The time in seconds at which a packet is decoded; files are written in this order."""
     return Fraction(packet.dts * packet.time_base)
 
 
 @contextmanager
 def heard(sound: Sound | None, target: Any, begin: float, end: float) -> Iterator[Iterator[Any]]:
-    """The packets of a film's sound for a file that shows a part of it.
+    """The packets of a video's sound, for a file that shows a part of the video.
 
     Args:
-        sound: Where it is; ``None`` for no packets.
-        target: The file; gets a stream for it.
-        begin: Seconds of the source at which the file begins.
-        end: And ends.
+        sound: The sound; ``None`` gives no packets.
+        target: The file; it gets a stream for the sound.
+        begin: Time in the source at which the file begins, seconds.
+        end: Time in the source at which the file ends, seconds.
 
     Raises:
-        ValueError: A file of this kind takes no such sound.
+        ValueError: A file of this kind cannot hold the sound.
     """
     import av
 

@@ -1,4 +1,4 @@
-"""What stands behind the name of a source: a file, a folder, a pattern, a camera or an address."""
+"""Finds out what the name of a source means: a file, folder, pattern, camera or URL."""
 
 import glob
 import os
@@ -19,10 +19,10 @@ __all__ = ["feed_of"]
 
 
 def feed_of(source: str | int | os.PathLike[str] | Iterable[AnyArray], start: Mark) -> Feed:
-    """The feed of a path, a pattern, a camera's number, an address, or of images, from ``start`` on.
+    """The feed of a path, pattern, camera number, URL, or of images, from ``start`` on.
 
     Raises:
-        SourceError: It does not exist, or is of no known kind.
+        SourceError: The source does not exist, or is of no known kind.
     """
     first = start if isinstance(start, int) else 0
     if isinstance(source, int):
@@ -37,7 +37,7 @@ def feed_of(source: str | int | os.PathLike[str] | Iterable[AnyArray], start: Ma
 
 
 def _named(text: str, start: Mark, first: int) -> Feed:
-    """The feed behind a text: whatever exists under that name first, then what it looks like."""
+    """The feed of a text: a file or folder of that name if it exists, otherwise what the text looks like."""
     path = _existing(text)
     if path.is_dir():
         return folder(path, first)
@@ -56,17 +56,21 @@ def _named(text: str, start: Mark, first: int) -> Feed:
 
 
 def _existing(text: str) -> Path:
-    """The path of a text as it is, or with the user's home put in.
+    """The existing path of a text, taken literally or with the user's home folder expanded.
 
     Raises:
-        SourceError: The system cannot say whether there is something.
+        SourceError: The system cannot tell whether the path exists.
     """
     path = Path(text)
     try:
         if not path.exists() and text.startswith("~"):
             path = path.expanduser()
             path.exists()
-    except (OSError, ValueError, RuntimeError) as error:  # too long, not allowed, a null byte; nobody's home
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # too long, no permission, a null byte; an unknown user's home
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise SourceError(f"{text!r} cannot be opened: {reason}") from error
     return path

@@ -1,4 +1,4 @@
-"""Image files that hold many pictures: TIFF stacks, animated WebP and PNG, pictures one behind the other."""
+"""Reads image files that hold many pictures: TIFF stacks, animated WebP and PNG, concatenated PGM and PPM."""
 
 import contextlib
 import itertools
@@ -20,16 +20,16 @@ from slimtrack.video.feed import Broken, Feed, Frame
 __all__ = ["Layout", "layout", "layout_of", "stack"]
 
 Layout: TypeAlias = Literal["one", "pages", "webp", "film"]
-"""What an image file holds: one picture, pages of a TIFF, an animated WebP, or a film for FFmpeg."""
+"""The kinds of image files: one picture, pages of a TIFF, an animated WebP, or a video for FFmpeg."""
 
 _Data: TypeAlias = bytes | mmap.mmap
 
 _AT_ONCE = 64 << 20
-"""Bytes of pages to decode in one go: finding a page means passing all before it."""
+"""Bytes of pages to decode at once, because finding a page means reading past all earlier ones."""
 
 
 def layout_of(path: Path) -> Layout:
-    """What an image file holds; "one" where it cannot be read, for reading it will say why."""
+    """The kind of an image file; "one" if it cannot be read, as reading it later gives the reason."""
     try:
         return layout(_mapped(path))
     except (OSError, ValueError):  # ValueError: an empty file cannot be mapped
@@ -37,7 +37,7 @@ def layout_of(path: Path) -> Layout:
 
 
 def layout(data: _Data) -> Layout:
-    """What the bytes of an image file hold."""
+    """The kind of an image file, from its bytes."""
     head = bytes(data[:64])
     if head.startswith((b"II", b"MM")) and len(_pages(data)) > 1:
         return "pages"
@@ -54,9 +54,9 @@ def _mapped(path: Path) -> mmap.mmap:
 
 
 def _pages(data: _Data) -> list[int]:
-    """Positions of a TIFF's full pictures; thumbnails and masks (TIFF 6.0, tag 254) are not among them."""
+    """Positions of a TIFF's full pictures, without thumbnails and masks (TIFF 6.0, tag 254)."""
     kinds: list[int] = []
-    with contextlib.suppress(struct.error):  # cut off: what is there may be read
+    with contextlib.suppress(struct.error):  # truncated: read what is there
         kinds.extend(_kinds(data))
     return [number for number, kind in enumerate(kinds) if not kind & 5]
 
@@ -85,7 +85,7 @@ def _kinds(data: _Data) -> Iterator[int]:
 
 
 def _is_animated_png(data: _Data) -> bool:
-    """Whether its control chunk, which comes before the pixels, tells of several frames (APNG)."""
+    """Whether the control chunk before the pixels announces several frames (APNG)."""
     for kind, at, _ in _chunks(data, 8, ">I4s", 12):
         if kind == b"acTL":
             return int.from_bytes(data[at : at + 4], "big") > 1
@@ -95,13 +95,13 @@ def _is_animated_png(data: _Data) -> bool:
 
 
 def _chunks(data: _Data, at: int, head: str, around: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, place and length of the contents of PNG's and RIFF's chunks.
+    """Kind, position and length of the contents of PNG's and RIFF's chunks.
 
     Args:
         data: The file.
-        at: Where the first begins.
-        head: How its length and kind are written, for `struct`.
-        around: Bytes of a chunk that are not content.
+        at: Position of the first chunk.
+        head: Format of a chunk's length and kind, for `struct`.
+        around: Number of bytes of a chunk that are not content.
     """
     while at + 8 <= len(data):
         fields = struct.unpack_from(head, data, at)
@@ -109,7 +109,7 @@ def _chunks(data: _Data, at: int, head: str, around: int) -> Iterator[tuple[byte
         yield kind, at + 8, length
         at += length + around
         if head[0] == "<":
-            at += length % 2  # RIFF's chunks begin at even places
+            at += length % 2  # RIFF's chunks begin at even positions
 
 
 def _are_netpbm(data: _Data, head: bytes) -> bool:
@@ -143,7 +143,7 @@ def _paged(data: AnyArray, pages: list[int], first: int, convert: Converter) -> 
         wanted = pages[number : number + at_once]
         images = _decoded(data, wanted[0], wanted[-1] + 1)
         if len(images) < wanted[-1] + 1 - wanted[0]:
-            # one of them is broken, and it is not said which: page by page
+            # one of them is broken, and OpenCV does not say which: page by page
             wanted = wanted[:1]
             images = _decoded(data, wanted[0], wanted[0] + 1)
         if images:
@@ -161,7 +161,7 @@ def _decoded(data: AnyArray, first: int, end: int) -> list[AnyArray]:
     try:
         with silent_cv2():
             return list(cv2.imdecodemulti(data, flags, range=(first, end))[1])
-    except TypeError:  # an OpenCV that reads all or nothing
+    except TypeError:  # this OpenCV reads all pages or none
         return list(cv2.imdecodemulti(data, flags)[1][first:end])
     except MissingError:
         raise
@@ -170,7 +170,7 @@ def _decoded(data: AnyArray, first: int, end: int) -> list[AnyArray]:
 
 
 def _webp_times(data: _Data) -> list[float]:
-    """Seconds at which the pictures of an animated WebP begin, and at which the last one ends."""
+    """Times in seconds at which the pictures of an animated WebP begin, and at which the last one ends."""
     frames = (at for kind, at, _ in _chunks(data, 12, "<4sI", 8) if kind == b"ANMF")
     durations = [int.from_bytes(data[at + 12 : at + 15], "little") / 1000 for at in frames]
     return list(itertools.accumulate(durations, initial=0.0))
@@ -183,7 +183,7 @@ def _animated(data: AnyArray, times: list[float], first: int, convert: Converter
             images = list(cv2.imdecodeanimation(data, number, at_once)[1].frames)
         except AttributeError as error:
             raise SourceError(
-                "this OpenCV reads no animated WebP: install 4.11 or newer, or make a video of it"
+                "this OpenCV cannot read animated WebP: install 4.11 or newer, or convert the file to a video"
             ) from error
         if not images:
             yield Broken(number, "not a readable picture")

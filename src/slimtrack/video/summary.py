@@ -1,4 +1,4 @@
-"""What came of tracking a source: counts, times, files."""
+"""The summary of a run: counts, times, files."""
 
 import math
 from collections import Counter
@@ -12,26 +12,26 @@ from slimtrack.video.results import Row
 __all__ = ["Summary"]
 
 _MOST_ROWS = 50_000
-"""Rows that a summary keeps, about 16 MiB: half an hour of a camera. A longer run's are thinned out."""
+"""Rows that a summary keeps, about 16 MiB: half an hour of a camera. Longer runs keep every second one, .."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What came of tracking a source.
+    """The summary of a run.
 
     Attributes:
         tracker: Name of the tracker.
-        frames: Frames tracked, the first one included.
-        rows: Frame number, track and milliseconds of the frames; of a long run every second, fourth, .. one,
-            so that a camera may run for ever.
-        every: Which of the frames are in `rows`: 1 is all of them.
-        counts: Frames in each state.
-        skipped: Broken frames left out.
+        frames: Number of tracked frames, including the first one.
+        rows: Frame number, track and milliseconds of the frames. A long run keeps every second, fourth, ..
+            row, so that memory stays bounded.
+        every: Every how many frames there is a row; 1: all frames.
+        counts: Number of frames in each state.
+        skipped: Number of broken frames left out.
         init_ms: Milliseconds of `Tracker.init`.
         outputs: Files written.
-        again: Frames of an earlier run that were tracked again, to go on from it.
-        notes: What the user should know.
-        interrupted: Whether it was ended before the source was.
+        again: Number of frames of an earlier run that were tracked again to restore the tracker.
+        notes: Notes for the user.
+        interrupted: Whether the run ended before the source did.
     """
 
     tracker: str
@@ -47,7 +47,7 @@ class Summary:
     interrupted: bool = False
 
     def add(self, row: Row) -> None:
-        """Takes note of the next frame."""
+        """Adds the next frame."""
         if self.frames % self.every == 0:
             self.rows.append(row)
             if len(self.rows) > _MOST_ROWS:
@@ -58,18 +58,18 @@ class Summary:
 
     @property
     def speed(self) -> Timing:
-        """The times of `Tracker.update` alone, behind the warm-up; ``nan`` where there are none."""
+        """Statistics of the times of `Tracker.update` after the warm-up; ``nan`` if there are none."""
         later = (row for number, row in enumerate(self.rows) if number * self.every > WARM_UP)
         return summarise([row.ms for row in later if row.ms is not None])
 
     @property
     def p50_ms(self) -> float | None:
-        """Median milliseconds of an update; ``None`` where nothing was measured, as below."""
+        """Median milliseconds of an update; ``None`` if nothing was measured, as for `p95_ms` and `fps`."""
         return _measured(self.speed.p50_ms)
 
     @property
     def p95_ms(self) -> float | None:
-        """Milliseconds that 95 % of the updates keep."""
+        """95th percentile of the milliseconds of an update."""
         return _measured(self.speed.p95_ms)
 
     @property

@@ -1,6 +1,6 @@
-"""Synthetic clips: a patterned target over a moving landscape, with exact truth.
+"""Makes synthetic clips: a patterned target over a moving landscape, with exact ground truth.
 
-Every effect is an option of `Clip` and can be switched alone; the same options give the same pixels.
+Every effect is an independent option of `Clip`. The same options give the same pixels.
 """
 
 import math
@@ -24,26 +24,26 @@ Matrix: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Clip:
-    """A synthetic clip: iterate `frames` for images with their truth.
+    """A synthetic clip; `frames` gives its images with their ground truth.
 
     Attributes:
-        target: What is followed.
-        seed: Of landscape, path and noise.
-        length: Frames.
-        width: Of a frame, pixels.
-        height: Of a frame, pixels.
+        target: The target's kind.
+        seed: Seed of landscape, path and noise.
+        length: Number of frames.
+        width: Width of a frame, pixels.
+        height: Height of a frame, pixels.
         size: Length of the target, pixels.
-        motion: How far it roams, 1 is most of the frame; 0 stands still.
-        speed: Rounds of its path in the clip.
+        motion: How far the target moves: 1 is most of the frame, 0 stands still.
+        speed: Number of rounds on its path.
         camera: Pixels a frame by which the landscape moves under the camera.
         scale: Growth and shrinkage: 0.4 is between 1 / 1.4 and 1.4 times its size.
-        rotation: Degrees that it turns to either side.
-        illumination: Change of brightness and contrast: 0.5 is down to a half.
-        blur: Length of the motion blur at its strongest, pixels.
-        occlusion: Width of a tree trunk, in widths of the target, that it passes behind in the middle of the
-            clip; 1 hides all of it, 0 is no tree.
-        out_of_view: Whether it leaves the frame for a fifth of the clip, and comes back.
-        distractor: Whether a look-alike crosses its way.
+        rotation: Degrees by which it turns to either side.
+        illumination: Change of brightness and contrast: 0.5 goes down to a half.
+        blur: Greatest length of the motion blur, pixels.
+        occlusion: Width of a tree trunk, in widths of the target, behind which it passes in the middle of the
+            clip; 1 hides all of it, 0: no tree.
+        out_of_view: Whether it leaves the frame for a fifth of the clip and comes back.
+        distractor: Whether a look-alike crosses its path.
         noise: Standard deviation of the sensor's noise, grey levels.
     """
 
@@ -66,12 +66,12 @@ class Clip:
     noise: float = 2.0
 
     def frames(self) -> Iterator[tuple[Image, Box | None]]:
-        """Frames and truths, one after the other.
+        """The frames, each with its ground truth.
 
         Yields:
             ``(height, width, 3)`` uint8 BGR, and the target's box: tight around its outline, exact to a
-            fraction of a pixel, whole also where a part is hidden or outside; ``None`` where all of it
-            is outside the frame.
+            fraction of a pixel, and complete even if a part is hidden or outside; ``None`` if all of it is
+            outside the frame.
         """
         scene = _Scene(self)
         for index, box in enumerate(self.truth):
@@ -83,15 +83,15 @@ class Clip:
 
     @cached_property
     def truth(self) -> list[Box | None]:
-        """The target's box in every frame; ``None`` where it is out of view."""
+        """The target's box in every frame; ``None`` if it is out of view."""
         boxes = (_bounds(_pose(self, index), _sprite(self).outline) for index in range(self.length))
         return [box if box.clipped(self.width, self.height).area > 0 else None for box in boxes]
 
     def mask(self, index: int) -> Image:
-        """How much of each pixel the target covers in a frame, were nothing before it.
+        """How much of each pixel the target covers in a frame, if nothing hides it.
 
         Returns:
-            ``(height, width)`` uint8, 255 where it covers all.
+            ``(height, width)`` uint8; 255: the whole pixel.
         """
         alpha = np.zeros((self.height, self.width), np.float32)
         layer = _warped(_sprite(self), _pose(self, index), self.width, self.height)
@@ -106,10 +106,10 @@ class Clip:
 
 
 def synthesize(clip: Clip | str | None = None, **options: Any) -> Iterator[tuple[Image, Box | None]]:
-    """Frames and truths of a clip, as `Clip.frames` gives them.
+    """The frames of a clip with their ground truth, as `Clip.frames` gives them.
 
     Args:
-        clip: A clip, or the name of one in `CLIPS`; the plain one when left out.
+        clip: A clip, or the name of one in `CLIPS`. Default: the plain one.
         **options: Options of `Clip` that differ.
     """
     base = CLIPS[clip] if isinstance(clip, str) else clip or Clip()
@@ -135,14 +135,14 @@ CLIPS: dict[str, Clip] = {
         out_of_view=True, distractor=True, noise=4,
     ),
 }  # fmt: skip
-"""Ready clips: one an effect, all plain otherwise, and ``plain``, ``demo`` and ``everything``."""
+"""Ready clips: one for each effect, and ``plain``, ``demo`` and ``everything``."""
 
 
 # ------------------------------------------------------------------------------------------------ poses
 
 
 def _round(clip: Clip, index: float, phase: float, cycles: float) -> float:
-    """A sine over the clip, in [-1, 1]."""
+    """A sine over the length of the clip, in [-1, 1]."""
     return math.sin(2 * math.pi * (cycles * index / max(clip.length, 1) + phase))
 
 
@@ -155,7 +155,7 @@ def _pose(clip: Clip, index: int) -> Matrix:
         clip, index, phase[1], 0.7 * clip.speed
     )
     if clip.out_of_view:
-        # the plateau of a raised cosine: outside from 45 % to 65 % of the clip, 12 % to go and to come
+        # a raised cosine: outside from 45 % to 65 % of the clip, 12 % each for leaving and returning
         away = min(max((0.22 - abs(index / max(clip.length, 1) - 0.55)) / 0.12, 0.0), 1.0)
         x += (clip.width + clip.size - x) * (0.5 - 0.5 * math.cos(math.pi * away))
     grown = (1 + clip.scale) ** _round(clip, index, 0.0, 1.5)
@@ -194,11 +194,11 @@ def _sprite(clip: Clip, variant: int = 0) -> _art.Sprite:
 
 
 Layer: TypeAlias = tuple[slice, slice, npt.NDArray[np.float32]]
-"""Rows, columns and premultiplied BGRA in [0, 1] of a layer's part inside the frame."""
+"""The part of a layer inside the frame: rows, columns and premultiplied BGRA in [0, 1]."""
 
 
 def _warped(sprite: _art.Sprite, pose: Matrix, width: int, height: int) -> Layer | None:
-    """A sprite in its pose, cut to the frame; ``None`` where nothing of it is inside."""
+    """A sprite in its pose, cut to the frame; ``None`` if it is outside."""
     side = float(np.hypot(pose[0, 0], pose[1, 0]))
     pixels = sprite.level(side)
     reach = side * math.sqrt(0.5) + 2
@@ -265,7 +265,7 @@ class _Scene:
         return np.asarray(np.multiply(view, np.float32(1 / 255), dtype=np.float32))
 
     def _pan(self, index: float) -> tuple[float, float]:
-        """Where the camera stands over the landscape."""
+        """The camera's position over the landscape."""
         room = abs(self._clip.camera) * self._clip.length
         x = abs(self._clip.camera) * index if self._clip.camera >= 0 else room + self._clip.camera * index
         return x + 1, 1 + room / 4 * (1 + _round(self._clip, index, 0.1, 0.8))
@@ -290,7 +290,7 @@ class _Scene:
             _over(canvas, (slice(None), slice(first, last), layer[:, first - whole : last - whole]))
 
     def _taken(self, canvas: npt.NDArray[np.float32], index: int) -> Image:
-        """What the camera makes of it: light, blur, noise, 8 bits."""
+        """Applies the camera's effects: illumination, blur, noise, 8 bits."""
         clip = self._clip
         low = 0.5 - 0.5 * _round(clip, index, 0.25, 1.0)  # 0 at first, 1 in mid-clip
         gain = 1 - clip.illumination * low
@@ -306,7 +306,7 @@ class _Scene:
 
 
 def _streak(length: float, angle: float) -> npt.NDArray[np.float32]:
-    """A symmetric motion-blur kernel: a line through the centre, so that truth stays where it is."""
+    """A symmetric motion-blur kernel, a line through the centre, so that the ground truth stays exact."""
     half = math.ceil(length / 2)
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float32)
     along = np.abs(x * math.cos(angle) + y * math.sin(angle))

@@ -1,4 +1,4 @@
-"""Result files that begin and end together."""
+"""Writes several result files that begin and end on the same frame."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ __all__ = ["Together"]
 
 
 class Together:
-    """The files of one run, for ``with``.
+    """The result files of one run, for use in ``with``.
 
-    Earlier files of their names are replaced when all of the new ones are whole. Where the run fails, both
-    stay; where it fails before its first frame, the new ones go. A run that goes on from an earlier one takes
-    its rows over first.
+    Existing files of the same names are replaced once all new ones are complete. If the run fails, both stay;
+    if it fails before its first frame, the new files are removed. A run that continues an earlier one copies
+    its rows first.
 
     Attributes:
-        rows: New frames written, the last one perhaps not into all of them.
+        rows: Number of new frames written; the last one may be missing in some files.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class Together:
         about: Mapping[str, object] | None = None,
         past: Past | None = None,
     ) -> None:
-        """Names the files; they are begun by ``with``.
+        """Chooses the files; ``with`` creates them.
 
         Args:
-            forms: File -> its format, ``None`` where the suffix says it.
+            forms: File -> its format; ``None``: the suffix decides.
             footage: What a video takes over from the source.
-            about: What to say at the head of a JSON file.
-            past: Rows to take over from the earlier files.
+            about: Entries for the head of a JSON file.
+            past: Rows to copy from the earlier files.
         """
         self.rows = 0
         self._forms, self._footage, self._about = forms, footage, about
@@ -54,12 +54,12 @@ class Together:
 
     @property
     def paths(self) -> list[Path]:
-        """The files as they are called now."""
+        """The files under their current names."""
         return [writer.path for writer in self._writers]
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know of them when they are closed."""
+        """Notes for the user, complete when the files are closed."""
         return [note for writer in self._writers for note in writer.notes]
 
     def __enter__(self) -> Self:
@@ -74,10 +74,10 @@ class Together:
         return self
 
     def again(self, rows: Sequence[Row], image: Image) -> None:
-        """Writes the next frame taken over into those files that lack it: a video may have ended early.
+        """Writes the next row of the earlier run into files that lack it: a video may have ended early.
 
         Raises:
-            OutputError: One of them cannot be written.
+            OutputError: A file cannot be written.
         """
         for writer, kept in zip(self._writers, self._kept, strict=True):
             if self._again >= kept:
@@ -85,21 +85,21 @@ class Together:
         self._again += len(rows)
 
     def add(self, rows: Sequence[Row], image: Image) -> None:
-        """Writes the rows of one frame into all of them.
+        """Writes the rows of one frame into all files.
 
         Raises:
-            OutputError: One of them cannot be written; what was written before stays.
+            OutputError: A file cannot be written; what was written before stays.
         """
         if not self.rows and self._goes_on:
             self._settle_tables()
-        self.rows += 1  # first: a frame that some of them have is no reason to throw it away
+        self.rows += 1  # counted first, so that a frame in some of the files keeps them
         for writer in self._writers:
             writer.add(rows, image)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        later = () if error is None else (OutputError,)  # the error that came first is the one to tell
+        later = () if error is None else (OutputError,)  # report the first error
         with undivided():
             with suppress(*later):
                 self._close()
@@ -108,12 +108,12 @@ class Together:
                     self._end(writer, failed=error is not None)
 
     def _close(self) -> None:
-        with ExitStack() as stack:  # each is closed, whatever becomes of the others
+        with ExitStack() as stack:  # each is closed, even if another one fails
             for writer in self._writers:
                 stack.callback(writer.close)
 
     def _end(self, writer: Writer, *, failed: bool) -> None:
-        """Gives a file its name, removes it, or leaves it beside an earlier one that has other frames."""
+        """Renames a file to its final name, removes it, or leaves it beside one with other frames."""
         if not self.rows and (failed or not self._goes_on):
             writer.discard()
             self._writers.remove(writer)
@@ -122,11 +122,11 @@ class Together:
 
     @property
     def _goes_on(self) -> bool:
-        """Whether the new files hold all that the earlier ones hold."""
+        """Whether the new files contain everything in the earlier ones."""
         return bool(self._past) and not self._void and self._again == len(self._past)
 
     def _settle_tables(self) -> None:
-        """Gives files their names while they grow, where the system allows it: a crash then costs nothing."""
+        """Gives files their final names while they grow, if possible, so that a crash loses nothing."""
         for writer in self._writers:
             if writer.grows_in_place:
                 with suppress(OutputError):

@@ -1,4 +1,4 @@
-"""Videos opened: files and streams on the net; of several pictures in one file, the film is taken."""
+"""Opens video files and network streams; of several video streams in a file, the film is chosen."""
 
 import re
 from pathlib import Path
@@ -13,17 +13,17 @@ from slimtrack.video.wholeness import announced
 __all__ = ["url", "video"]
 
 _URL_TIMEOUT = 10.0
-"""Seconds to open a URL and to wait for its next packet: a camera's key frame can take 5 to 10."""
+"""Seconds to wait for a URL to open and for its next packet: a camera's key frame can take 5 to 10."""
 
 _NO_FILM = ("attached_pic", "still_image", "timed_thumbnails")
-"""What streams are marked as that hold a cover or a preview."""
+"""Marks of streams that hold a cover or a preview."""
 
 
 def video(path: Path, start: Mark) -> Feed:
     """The frames of a video file from ``start`` on.
 
     Raises:
-        SourceError: It cannot be read, or holds no pictures.
+        SourceError: The file cannot be read, or holds no video.
     """
     import av
 
@@ -47,21 +47,21 @@ def _refusal(path: Path, error: Exception) -> str:
 
 
 def url(text: str, start: Mark) -> Feed:
-    """The frames of a stream on the net, from ``start`` on; what comes before is read and thrown away.
+    """The frames of a network stream from ``start`` on; earlier frames are read and dropped.
 
     Raises:
-        SourceError: It cannot be opened, or holds no pictures.
+        SourceError: The stream cannot be opened, or holds no video.
     """
     import av
 
     shown = _without_password(text)
-    # TCP: over UDP, which is FFmpeg's first choice, lost packets smear the picture
+    # TCP, because lost packets of UDP, FFmpeg's first choice, damage the picture
     options = {"rtsp_transport": "tcp"} if text.lower().startswith("rtsp") else {}
     try:
         container = av.open(text, timeout=_URL_TIMEOUT, options=options)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SourceError(
-            f"{shown} cannot be opened: {said(error)}; check the address and that it is reachable"
+            f"{shown} cannot be opened: {said(error)}; check the address, and whether it is reachable"
         ) from error
     film = _film(shown, container, None)
     feed = film.feed(Path(urlsplit(text).path).stem or urlsplit(text).hostname or "stream", shown)
@@ -95,7 +95,7 @@ def _is_marked(stream: Any) -> bool:
 
 
 def _longest(streams: list[Any], container: Any) -> Any:
-    """The film: what is about as long as the longest; of such, the one of the most pixels, then the first."""
+    """The film: of the streams about as long as the longest, the one with the most pixels, then the first."""
     counts = [announced(stream, container) or 0 for stream in streams]
     long = [s for s, count in zip(streams, counts, strict=True) if count >= 0.5 * max(counts)]
     return max(long, key=lambda stream: stream.width * stream.height)

@@ -1,4 +1,4 @@
-"""Whether a video file is whole, and how many frames it announces."""
+"""Tells whether a video file is complete, and how many frames it announces."""
 
 import os
 import re
@@ -10,24 +10,24 @@ from typing import IO, Any
 __all__ = ["announced", "early", "is_cut_off"]
 
 _SLACK_COUNTED = 2
-"""Frames that may be missing without a word where a file counts them: the last ones are often not shown."""
+"""Frames that may be missing without a note if the file counts frames: the last are often not shown."""
 
 _SLACK_GUESSED = 0.03
-"""Share that may be missing where the count comes from a duration, which is rounded or that of the sound."""
+"""Share that may be missing if the count comes from a duration, which is rounded or that of the sound."""
 
 
 def announced(stream: Any, container: Any) -> int | None:
-    """How many frames a file says it has; from its duration where it does not count them."""
+    """Number of frames that a file announces, from its duration if it does not count them."""
     seconds, rate = _seconds(stream, container), float(stream.average_rate or 0)
     guess = int(seconds * rate + 0.5) if seconds and rate else None
     if not stream.frames:
         return guess
-    # an edit list shows less than is there, and then the duration knows it
+    # an edit list hides frames; the duration takes it into account
     return int(stream.frames) if guess is None or stream.duration is None else min(stream.frames, guess)
 
 
 def _seconds(stream: Any, container: Any) -> float:
-    """How long a file says its pictures last; its sound may last longer. 0 where it does not say."""
+    """Duration of the video stream in seconds, as the file states it; 0 if unknown."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))  # Matroska's way
@@ -40,20 +40,20 @@ def _seconds(stream: Any, container: Any) -> float:
 def early(
     given: int, end: float, count: int | None, reason: str, stream: Any, container: Any, path: Path
 ) -> list[str]:
-    """The note that a file ends before its time, where it does.
+    """A note if a file ends too early.
 
     Args:
-        given: Frames from the file's beginning to where it ended.
-        end: Seconds from the stream's beginning at which the last one ends.
-        count: Frames that the file announces.
-        reason: Why nothing more could be read, if it is known.
-        stream: The pictures.
+        given: Number of frames read from the start of the file.
+        end: Time in seconds at which the last frame ends.
+        count: Number of frames that the file announces.
+        reason: Why nothing more could be read, if known.
+        stream: The video stream.
         container: The open file.
         path: The file.
     """
     cut = is_cut_off(path)
     if not reason and cut is False:
-        return []  # counts in heads are often wrong, the sizes of a file's parts are not
+        return []  # frame counts in headers are often wrong, the sizes of a file's parts are not
     missing = 0 if count is None else count - given
     if missing <= _slack(stream, count) or (not (cut and stream.frames) and _late(end, stream, container)):
         missing = 0
@@ -66,19 +66,19 @@ def early(
 
 
 def _slack(stream: Any, count: int | None) -> float:
-    """Frames that may be missing without a word."""
+    """Number of frames that may be missing without a note."""
     return _SLACK_COUNTED if stream.frames else max(_SLACK_COUNTED, _SLACK_GUESSED * (count or 0))
 
 
 def _late(end: float, stream: Any, container: Any) -> bool:
-    """Whether the last frame ends when all should: frames of an uneven rate are fewer than it says."""
+    """Whether the last frame ends at the stated end: an uneven rate gives fewer frames than stated."""
     return end > (1 - _SLACK_GUESSED) * _seconds(stream, container)
 
 
 def is_cut_off(path: str | os.PathLike[str]) -> bool | None:
-    """Whether a file is shorter than its own parts say; ``None`` where its format does not tell.
+    """Whether a file is shorter than its own parts say; ``None`` if its format does not tell.
 
-    Known are MP4 and MOV (boxes), AVI (RIFF) and Matroska with WebM (EBML).
+    Supported are MP4 and MOV (boxes), AVI (RIFF) and Matroska with WebM (EBML).
     """
     try:
         with Path(path).open("rb") as file:
@@ -108,15 +108,15 @@ def _boxes_cut(file: IO[bytes], size: int) -> bool | None:
 
 
 def _riff_cut(file: IO[bytes], size: int) -> bool | None:
-    """A RIFF's length stands behind its name; an AVI of more than 1 GiB has several."""
+    """RIFF: the length follows the name; an AVI above 1 GiB has several RIFF parts."""
     at = 0
     while at + 8 <= size:
         file.seek(at)
         name, length = struct.unpack("<4sI", file.read(8))
         if name != b"RIFF" or not length:
-            return None if at == 0 else False  # what follows the last one is of no use
+            return None if at == 0 else False  # data after the last part is ignored
         at += 8 + length + length % 2
-    return at > size + 1  # the last filling byte is often left out
+    return at > size + 1  # the last padding byte is often missing
 
 
 def _ebml_cut(file: IO[bytes], size: int) -> bool | None:
