@@ -41,6 +41,26 @@ def test_a_saved_network_comes_back_the_same(small: Network, batch: np.ndarray, 
         again.run(batch)
 
 
+def test_half_the_bytes_hold_the_same_network(small: Network, batch: np.ndarray, tmp_path: Path) -> None:
+    """Weights as float16 compute as such weights in float32, in other programs as well."""
+    import onnxruntime
+
+    small.save(tmp_path / "whole.onnx")
+    small.save(tmp_path / "half.onnx", half=True)
+    sizes = [(tmp_path / name).stat().st_size for name in ("half.onnx", "whole.onnx")]
+    assert sizes[0] < 0.7 * sizes[1]
+    back = Network.load(tmp_path / "half.onnx")
+    weights, rounded = small.weights("trunk")[0], back.weights("trunk")[0]
+    np.testing.assert_array_equal(rounded, weights.astype(np.float16).astype(np.float32))
+    assert back.parameters == small.parameters and back.layers == small.layers
+    session = onnxruntime.InferenceSession(tmp_path / "half.onnx")
+    names = [each.name for each in session.get_outputs()]
+    elsewhere = dict(zip(names, session.run(None, {session.get_inputs()[0].name: batch}), strict=True))
+    here = back.run(batch)
+    for name, tap in back.taps.items():
+        np.testing.assert_allclose(here[name], elsewhere[tap.tensor], rtol=1e-4, atol=1e-5)
+
+
 def test_any_onnx_runtime_reads_what_is_saved(small: Network, batch: np.ndarray, tmp_path: Path) -> None:
     small.truncate("relu4").save(tmp_path / "n.onnx")
     onnx.checker.check_model(str(tmp_path / "n.onnx"), full_check=True)

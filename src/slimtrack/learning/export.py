@@ -3,15 +3,14 @@
 import io
 import warnings
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from slimtrack.files import atomic_write
 from slimtrack.learning.backbones.starts import IMAGENET_MEAN, IMAGENET_STD
 from slimtrack.learning.siamese import STRIDE, Siamese, Target
+from slimtrack.networks.onnx_io import halved
 
 __all__ = ["export"]
 
@@ -83,21 +82,6 @@ def _write(
             opset_version=17,
             dynamo=False,
         )
-    model = onnx.load_from_string(buffer.getvalue())
-    _halved(model.graph, onnx)
+    model = halved(onnx.load_from_string(buffer.getvalue()))
     with atomic_write(path, "wb") as file:
         file.write(model.SerializeToString())
-
-
-def _halved(graph: Any, onnx: Any) -> None:
-    """Stores large weights as float16, each followed by a cast that a runtime does once."""
-    casts = []
-    for tensor in graph.initializer:
-        values = onnx.numpy_helper.to_array(tensor)
-        if values.dtype == np.float32 and values.size >= 64:
-            name = tensor.name
-            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-            casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)

@@ -52,8 +52,9 @@ def tracking_loss(
     ridge: float = 1e-4,
     context: Sequence[Tensor] = (),
     suppression: float = 0.0,
+    present: Tensor | None = None,
 ) -> Tensor:
-    """How far the response is from a Gaussian on the target (paper 002, equation 6).
+    """How far the response is from a Gaussian on the target (paper 002, equations 6 and 10).
 
     Squared differences are summed over cells and averaged over samples.
 
@@ -65,12 +66,15 @@ def tracking_loss(
         ridge: Weight of the filter's own energy.
         context: Features of patches beside the target, to be answered with zero.
         suppression: Weight of the context.
+        present: ``(N,)`` bool: searches that do not show the target are to be answered with zero.
     """
     height, wide = template.shape[-2:]
     sigma = width * (height * wide) ** 0.5
     label = gaussian_label(template.new_zeros(1, 2), height, wide, sigma)[0]
     weights = correlation_filter(template, label, ridge, context, suppression)
     goal = gaussian_label(shift, height, wide, sigma)
+    if present is not None:
+        goal = goal * present[:, None, None]
     return (response(weights, search) - goal).square().sum((1, 2)).mean()
 
 

@@ -26,26 +26,41 @@ class Views:
 
     def __init__(self, pictures: Pictures, drawn: Batch, generator: torch.Generator) -> None:
         self.pictures, self.batch, self.generator = pictures, drawn, generator
-        self._done: dict[tuple[str, int], Tensor] = {}
+        self._done: dict[tuple[object, ...], Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.batch.present)
 
-    def template(self, side: int) -> Tensor:
-        """``(N, 3, side, side)`` of the templates."""
-        return self._view("template", side, self.batch.template_window)
+    def template(self, side: int, extent: float = 2.0, moved: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+        """``(N, 3, side, side)`` of the templates.
+
+        Args:
+            side: Pixels.
+            extent: Side of the window in sides of the target.
+            moved: By how many of its own sides the window lies beside the target, in x and in y.
+        """
+        window = _beside(self.batch.template_window, extent / 2, moved)
+        return self._view("template", side, window, extent, moved)
 
     def search(self, side: int) -> Tensor:
-        """``(N, 3, side, side)`` of the searches."""
+        """``(N, 3, side, side)`` of the searches: four sides of the target."""
         return self._view("search", side, self.batch.search_window)
 
-    def _view(self, which: str, side: int, window: Tensor) -> Tensor:
-        if (which, side) not in self._done:
+    def _view(self, which: str, side: int, window: Tensor, *place: object) -> Tensor:
+        key = which, side, *place
+        if key not in self._done:
             scene = getattr(self.batch, which)
             with torch.autocast(window.device.type, enabled=False):  # colours need more digits than layers
                 view = _normalised(render(self.pictures, scene, window, side, self.generator))
-            self._done[which, side] = view.contiguous(memory_format=FORMAT)
-        return self._done[which, side]
+            self._done[key] = view.contiguous(memory_format=FORMAT)
+        return self._done[key]
+
+
+def _beside(window: Tensor, factor: float, moved: tuple[float, float]) -> Tensor:
+    """Windows ``(N, 4)`` about the same middle, so many times larger, moved by so many of their sides."""
+    corner, size = window[:, :2], window[:, 2:]
+    share = window.new_tensor(moved)
+    return torch.cat([corner - (factor - 1) / 2 * size + factor * share * size, factor * size], 1)
 
 
 @cache

@@ -255,13 +255,18 @@ class Network(Structure):
         """The network as an ONNX model, with card and taps in its ``metadata_props``."""
         return stored.to_model(stored.Stored(self.graph, self._tensors, self.card, self.aliases))
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, half: bool = False) -> None:
         """Writes an ONNX file that any runtime reads; a file that was there is replaced when all went well.
+
+        Args:
+            path: The file.
+            half: Store weights as float16; they are computed with in float32 all the same.
 
         Raises:
             OutputError: It cannot be written.
         """
-        data = self.to_model().SerializeToString()
+        model = self.to_model()
+        data = (onnx_io.halved(model) if half else model).SerializeToString()
         with atomic_write(path, "wb") as file:
             file.write(data)
 

@@ -11,7 +11,10 @@ from slimtrack.networks.graph import Graph, Node
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["onnx_package", "parse", "read_graph", "to_model"]
+__all__ = ["halved", "onnx_package", "parse", "read_graph", "to_model"]
+
+_LARGE = 64
+"""Numbers from which on `halved` takes an array."""
 
 _IR_VERSION = 8
 """Version of the file format written: old enough for every ONNX Runtime since 2021."""
@@ -103,13 +106,16 @@ def read_graph(model: "ModelProto", what: str) -> Graph:
 
 
 def _node(proto: Any, index: int, weights: dict[str, Any]) -> Node | None:
-    """A node of a model; ``None`` for a constant, which is put into ``weights``."""
+    """A node of a model; ``None`` for a constant or a cast of one, which is put into ``weights``."""
     onnx = onnx_package()
     attributes = {each.name: onnx.helper.get_attribute_value(each) for each in proto.attribute}
     if any(isinstance(value, onnx.GraphProto) for value in attributes.values()):
         raise ValueError(f"node {proto.name or index} ({proto.op_type}) has a subgraph")
     if proto.op_type == "Constant" and "value" in attributes:
         weights[proto.output[0]] = onnx.numpy_helper.to_array(attributes["value"])
+        return None
+    if proto.op_type == "Cast" and proto.input[0] in weights and attributes["to"] == onnx.TensorProto.FLOAT:
+        weights[proto.output[0]] = weights[proto.input[0]].astype(np.float32)  # as `halved` stores them
         return None
     attributes = {k: list(v) if isinstance(v, Sequence) and not isinstance(v, str | bytes) else v
                   for k, v in attributes.items()}  # fmt: skip
@@ -179,3 +185,19 @@ def to_model(graph: Graph, outputs: Sequence[str], metadata: Mapping[str, str] |
     )
     helper.set_model_props(model, dict(metadata or {}))
     return model  # type: ignore[no-any-return]  # onnx ships no types
+
+
+def halved(model: "ModelProto") -> "ModelProto":
+    """The model, changed: large float32 arrays are stored as float16, each with a cast that runs once."""
+    onnx, graph = onnx_package(), model.graph
+    casts = []
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= _LARGE:
+            name = tensor.name
+            tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
+            casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return model

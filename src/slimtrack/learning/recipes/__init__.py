@@ -14,7 +14,10 @@ from slimtrack.registry import parse_spec
 
 __all__ = ["Named", "list_recipes", "make"]
 
-_OURS = {"slim": "slimtrack.learning.recipes.slim:Slim"}
+_OURS = {
+    "slim": "slimtrack.learning.recipes.slim:Slim",
+    "cf-vgg": "slimtrack.learning.recipes.cf_vgg:CfVgg",
+}
 """Name -> where it is, so that listing names imports no torch."""
 
 
