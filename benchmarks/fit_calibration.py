@@ -32,7 +32,7 @@ from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error, fit_logistic, held_out_scores
 from slimtrack.evaluation.once import DecodedFrames
 from slimtrack.files import atomic_write
-from slimtrack.registry import list_trackers, tracker_class
+from slimtrack.registry import list_trackers, settings, tracker_class
 from slimtrack.timing import single_thread
 from slimtrack.tracker import Estimate, Tracker
 from slimtrack.video.synthetic import CLIPS
@@ -99,7 +99,7 @@ def taught(name: str) -> Tracker:
             nothing = super()._score(image, box, estimate) is None
             return None if nothing else float(self.truth is not None and box.iou(self.truth) > 0.5)
 
-    return Taught()
+    return Taught(**settings(name))
 
 
 def collect(name: str, sequence: Sequence) -> Evidence:
