@@ -65,10 +65,21 @@ def test_what_is_usual_follows_only_frames_that_are_learned() -> None:
     assert learned[-1]["peak_change"] == pytest.approx(0, abs=0.01)
 
 
-def test_the_ratio_to_sidelobes_is_a_logarithm_already() -> None:
+def test_the_ratio_to_sidelobes_is_judged_by_the_logarithm_of_one_more() -> None:
     course = Course()
-    course.follow({"psr": 3.0})
-    assert course.follow({"psr": 1.0})["psr_change"] == pytest.approx(0.4 * (1 - 3))
+    course.follow({"psr": math.e**3 - 1})
+    found = course.follow({"psr": math.e - 1})
+    assert found["psr_change"] == pytest.approx(0.4 * (1 - 3))
+    assert found["psr"] == pytest.approx(3 + 0.4 * (1 - 3))
+
+
+def test_means_begin_anew_at_another_place_and_what_is_usual_stays() -> None:
+    course = Course()
+    course.follow({"peak": 8.0, "grey": 1.0})
+    course.move()
+    found = course.follow({"peak": 4.0, "grey": 0.0})
+    assert (found["peak"], found["grey"]) == (4.0, 0.0)
+    assert found["peak_change"] == pytest.approx(math.log(4 / 8))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

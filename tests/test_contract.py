@@ -252,6 +252,20 @@ def test_lost_keeps_its_box_and_does_not_learn(name: str, monkeypatch: pytest.Mo
             assert len(learned) == count + (track.score >= tracker.thresholds.doubt)
 
 
+@every
+def test_it_goes_on_from_where_it_is_said_to_be(name: str) -> None:
+    tracker, frames = create(name), small()[:6]
+    run(tracker, frames[:4])
+    told = frames[4][1]
+    assert told is not None
+    tracker.relocate(told)
+    assert tracker.box == told
+    for image, _ in frames[4:]:
+        track = tracker.update(image)
+        assert_sound(track, image)
+    assert track.box.iou(told) > 0.5
+
+
 @pytest.mark.parametrize("name", [name for name in ALL if name not in OURS])
 def test_peers_follow_the_plain_clip(name: str) -> None:
     """Of ours more is asked (below)."""

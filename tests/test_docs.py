@@ -53,6 +53,32 @@ def test_the_correlation_tracker_of_the_guide_follows_and_resizes(tmp_path: Path
         assert np.mean(overlaps) > 0.75, clip
 
 
+def test_the_wrapper_of_the_guide_finds_what_jumped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = block("docs/adding-a-wrapper.md", "detected.py")
+    assert len(code.splitlines()) < 60
+    (tmp_path / "detected.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    frames = [(image, box) for image, box in itertools.islice(CLIPS["plain"].frames(), 24) if box]
+    shifted = [(np.roll(image, 110, axis=0), box.moved(0, 110)) for image, box in frames[8:]]
+    scenes = [*frames[:8], *shifted]
+    use = block("docs/adding-a-wrapper.md", "use of detected.py")
+    use = use.replace('"video.mp4", box=(100, 80, 40, 60)', "images, box=first")
+    asked: list[Box] = []
+
+    def detect(image: np.ndarray) -> Box:
+        asked.append(next(box for known, box in scenes if np.array_equal(known, image)))
+        return asked[-1]
+
+    names = {"images": [image for image, _ in scenes], "first": frames[0][1], "detect": detect}
+    exec(use, names)
+    assert len(capsys.readouterr().out.splitlines()) == 24
+    assert 2 <= len(asked) < 6
+    assert names["step"].box.iou(shifted[-1][1]) > 0.7  # type: ignore[attr-defined]
+    assert names["tracker"].name == "detected kcf"  # type: ignore[attr-defined]
+
+
 def test_the_dataset_of_the_guide_is_read_and_benched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -132,7 +132,7 @@ def test_follow_refuses_at_once() -> None:
         follow(CLIP.images(), START, tracker="test-drifer")
     with pytest.raises(InputError, match="not with a tracker object"):
         follow(CLIP.images(), START, tracker=Drifter(), score=0.5)
-    with pytest.raises(InputError, match="not a name or a Tracker"):
+    with pytest.raises(InputError, match="not a name or an object with init"):
         follow(CLIP.images(), START, tracker=3)  # type: ignore[arg-type]
 
 

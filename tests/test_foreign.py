@@ -10,8 +10,8 @@ import pytest
 
 from slimtrack import Box, Track, create, draw
 from slimtrack.errors import InputError
+from slimtrack.follower import checked_image
 from slimtrack.foreign import as_array
-from slimtrack.tracker import checked_image
 from slimtrack.video.frames import open_frames
 
 BGR = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
@@ -150,7 +150,7 @@ def test_anything_else_stays_what_it_is() -> None:
 
 def test_neither_library_is_imported_for_it() -> None:
     code = (
-        "import sys, numpy as np\nfrom slimtrack.tracker import checked_image\n"
+        "import sys, numpy as np\nfrom slimtrack.follower import checked_image\n"
         "checked_image(np.zeros((5, 5, 3), np.uint8))\nprint('torch' in sys.modules, 'PIL' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,8 +8,9 @@ from slimtrack import Box, State, Track, Tracker
 from slimtrack.calibrations import DEFAULT
 from slimtrack.confidence import Calibration, Thresholds
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
+from slimtrack.follower import checked_box, checked_image
 from slimtrack.registry import tracker_class
-from slimtrack.tracker import Estimate, checked_box, checked_image
+from slimtrack.tracker import Estimate
 
 Image = npt.NDArray[np.uint8]
 FRAME: Image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
@@ -221,7 +222,7 @@ def test_an_image_that_cannot_be_used(image: object, words: str) -> None:
 )
 def test_a_box_that_cannot_be_tracked(box: object) -> None:
     with pytest.raises(InputError, match=r"^box "):
-        checked_box(box, FRAME)  # type: ignore[arg-type]
+        checked_box(box, FRAME.shape)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -235,22 +236,22 @@ def test_a_box_that_cannot_be_tracked(box: object) -> None:
     ],
 )
 def test_a_box_may_be_four_numbers_of_any_kind(box: object) -> None:
-    checked = checked_box(box, FRAME)  # type: ignore[arg-type]
+    checked = checked_box(box, FRAME.shape)  # type: ignore[arg-type]
     assert checked == Box(1, 2, 30, 40)
     assert all(type(value) is float for value in checked)
 
 
 class Evident(Scripted):
-    """Brings evidence and its own calibration: the score is the logistic of ``psr``, averaged over frames."""
+    """Brings evidence and a calibration: the score is the logistic of ``clear``, averaged over frames."""
 
     thresholds = Thresholds(0.6, 0.5, 0.2, 0.4, patience=2)
-    calibration = Calibration({"psr": 1.0}, 0.0)
+    calibration = Calibration({"clear": 1.0}, 0.0)
 
 
-def evident(*psr: float) -> tuple[Evident, list[Track]]:
-    tracker = Evident(*(Estimate(BOX.moved(i, 0), {"psr": value}) for i, value in enumerate(psr, 1)))
+def evident(*clear: float) -> tuple[Evident, list[Track]]:
+    tracker = Evident(*(Estimate(BOX.moved(i, 0), {"clear": value}) for i, value in enumerate(clear, 1)))
     tracker.init(FRAME, BOX)
-    return tracker, [tracker.update(FRAME) for _ in psr]
+    return tracker, [tracker.update(FRAME) for _ in clear]
 
 
 def test_a_plug_in_brings_its_own_calibration_and_thresholds() -> None:

@@ -3,6 +3,7 @@
 from slimtrack.box import Box
 from slimtrack.errors import SlimtrackError
 from slimtrack.follow import follow
+from slimtrack.follower import Follower
 from slimtrack.registry import create, list_trackers
 from slimtrack.tracker import Estimate, State, Track, Tracker
 from slimtrack.video.draw import draw
@@ -10,6 +11,7 @@ from slimtrack.video.draw import draw
 __all__ = [
     "Box",
     "Estimate",
+    "Follower",
     "SlimtrackError",
     "State",
     "Track",

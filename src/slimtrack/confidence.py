@@ -94,14 +94,17 @@ class Course:
         """Adds the evidence of one more frame.
 
         Args:
-            evidence: Named figures of the frame; values that are not finite count as 0.
+            evidence: Named figures of the frame; values that are not finite count as 0. ``psr`` is the
+                peak-to-sidelobe ratio.
             share: Share of this frame in the means; 1 forgets all earlier frames.
 
         Returns:
-            Running means of these figures and of ``peak_change`` and ``psr_change``: the logarithms of
-            ``peak`` and of the peak-to-sidelobe ratio over their usual values, at least -3.
+            Running means of these figures, for ``psr`` of log(1 + psr), and of ``peak_change`` and
+            ``psr_change``: how far the logarithms of both lie above their usual values, at least -3.
         """
         figures = {name: value if math.isfinite(value) else 0.0 for name, value in evidence.items()}
+        if "psr" in figures:
+            figures["psr"] = math.log1p(max(figures["psr"], 0.0))
         self._now = {
             f"{name}_change": level(figures[name]) for name, level in _LEVELS.items() if name in figures
         }
@@ -111,6 +114,10 @@ class Course:
             before = self._mean.get(name, value)
             self._mean[name] = before + share * (value - before)
         return dict(self._mean)
+
+    def move(self) -> None:
+        """Begins new means: the next frame shows another place; what is usual stays."""
+        self._mean = {}
 
     def learn(self, weight: float) -> None:
         """Adapts the usual values to the last response, at ``weight`` (0 to 1) times the full rate."""
@@ -123,7 +130,7 @@ def _log(height: float) -> float:
 
 
 _LEVELS: Mapping[str, Callable[[float], float]] = {"peak": _log, "psr": float}
-"""What is compared with its usual height, and how it is brought to a logarithm: ``psr`` is one already."""
+"""What is compared with its usual height, and how it becomes a logarithm; ``psr`` is one by then."""
 
 
 @dataclass(frozen=True, slots=True)

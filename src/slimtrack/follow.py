@@ -14,9 +14,9 @@ from slimtrack.box import Box
 from slimtrack.confidence import State
 from slimtrack.errors import InputError, OutputError, SlimtrackError
 from slimtrack.files import undivided
+from slimtrack.follower import Follower, Track, checked_box
 from slimtrack.registry import DEFAULT_TRACKER, create, settings
 from slimtrack.timing import Stopwatch, warm_up
-from slimtrack.tracker import Track, Tracker, checked_box
 from slimtrack.video.corrections import Corrections
 from slimtrack.video.draw import require_matplotlib, timeline
 from slimtrack.video.feed import Mark
@@ -92,7 +92,7 @@ def follow(
     source: Source,
     box: Box | npt.ArrayLike,
     *,
-    tracker: str | Tracker = DEFAULT_TRACKER,
+    tracker: str | Follower = DEFAULT_TRACKER,
     start: Mark = 0,
     end: Mark | None = None,
     **options: Any,
@@ -109,7 +109,7 @@ def follow(
     Args:
         source: Anything that `open_frames` takes: file, folder, glob, camera, URL, `Frames`, or images.
         box: The target in the first frame that is tracked.
-        tracker: A name (see `list_trackers`) or a tracker.
+        tracker: A name (see `list_trackers`), a tracker, or another `Follower`.
         start: Where to begin: a whole number is a frame number (0-based), a float is a time in seconds.
         end: Where to end, in the same notation; this frame is not included.
         **options: The tracker's options, if it is given by name.
@@ -127,14 +127,14 @@ def follow(
     made = _made(tracker, options)
     frames = open_frames(source, start=start, end=end)
     try:
-        box = checked_box(box, frames.first)
+        box = checked_box(box, frames.first.shape)
     except BaseException:
         _close(frames, source)
         raise
     return Steps(frames, _steps(frames, source, box, made))
 
 
-def _steps(frames: Frames, source: Source, box: Box, tracker: Tracker) -> Generator[Step, None, None]:
+def _steps(frames: Frames, source: Source, box: Box, tracker: Follower) -> Generator[Step, None, None]:
     try:
         yield from _followed(frames, box, tracker, Summary(tracker.name), Corrections({}))
     finally:
@@ -146,11 +146,13 @@ def _close(frames: Frames, source: Source) -> None:
         frames.close()
 
 
-def _made(tracker: str | Tracker, options: Mapping[str, Any]) -> Tracker:
+def _made(tracker: str | Follower, options: Mapping[str, Any]) -> Follower:
     if isinstance(tracker, str):
         return create(tracker, **options)
-    if not isinstance(tracker, Tracker):
-        raise InputError(f"tracker is a {type(tracker).__name__}, not a name or a Tracker object")
+    if not all(callable(getattr(tracker, verb, None)) for verb in ("init", "update", "relocate")):
+        raise InputError(
+            f"tracker is a {type(tracker).__name__}, not a name or an object with init, update and relocate"
+        )
     if options:
         given = ", ".join(sorted(options))
         raise InputError(
@@ -160,7 +162,7 @@ def _made(tracker: str | Tracker, options: Mapping[str, Any]) -> Tracker:
 
 
 def _followed(
-    frames: Frames, box: Box | None, tracker: Tracker, summary: Summary, corrections: Corrections
+    frames: Frames, box: Box | None, tracker: Follower, summary: Summary, corrections: Corrections
 ) -> Iterator[Step]:
     """Tracks through the frames; only the tracker's own work is timed.
 
@@ -183,7 +185,7 @@ def _followed(
 
 
 def _caught_up(
-    frames: Frames, tracker: Tracker, past: Past, summary: Summary, corrections: Corrections
+    frames: Frames, tracker: Follower, past: Past, summary: Summary, corrections: Corrections
 ) -> Iterator[Step]:
     """The frames of an earlier run with their rows; the tracker sees those that it needs to continue."""
     for index, frame, row in past.matched(frames.numbered()):
@@ -198,7 +200,7 @@ def _caught_up(
         yield Step(row.frame, row.time, frame.image, row.track, 0, row.ms)
 
 
-def _begun(tracker: Tracker, image: Image, box: Box) -> Track:
+def _begun(tracker: Follower, image: Image, box: Box) -> Track:
     """The step of a frame in which the user gave the box."""
     tracker.init(image, box)
     return Track(box, 1.0, State.TRACKED)
@@ -212,7 +214,7 @@ def track_video(
     source: Source,
     box: Box | npt.ArrayLike,
     *,
-    tracker: str | Tracker = DEFAULT_TRACKER,
+    tracker: str | Follower = DEFAULT_TRACKER,
     options: Mapping[str, Any] | None = None,
     outputs: Iterable[str | os.PathLike[str]] | Mapping[str | os.PathLike[str], str] = (),
     plot: str | os.PathLike[str] | None = None,
@@ -235,7 +237,7 @@ def track_video(
     Args:
         source: Anything that `open_frames` takes.
         box: The target in the first frame that is tracked.
-        tracker: A name or a tracker.
+        tracker: A name, a tracker, or another `Follower`.
         options: The tracker's options, if it is given by name.
         outputs: Files to write; the suffix decides the format (see `slimtrack.video.results.FORMATS`); or a
             mapping from file to format.
@@ -269,7 +271,7 @@ def track_video(
     by_hand = Corrections(corrections or {})
     try:
         guard_files(frames.origin, [*forms, *([] if plot is None else [plot])])
-        box = checked_box(box, frames.first)
+        box = checked_box(box, frames.first.shape)
         by_hand.check(frames.upcoming)
         if past is not None:
             past.check(frames.upcoming.number, box)
@@ -293,7 +295,7 @@ def track_video(
     return summary
 
 
-def _head(frames: Frames, tracker: Tracker, box: Box) -> dict[str, object]:
+def _head(frames: Frames, tracker: Follower, box: Box) -> dict[str, object]:
     """The head of a JSON file: how the result was made."""
     return {
         "slimtrack": slimtrack.__version__,

@@ -32,7 +32,7 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError, MissingError, SlimtrackError
-from slimtrack.tracker import Tracker
+from slimtrack.follower import Follower
 
 __all__ = [
     "BUSY", "NOISE", "WARM_UP", "PeakMemory", "Stopwatch", "Timing", "cpu_name", "gc_paused", "is_noisy",
@@ -104,7 +104,7 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def warm_up(tracker: Tracker, images: Iterable[Image], box: Box) -> None:
+def warm_up(tracker: Follower, images: Iterable[Image], box: Box) -> None:
     """Runs a tracker once, so that it loads and compiles what it needs; the next `init` forgets the target.
 
     Args:

@@ -1,6 +1,5 @@
 """The tracker: two verbs for its user, three hooks for its author."""
 
-import json
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
@@ -9,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 
 from slimtrack._blas import one_blas_thread
@@ -20,68 +18,16 @@ from slimtrack.box import Box
 from slimtrack.calibrations import CALIBRATIONS, DEFAULT
 from slimtrack.confidence import SHARE, Calibration, Course, Hysteresis, State, Thresholds
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
-from slimtrack.foreign import as_array
+from slimtrack.follower import Track, checked_box, checked_image
 from slimtrack.lookout import Lookout
 from slimtrack.options import CheckedOptions
 
-__all__ = ["Estimate", "State", "Track", "Tracker", "REGISTERED", "checked_box", "checked_image"]
+__all__ = ["Estimate", "State", "Track", "Tracker", "REGISTERED"]
 
 _log = logging.getLogger(__name__)
 
 REGISTERED: dict[str, type["Tracker"]] = {}
 """Every tracker class whose module has been imported, by name."""
-
-_LEAST_INSIDE = 0.1
-"""Share of the first box that must lie inside the frame: less of a target cannot be learned from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """Where the target is after one frame.
-
-    Attributes:
-        box: Its box; while LOST, the last believed one.
-        score: Calibrated probability that the box overlaps the target by more than one half (IoU > 0.5).
-        state: TRACKED, UNCERTAIN or LOST.
-    """
-
-    box: Box
-    score: float
-    state: State
-
-    def to_dict(self) -> dict[str, Any]:
-        """The track as JSON can say it: ``{"box": [x, y, w, h], "score": .., "state": "tracked"}``."""
-        return {"box": [*map(float, self.box)], "score": float(self.score), "state": self.state.value}
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "Track":
-        """The track that `to_dict` wrote; other fields are passed over.
-
-        Raises:
-            InputError: A field is missing or holds something else.
-        """
-        try:
-            return cls(Box(*map(float, fields["box"])), float(fields["score"]), State(fields["state"]))
-        except (KeyError, TypeError, ValueError) as error:
-            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise InputError(f"{fields!r} is no track: {reason}") from error
-
-    def to_json(self) -> str:
-        """The same as a line of JSON."""
-        return json.dumps(self.to_dict())
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> "Track":
-        """The track that `to_json` wrote.
-
-        Raises:
-            InputError: It is no JSON, or no track.
-        """
-        try:
-            fields = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"{text!r} is no JSON: {error}") from error
-        return cls.from_dict(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +124,7 @@ class Tracker(metaclass=CheckedOptions):
             InternalError: The tracker failed inside.
         """
         image = checked_image(image)
-        box = checked_box(box, image)
+        box = checked_box(box, image.shape)
         self._session = None
         with self._guarded("init"), halved_once(image):
             session = _Session.begun(image.shape[:2], box, self.thresholds)
@@ -216,6 +162,21 @@ class Tracker(metaclass=CheckedOptions):
                 session.learn(track.score)
                 self._learn(image, box, track)
         return track
+
+    def relocate(self, box: Box | npt.ArrayLike) -> None:
+        """Says where the target is now: found again, or corrected by hand. What was learned of it stays.
+
+        The box is believed, and the next `update` looks for the target there, in its new size.
+
+        Args:
+            box: The target in the frame that `init` or `update` saw last.
+
+        Raises:
+            NotStartedError: `init` has not been called.
+            InputError: The box cannot be used.
+        """
+        session = self._started()
+        session.relocate(checked_box(box, session.shape))
 
     @property
     def box(self) -> Box:
@@ -342,60 +303,17 @@ class _Session:
                 self.believed = box
         return Track(self.box, score or 0.0, state)
 
+    def relocate(self, box: Box) -> None:
+        """Believes that the target is there; what was seen elsewhere says nothing of it."""
+        self.box = self.place = self.believed = box
+        self.lookout, self.hysteresis = None, Hysteresis(self.thresholds)
+        self.course.move()
+
     def learn(self, weight: float) -> None:
         """Takes the frame last judged for the target's, ``weight`` (0 to 1) times as much as at most."""
         self.course.learn(weight)
         if self.appearance is not None:
             self.appearance.learn(weight)
-
-
-def checked_image(image: AnyImage) -> Image:
-    """The frame as ``(H, W, 3)`` uint8 BGR; grey is repeated three times.
-
-    Args:
-        image: An array of that kind or grey, or what `as_array` makes one of.
-
-    Raises:
-        InputError: It is not an image of that kind, or empty.
-    """
-    image = as_array(image)
-    if not isinstance(image, np.ndarray):
-        raise InputError(f"image is a {type(image).__name__}, not a numpy array (H, W, 3) uint8")
-    if image.dtype != np.uint8:
-        raise InputError(f"image has dtype {image.dtype}, not uint8: convert it to 0..255 first")
-    if image.size == 0 or image.ndim not in (2, 3):
-        raise InputError(f"image has shape {image.shape}, not (H, W, 3) or (H, W) with pixels in it")
-    if image.ndim == 2 or image.shape[2] == 1:
-        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
-    if image.shape[2] != 3:
-        raise InputError(
-            f"image has {image.shape[2]} channels, not 3 (BGR) or 1 (grey): drop the alpha channel"
-        )
-    return np.ascontiguousarray(image)
-
-
-def checked_box(box: Box | npt.ArrayLike, image: Image) -> Box:
-    """The box as a `Box` that can be tracked in ``image``.
-
-    Raises:
-        InputError: It is not four finite numbers, smaller than one pixel, or (nearly) outside the frame.
-    """
-    try:
-        box = Box(*map(float, np.asarray(box, dtype=float).reshape(4)))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"box is {box!r}, not four numbers x, y, w, h") from error
-    if not box.is_finite:
-        raise InputError(f"box {box} has a number that is not finite")
-    if box.w < 1 or box.h < 1:
-        raise InputError(f"box {box} is smaller than one pixel: w and h must be at least 1")
-    height, width = image.shape[:2]
-    inside = box.clipped(width, height).area / box.area
-    if inside < _LEAST_INSIDE:
-        raise InputError(
-            f"box {box} has {inside:.0%} of its area inside the frame of {width} x {height} pixels, "
-            f"at least {_LEAST_INSIDE:.0%} is needed"
-        )
-    return box
 
 
 def _bounded(score: float) -> float:

@@ -29,13 +29,13 @@ from slimtrack.compression.view import View
 from slimtrack.confidence import State
 from slimtrack.errors import InputError
 from slimtrack.files import make_folder
+from slimtrack.follower import Follower, Track, checked_box
 from slimtrack.networks.find import add_folder
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
 from slimtrack.options import Option, options_of
 from slimtrack.registry import create, tracker_class
 from slimtrack.timing import Stopwatch, cpu_name, gc_paused, single_thread
-from slimtrack.tracker import Track, Tracker, checked_box
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
 from slimtrack.video.guard import guard_files
@@ -123,7 +123,7 @@ def _compress(method: Method[Any], asked: Request, options: Mapping[str, Any]) -
     folder = _folder(asked)
     whole = method.features(find(asked.name))
     with single_thread(), open_frames(asked.video) as source:
-        first = checked_box(parse_box(asked.box, source.size), source.first)
+        first = checked_box(parse_box(asked.box, source.size), source.first.shape)
         guard_files(source.origin, [folder / name for name in (CHANNELS, MAPS, RATIOS)])
         follower = _follower(method, asked, whole, options)
         places = _followed(follower, source, first, asked.frames)
@@ -158,7 +158,7 @@ def _folder(asked: Request) -> Path:
     return folder
 
 
-def _follower(method: Method[Any], asked: Request, whole: Any, options: Mapping[str, Any]) -> Tracker:
+def _follower(method: Method[Any], asked: Request, whole: Any, options: Mapping[str, Any]) -> Follower:
     """Who follows the target: the tracker that uses the method, with its options; else one without any."""
     taps = list(whole.network.taps)
     if isinstance(method, Distillation):
@@ -176,7 +176,7 @@ def _follower(method: Method[Any], asked: Request, whole: Any, options: Mapping[
 
 
 def _followed(
-    tracker: Tracker, source: Iterable[Image], first: Box, frames: int
+    tracker: Follower, source: Iterable[Image], first: Box, frames: int
 ) -> Iterator[tuple[Image, Track]]:
     """At most so many frames, and what was found on them."""
     for at, image in zip(range(frames), source, strict=False):

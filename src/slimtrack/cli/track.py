@@ -40,10 +40,10 @@ from slimtrack.cli.outputs import Results, Wanted, chosen_formats
 from slimtrack.cli.screen import Meter, drawn_box, require_screen, summary_table
 from slimtrack.errors import InputError, OutputError, SlimtrackError
 from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
+from slimtrack.follower import Follower
 from slimtrack.options import parsed
 from slimtrack.registry import create, settings, tracker_class, with_threads
 from slimtrack.timing import limit_threads
-from slimtrack.tracker import Tracker
 from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frames, open_frames
 from slimtrack.video.grid import grid, write_image
@@ -136,7 +136,7 @@ def _write_first(path: Path, frames: Frames, box: Box | None, overwrite: bool) -
 
 
 @contextmanager
-def _placed(wanted: Wanted, frames: Frames, tracker: Tracker, said: "_Said") -> Iterator[Results]:
+def _placed(wanted: Wanted, frames: Frames, tracker: Follower, said: "_Said") -> Iterator[Results]:
     """Where this run's results go. With JSON on stdout, no files are written unless --out asks for them."""
     if said.stdout and wanted.out is None and not wanted.resume:
         yield Results()
@@ -149,7 +149,7 @@ def _placed(wanted: Wanted, frames: Frames, tracker: Tracker, said: "_Said") -> 
 def _follow(
     frames: Frames,
     box: Box,
-    tracker: Tracker,
+    tracker: Follower,
     results: Results,
     said: "_Said",
     about: Mapping[str, object],

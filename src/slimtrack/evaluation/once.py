@@ -14,7 +14,7 @@ from slimtrack.box import Box
 from slimtrack.errors import SlimtrackError
 from slimtrack.evaluation.runs import STATES, Failure, Run
 from slimtrack.evaluation.watcher import Watcher
-from slimtrack.tracker import Tracker
+from slimtrack.follower import Follower
 from slimtrack.video.frames import ImageReader
 
 __all__ = ["DecodedFrames", "track_once"]
@@ -63,7 +63,7 @@ class DecodedFrames:
 
 
 def track_once(
-    tracker: Tracker,
+    tracker: Follower,
     frames: DecodedFrames,
     first: Box,
     *,
@@ -119,7 +119,7 @@ class _Log:
         self.evidence: dict[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
         self._watch = timing.Stopwatch()
 
-    def step(self, tracker: Tracker, position: int, image: Image) -> None:
+    def step(self, tracker: Follower, position: int, image: Image) -> None:
         """`init` or `update`, timed, and what it said."""
         if position == 0:
             with self._watch:
@@ -133,7 +133,7 @@ class _Log:
         self.boxes[position] = [*track.box]
         self.scores[position] = track.score
         self.states[position] = STATES.index(track.state)
-        for name, value in tracker.evidence.items():
+        for name, value in getattr(tracker, "evidence", {}).items():  # trackers have it, for fits
             if name not in self.evidence:
                 self.evidence[name] = np.full(len(self.ms), np.nan)
             self.evidence[name][position] = value

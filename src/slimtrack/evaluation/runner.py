@@ -6,7 +6,7 @@ import inspect
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,8 +24,8 @@ from slimtrack.evaluation.once import DecodedFrames, track_once
 from slimtrack.evaluation.protocols import OTB, Protocol
 from slimtrack.evaluation.runs import Run, Store, code_fingerprint, disturbed
 from slimtrack.evaluation.watcher import Watcher
+from slimtrack.follower import Follower
 from slimtrack.registry import create, settings, spelt, tracker_class, with_threads
-from slimtrack.tracker import Tracker
 
 __all__ = ["Evaluation", "Interrupted", "evaluate", "first_boxes"]
 
@@ -202,7 +202,7 @@ class _Work:
 
 
 def _here(
-    work: _Work, made: dict[str, Tracker], dataset: Dataset, watcher: Watcher
+    work: _Work, made: Mapping[str, Follower], dataset: Dataset, watcher: Watcher
 ) -> Iterator[tuple[Run, bool]]:
     """All runs in this process, and whether each was kept from before."""
     warm: set[str] = set()

@@ -1,6 +1,5 @@
 """Reading a response: where its peak is, and how much the peak can be trusted."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,8 +55,8 @@ def evidence(response: Floats) -> dict[str, float]:
     """How clear the peak of a wrapped response ``(h, w)`` is, in figures that a calibration uses.
 
     Returns:
-        ``peak``, its height; ``psr``, log of 1 + peak-to-sidelobe ratio (Bolme et al., CVPR 2010: outside
-        11 x 11 cells); ``second``, the highest sidelobe over the peak, -1 to 1.
+        ``peak``, its height; ``psr``, the peak-to-sidelobe ratio (Bolme et al., CVPR 2010: outside 11 x 11
+        cells); ``second``, the highest sidelobe over the peak, -1 to 1.
     """
     h, w = response.shape
     y, x = divmod(int(response.argmax()), w)
@@ -75,7 +74,7 @@ def evidence(response: Floats) -> dict[str, float]:
     square = (float(np.vdot(whole, whole)) - float(np.vdot(around, around))) / count
     top = float(response[y, x])
     spread = max(square - mean**2, 0.0) ** 0.5 + 1e-6
-    psr = math.log1p(max(top - mean, 0.0) / spread)
+    psr = max(top - mean, 0.0) / spread
     return {"peak": top, "psr": psr, "second": _second(response, rows, columns, top)}
 
 

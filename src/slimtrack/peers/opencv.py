@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, SupportsIndex
 
+import numpy.typing as npt
+
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
 from slimtrack.errors import InputError, InternalError, MissingError
+from slimtrack.follower import checked_box
 from slimtrack.networks.find import find_network
 from slimtrack.tracker import Estimate, Track, Tracker
 
@@ -75,7 +78,8 @@ class OpenCvTracker(Tracker):
         return [find_network(file) for file in cls.files.values()]
 
     def _start(self, image: Image, box: Box) -> None:
-        self._check_size(image, box)
+        self._anew = False
+        self._check_size(image.shape, box)
         rectangle = _rectangle(box)
         self._inner = self._made()
         # The newer interface returns None, the legacy one whether it could.
@@ -83,6 +87,9 @@ class OpenCvTracker(Tracker):
             raise InternalError(f"{self.name}: OpenCV's init refused box {box}")
 
     def _locate(self, image: Image) -> Estimate:
+        if self._anew:
+            self._start(image, self._place)
+            return Estimate(self._place, score=1.0)
         found, (x, y, w, h) = self._inner.update(image)
         if not found or w <= 0 or h <= 0:
             return Estimate(None)
@@ -91,6 +98,15 @@ class OpenCvTracker(Tracker):
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         """Nothing: OpenCV's trackers learn inside their update."""
+
+    def relocate(self, box: Box | npt.ArrayLike) -> None:
+        """As `slimtrack.follower.Follower.relocate`, but what was learned is lost.
+
+        OpenCV's trackers cannot be moved: this one begins anew in the next frame, at this box.
+        """
+        self._check_size(self._started().shape, checked_box(box, self._started().shape))
+        super().relocate(box)
+        self._anew = True
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """Copies and pickles like other objects, as long as OpenCV holds no target.
@@ -115,8 +131,8 @@ class OpenCvTracker(Tracker):
             setattr(parameters, key, str(find_network(file)))
         return factory(parameters)
 
-    def _check_size(self, image: Image, box: Box) -> None:
-        height, width = image.shape[:2]
+    def _check_size(self, shape: tuple[int, ...], box: Box) -> None:
+        height, width = shape[:2]
         if min(width, height) < self.least_frame:
             raise InputError(
                 f"image is {width} x {height}: {self.name} needs at least {self.least_frame} pixels a side"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from slimtrack.box import Box
 from slimtrack.errors import InputError
-from slimtrack.tracker import checked_box
+from slimtrack.follower import checked_box
 from slimtrack.video.feed import TOLERANCE, Frame, Mark, reached
 
 __all__ = ["Corrections"]
@@ -33,7 +33,7 @@ class Corrections:
         """
         for place, box in self._left.items():
             try:
-                checked_box(box, first.image)
+                checked_box(box, first.image.shape)
             except InputError as error:
                 raise InputError(f"correction at {_named(place)}: {error}") from error
             start = first.number if isinstance(place, int) else first.time

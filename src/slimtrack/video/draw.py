@@ -13,7 +13,7 @@ from slimtrack.box import Box
 from slimtrack.confidence import State
 from slimtrack.errors import InputError, MissingError
 from slimtrack.files import atomic_write
-from slimtrack.tracker import Track, checked_image
+from slimtrack.follower import Track, checked_image
 
 __all__ = ["COLORS", "draw", "draw_box", "require_matplotlib", "timeline"]
 

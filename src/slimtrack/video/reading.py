@@ -10,7 +10,7 @@ from slimtrack.box import Box
 from slimtrack.confidence import State
 from slimtrack.datasets.rows import lines_of, read_truth, text_of
 from slimtrack.errors import SourceError
-from slimtrack.tracker import Track
+from slimtrack.follower import Track
 from slimtrack.video.results import Row
 
 __all__ = ["read_boxes", "read_rows"]

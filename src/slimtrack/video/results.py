@@ -13,7 +13,7 @@ from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.errors import OutputError, UnknownNameError
 from slimtrack.files import Appended, Place, make_folder
-from slimtrack.tracker import Track
+from slimtrack.follower import Track
 from slimtrack.video.draw import draw
 from slimtrack.video.encoding import Encoder
 from slimtrack.video.feed import Footage

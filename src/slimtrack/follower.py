@@ -1,0 +1,178 @@
+"""What follows a target, as its users see it: `Follower`, and the `Track` that it gives."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from slimtrack.arrays import AnyImage, Image
+from slimtrack.box import Box
+from slimtrack.confidence import State
+from slimtrack.errors import InputError
+from slimtrack.foreign import as_array
+
+__all__ = ["Follower", "Track", "checked_box", "checked_image"]
+
+_LEAST_INSIDE = 0.1
+"""Share of the first box that must lie inside the frame: less of a target cannot be learned from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Where the target is after one frame.
+
+    Attributes:
+        box: Its box; while LOST, the last believed one.
+        score: Calibrated probability that the box overlaps the target by more than one half (IoU > 0.5).
+        state: TRACKED, UNCERTAIN or LOST.
+    """
+
+    box: Box
+    score: float
+    state: State
+
+    def to_dict(self) -> dict[str, Any]:
+        """The track as JSON can say it: ``{"box": [x, y, w, h], "score": .., "state": "tracked"}``."""
+        return {"box": [*map(float, self.box)], "score": float(self.score), "state": self.state.value}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Track":
+        """The track that `to_dict` wrote; other fields are passed over.
+
+        Raises:
+            InputError: A field is missing or holds something else.
+        """
+        try:
+            return cls(Box(*map(float, fields["box"])), float(fields["score"]), State(fields["state"]))
+        except (KeyError, TypeError, ValueError) as error:
+            reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise InputError(f"{fields!r} is no track: {reason}") from error
+
+    def to_json(self) -> str:
+        """The same as a line of JSON."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Track":
+        """The track that `to_json` wrote.
+
+        Raises:
+            InputError: It is no JSON, or no track.
+        """
+        try:
+            fields = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"{text!r} is no JSON: {error}") from error
+        return cls.from_dict(fields)
+
+
+class Follower(Protocol):
+    """What follows one target: a tracker, or something around one that decides when it is told what.
+
+    `init` begins with a target, `update` finds it in the next frame, and `relocate` says where it is now.
+    """
+
+    name: str
+    """What results call it."""
+
+    @property
+    def box(self) -> Box:
+        """The last believed box.
+
+        Raises:
+            NotStartedError: `init` has not been called.
+        """
+        ...
+
+    def init(self, image: AnyImage, box: Box | npt.ArrayLike) -> None:
+        """Learns a target. May be called again at any time; nothing of an earlier target is kept.
+
+        Args:
+            image: The frame: ``(H, W, 3)`` BGR or ``(H, W)`` grey, uint8; or a PIL image; or a torch tensor
+                on the CPU, uint8 RGB, ``(3, H, W)`` or ``(H, W, 3)``.
+            box: The target in it, a `Box` or four numbers x, y, w, h.
+
+        Raises:
+            InputError: The image or the box cannot be used.
+            InternalError: The tracker failed inside.
+        """
+        ...
+
+    def update(self, image: AnyImage) -> Track:
+        """Finds the target in the next frame.
+
+        Args:
+            image: The frame, of the size given to `init`.
+
+        Raises:
+            NotStartedError: `init` has not been called.
+            InputError: The image cannot be used, or its size has changed.
+            InternalError: The tracker failed inside.
+        """
+        ...
+
+    def relocate(self, box: Box | npt.ArrayLike) -> None:
+        """Says where the target is now: found again, or corrected by hand. What was learned of it stays.
+
+        The box is believed, and the next `update` looks for the target there, in its new size.
+
+        Args:
+            box: The target in the frame that `init` or `update` saw last.
+
+        Raises:
+            NotStartedError: `init` has not been called.
+            InputError: The box cannot be used.
+        """
+        ...
+
+
+def checked_image(image: AnyImage) -> Image:
+    """The frame as ``(H, W, 3)`` uint8 BGR; grey is repeated three times.
+
+    Args:
+        image: An array of that kind or grey, or what `as_array` makes one of.
+
+    Raises:
+        InputError: It is not an image of that kind, or empty.
+    """
+    image = as_array(image)
+    if not isinstance(image, np.ndarray):
+        raise InputError(f"image is a {type(image).__name__}, not a numpy array (H, W, 3) uint8")
+    if image.dtype != np.uint8:
+        raise InputError(f"image has dtype {image.dtype}, not uint8: convert it to 0..255 first")
+    if image.size == 0 or image.ndim not in (2, 3):
+        raise InputError(f"image has shape {image.shape}, not (H, W, 3) or (H, W) with pixels in it")
+    if image.ndim == 2 or image.shape[2] == 1:
+        return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
+    if image.shape[2] != 3:
+        raise InputError(
+            f"image has {image.shape[2]} channels, not 3 (BGR) or 1 (grey): drop the alpha channel"
+        )
+    return np.ascontiguousarray(image)
+
+
+def checked_box(box: Box | npt.ArrayLike, shape: tuple[int, ...]) -> Box:
+    """The box as a `Box` that can be tracked in a frame of this height and width.
+
+    Raises:
+        InputError: It is not four finite numbers, smaller than one pixel, or (nearly) outside the frame.
+    """
+    try:
+        box = Box(*map(float, np.asarray(box, dtype=float).reshape(4)))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"box is {box!r}, not four numbers x, y, w, h") from error
+    if not box.is_finite:
+        raise InputError(f"box {box} has a number that is not finite")
+    if box.w < 1 or box.h < 1:
+        raise InputError(f"box {box} is smaller than one pixel: w and h must be at least 1")
+    height, width = shape[:2]
+    inside = box.clipped(width, height).area / box.area
+    if inside < _LEAST_INSIDE:
+        raise InputError(
+            f"box {box} has {inside:.0%} of its area inside the frame of {width} x {height} pixels, "
+            f"at least {_LEAST_INSIDE:.0%} is needed"
+        )
+    return box
