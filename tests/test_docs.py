@@ -2,17 +2,26 @@
 
 import itertools
 import re
+import shlex
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import slimtrack
+import small_networks
 from slimtrack import Box, State, create
 from slimtrack.cli import main
+from slimtrack.cli.compress import command_of
 from slimtrack.datasets import Dataset
 from slimtrack.errors import SourceError
+from slimtrack.networks.card import Card
+from slimtrack.networks.entry import Entry, File
+from slimtrack.networks.network import Network
+from slimtrack.plugins import import_file
 from slimtrack.video.synthetic import CLIPS
 
 ROOT = Path(__file__).parents[1]
@@ -101,6 +110,84 @@ def test_the_dataset_of_the_guide_is_read_and_benched(
     Path("sequences/walk/boxes.csv").write_text("1,10,5,30,25\n2,11,5,31\n")
     with pytest.raises(SourceError, match=r"boxes\.csv, line 2"):
         Dataset.read("sequences", layout="corners.py:Corners")
+
+
+def first_frames(count: int) -> list[tuple[np.ndarray, Box]]:
+    frames = itertools.islice(CLIPS["plain"].frames(), count)
+    return [(image, box) for image, box in frames if box is not None]
+
+
+def test_the_compression_method_of_the_guide_prunes_and_becomes_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnx"), pytest.importorskip("onnxruntime"), pytest.importorskip("matplotlib")
+    small_networks.write(tmp_path)
+    monkeypatch.setenv("SLIMTRACK_NETWORKS", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    Path("loudest.py").write_text(block("docs/adding-a-compression-method.md", "loudest.py"))
+    assert len(Path("loudest.py").read_text().splitlines()) < 60
+    loudest = import_file(Path("loudest.py"), "compression method").Loudest
+    ((image, box),) = first_frames(1)
+    names = {"Loudest": loudest, "image": image, "box": box}
+    exec(block("docs/adding-a-compression-method.md", "code: loudest"), names)
+    whole, found = names["whole"], names["found"]
+    assert found.feature.channels == round(whole.channels / 4)  # type: ignore[attr-defined]
+    assert Network.load("small.onnx").parameters < whole.network.parameters  # type: ignore[attr-defined]
+    cv2.imwrite("frame.png", image)
+    app = typer.Typer()
+    app.command()(command_of(loudest))
+    words = ["cf_vggm", "--video", "frame.png", "--box", f"{box}", "--keep", "0.5", "--out", "half.onnx"]
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0 and "target information ratio" in result.output
+    half = Network.load("half.onnx")
+    assert half.tap(whole.tap.name).channels == whole.channels // 2  # type: ignore[attr-defined]
+    assert CliRunner().invoke(app, [*words, "--keep", "0"]).exit_code != 0
+
+
+def test_the_feature_of_the_guide_is_followed_with_and_keeps_its_contract(tmp_path: Path) -> None:
+    path = tmp_path / "edges.py"
+    path.write_text(block("docs/adding-a-feature.md", "edges.py"))
+    assert len(path.read_text().splitlines()) < 60
+    frames = first_frames(20)
+    tracker = create(f"{path}:kcf-edges", rate=0.03)
+    tracker.init(*frames[0])
+    overlaps = [tracker.update(image).box.iou(box) for image, box in frames[1:]]
+    assert np.mean(overlaps) > 0.7
+    edges = import_file(path, "tracker").Edges(4)
+    patches = np.random.default_rng(0).integers(0, 256, (3, 37, 50, 3), dtype=np.uint8)
+    patches.setflags(write=False)
+    found = edges(patches)
+    assert (found.shape, found.dtype) == ((3, 2, 9, 12), np.float32)
+    np.testing.assert_array_equal(found, [edges(patch) for patch in patches])
+
+
+def test_the_network_of_the_guide_is_imported_and_followed_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    exec(block("docs/adding-a-network.md", "make_edges.py"), {})
+    images = Path("sequences/walk/img")
+    images.mkdir(parents=True)
+    rows = []
+    for number, (image, box) in enumerate(first_frames(6), start=1):
+        cv2.imwrite(str(images / f"{number:04d}.png"), image)
+        rows.append(f"{box.x + 1},{box.y + 1},{box.w},{box.h}\n")
+    (images.parent / "groundtruth_rect.txt").write_text("".join(rows))
+    Path("networks").mkdir()
+    for line in block("docs/adding-a-network.md", "import").splitlines():
+        with pytest.raises(SystemExit) as stop:
+            main(shlex.split(line)[1:])
+        assert not stop.value.code, line
+    told = capsys.readouterr().out
+    assert "licence MIT" in told and "hcf[network=edges,taps=relu2]" in told
+
+
+def test_the_entry_of_the_guide_is_one_of_the_catalogue() -> None:
+    code = block("docs/adding-a-network.md", "entry")
+    entry = eval(code, {"Entry": Entry, "Card": Card, "File": File})
+    assert entry.published and entry.taps and entry.card.name == "edges"
+    assert re.fullmatch(r"[0-9a-f]{64}", entry.files[0].sha256)
 
 
 def test_the_five_lines_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,7 @@ from slimtrack.video.guard import guard_files
 if TYPE_CHECKING:
     from slimtrack.correlation.tracker import CorrelationTracker
 
-__all__ = ["compress_app"]
+__all__ = ["command_of", "compress_app"]
 
 compress_app = typer.Typer(
     name="compress",
@@ -90,7 +90,7 @@ class Request:
     ] = None
 
 
-def _command(method: type[Method[Any]]) -> Callable[..., None]:
+def command_of(method: type[Method[Any]]) -> Callable[..., None]:
     """A command with the parameters of `Request` and the options of a method."""
 
     def run(**words: Any) -> None:
@@ -115,7 +115,7 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 
 for _name, _method in METHODS.items():
-    compress_app.command(_name)(_command(_method))
+    compress_app.command(_name)(command_of(_method))
 
 
 def _compress(method: Method[Any], asked: Request, options: Mapping[str, Any]) -> None:
