@@ -65,4 +65,4 @@ class LogGrey:
         level = _LOGARITHMS[grey].reshape(*patch.shape[:-3], 1, -1)
         level -= level.mean(axis=-1, keepdims=True)
         level /= level.std(axis=-1, keepdims=True) + np.float32(1e-5)
-        return level.reshape(*patch.shape[:-3], 1, *patch.shape[-3:-1])
+        return np.asarray(level.reshape(*patch.shape[:-3], 1, *patch.shape[-3:-1]))
