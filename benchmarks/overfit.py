@@ -36,7 +36,7 @@ def main() -> None:
     recipe = Calm()
     if args.start:
         recipe.start(args.start)
-    (data,) = read_sets(args.data, Choice(limit=OBJECTS), ["train"])
+    (data,) = read_sets([args.data], Choice(limit=OBJECTS), ["train"])
     schedule = Schedule(steps=args.steps, pairs=16, average=0.98, judged=256, every=3.0)
     named = Named(recipe, f"{__file__}:Calm", {})
     result = train(named, data, data, args.out, schedule, machine(accelerator="cpu"))

@@ -148,7 +148,7 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_every_box_lies_on_its_object(tree: Path) -> None:
-    for data in read_sets(tree, Choice()):
+    for data in read_sets([tree], Choice()):
         assert len(data.objects.picture) >= 1
         for index, (x, y, w, h) in zip(
             data.objects.picture, data.objects.box.round().int().tolist(), strict=True
@@ -164,7 +164,7 @@ def test_every_box_lies_on_its_object(tree: Path) -> None:
 
 
 def test_frames_of_one_object_share_its_track(tree: Path, request: pytest.FixtureRequest) -> None:
-    data = read_sets(tree, Choice(), ["train"])[0]
+    data = read_sets([tree], Choice(), ["train"])[0]
     stills = request.node.callspec.params["tree"] in ("voc", "coco", "yolo")
     assert len(set(data.objects.track.tolist())) == 1
     assert bool((data.objects.track < 0).all()) == stills
@@ -205,34 +205,46 @@ def test_a_bad_file_is_named(
     maker: Callable[[Path], None], file: str, content: str, sentence: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SourceError, match=sentence):
-        read_sets(broken(maker, tmp_path, file, content), Choice())
+        read_sets([broken(maker, tmp_path, file, content)], Choice())
 
 
 def test_a_missing_picture_is_named(tmp_path: Path) -> None:
     coco(tmp_path)
     (tmp_path / "val2017" / "a.jpg").unlink()
     with pytest.raises(SourceError, match=r"val2017/a\.jpg is not there"):
-        read_sets(tmp_path, Choice())
+        read_sets([tmp_path], Choice())
 
 
 def test_what_does_not_fit_into_memory_is_said(tmp_path: Path, training_set: Path) -> None:
     vid(tmp_path)
     sentence = r"3 pictures would take 0\.0 GiB of memory and 0\.0005 are allowed: take fewer, --limit 1"
     with pytest.raises(InputError, match=sentence):
-        read_sets(tmp_path, Choice(memory=0.0005))
-    assert len(read_sets(tmp_path, Choice(limit=1, memory=0.0005))[0].objects.picture) == 1
+        read_sets([tmp_path], Choice(memory=0.0005))
+    assert len(read_sets([tmp_path], Choice(limit=1, memory=0.0005))[0].objects.picture) == 1
     with pytest.raises(InputError, match="--limit"):
-        read_sets(training_set, Choice(memory=0.0005))
+        read_sets([training_set], Choice(memory=0.0005))
 
 
 def test_an_unknown_folder_is_refused_with_what_is_known(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"no annotated pictures of a layout known here: .*\(coco\)"):
         source_for(tmp_path)
     with pytest.raises(SourceError, match="does not exist"):
-        read_sets(tmp_path / "nowhere", Choice())
+        read_sets([tmp_path / "nowhere"], Choice())
     yolo(tmp_path)
     with pytest.raises(InputError, match="name sources of an index"):
-        read_sets(tmp_path, Choice(without=["a"]))
+        read_sets([tmp_path], Choice(without=["a"]))
+
+
+def test_several_folders_are_read_together(tmp_path: Path, training_set: Path) -> None:
+    otb(tmp_path / "a")
+    otb(tmp_path / "b")
+    coco(tmp_path / "c")
+    folders = [tmp_path / name for name in "abc"]
+    train, val = read_sets(folders, Choice())
+    for data in (train, val):  # each has its own One or Two, and its own picture
+        assert sorted(data.objects.track.tolist()) == [-1, 0, 1]
+    with pytest.raises(InputError, match=r"has an index\.csv: it is read alone"):
+        read_sets([training_set, *folders], Choice())
 
 
 def test_an_outline_is_boxed_and_a_small_object_left_out(tmp_path: Path) -> None:
@@ -240,7 +252,7 @@ def test_an_outline_is_boxed_and_a_small_object_left_out(tmp_path: Path) -> None
     left, top, right, bottom = X / 160, Y / 120, (X + W) / 160, (Y + H) / 120
     outline = f"1 {left} {top} {right} {top} {right} {bottom}\n2 0.9 0.9 0.01 0.01\n"
     text(tmp_path / "labels" / "train" / "a.txt", outline)
-    data = read_sets(tmp_path, Choice(), ["train"])[0]
+    data = read_sets([tmp_path], Choice(), ["train"])[0]
     assert data.objects.box.round().tolist() == [list(map(float, BOX))]
 
 
@@ -252,7 +264,7 @@ def test_a_large_object_is_made_smaller_and_its_neighbour_goes_with_it(tmp_path:
         cv2.imwrite(str(tmp_path / split / "images" / "a.png"), image)
         lines = "0 0.416667 0.4 0.166667 0.2\n0 0.591667 0.61 0.15 0.18\n"
         text(tmp_path / split / "labels" / "a.txt", lines)
-    data = read_sets(tmp_path, Choice(), ["train"])[0]
+    data = read_sets([tmp_path], Choice(), ["train"])[0]
     assert len(data.pictures.pixels) == 2
     main, beside = data.objects.box[data.objects.picture == 0]
     assert main[2:].tolist() == pytest.approx([64, 64], abs=0.5)

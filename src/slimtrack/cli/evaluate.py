@@ -22,7 +22,7 @@ def evaluate_checkpoint(
         Path, typer.Argument(metavar="CHECKPOINT", help="best.pt or last.pt of a training run.")
     ],
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Judge it by the held-out pairs of it.")
+        list[Path] | None, typer.Option(metavar="DIR", help="Judge it by the held-out pairs of it.")
     ] = None,
     sequences: Annotated[
         Path | None,
@@ -34,19 +34,19 @@ def evaluate_checkpoint(
 ) -> None:
     """Judge a trained network: on held-out pairs (--data), and by tracking (--sequences)."""
     require_torch()
-    if data is None and sequences is None:
+    if not data and sequences is None:
         raise InputError("evaluate needs --data (held-out pictures), --sequences (clips to track), or both")
     from slimtrack.learning.checkpoint import Checkpoint
     from slimtrack.learning.sources import Choice
 
     named = Checkpoint.read(checkpoint).restored()
-    if data is not None:
+    if data:
         _judge(named, data, pairs, Choice(without or (), limit=limit))
     if sequences is not None:
         _track(named, sequences)
 
 
-def _judge(named: "Named", data: Path, pairs: int, choice: "Choice") -> None:
+def _judge(named: "Named", data: list[Path], pairs: int, choice: "Choice") -> None:
     """Prints the figures of the held-out pairs."""
     from slimtrack.learning.judge import Judge
     from slimtrack.learning.sources import read_sets

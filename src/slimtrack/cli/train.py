@@ -29,7 +29,8 @@ RecipeArgument: TypeAlias = Annotated[
     ),
 ]
 DataOption: TypeAlias = Annotated[
-    Path, typer.Option(metavar="DIR", help="Annotated pictures: docs/learning.md says in which forms.")
+    list[Path],
+    typer.Option(metavar="DIR", help="Annotated pictures: docs/learning.md says in which forms; repeatable."),
 ]
 OutOption: TypeAlias = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for checkpoints, log, curves, the network.")
@@ -123,7 +124,7 @@ class _Request:
     """What was asked for."""
 
     recipe: str
-    data: Path
+    data: list[Path]
     out: Path
     preset: str
     changes: Mapping[str, float | int | None]

@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from slimtrack.learning.sources.clips import Sequences, Tracked
 from slimtrack.learning.sources.coco import Coco
 from slimtrack.learning.sources.crops import cut_out
 from slimtrack.learning.sources.davis import Davis
-from slimtrack.learning.sources.shot import Shot, Source
+from slimtrack.learning.sources.shot import Labelled, Shot, Source
 from slimtrack.learning.sources.xml_boxes import Vid, Voc
 from slimtrack.learning.sources.yolo import Yolo
 
@@ -44,12 +44,12 @@ class Choice(NamedTuple):
 
 
 def read_sets(
-    folder: Path, choice: Choice, splits: Collection[Split] = ("train", "val")
+    folders: Sequence[Path], choice: Choice, splits: Collection[Split] = ("train", "val")
 ) -> list[TrainingSet]:
     """Reads annotated pictures into memory.
 
     Args:
-        folder: Crops with an `index.csv`, or whatever a reader of `SOURCES` recognises.
+        folders: What readers of `SOURCES` recognise, one or several; or an `index.csv` with crops, alone.
         choice: What is taken.
         splits: What for.
 
@@ -57,23 +57,39 @@ def read_sets(
         A training set a split.
 
     Raises:
-        SourceError: The folder cannot be read; names the file and the line or entry.
-        InputError: The pictures would take too much memory.
+        SourceError: A folder cannot be read; names the file and the line or entry.
+        InputError: The pictures would take too much memory, or folders cannot be read together.
     """
+    indexed = [folder for folder in folders if (folder / "index.csv").is_file()]
+    if indexed and len(folders) > 1:
+        raise InputError(f"--data {indexed[0]} has an index.csv: it is read alone")
+    if indexed:
+        without, rare, limit, memory = choice
+        return [
+            read_training_set(indexed[0], split, without=without, rare=rare, limit=limit, memory=memory)
+            for split in splits
+        ]
+    if choice.without or choice.rare:
+        raise InputError(f"--without and --rare name sources of an index.csv, and {folders[0]} has none")
+    parts = [_shots(folder, str(number)) for number, folder in enumerate(folders)]
+    return [
+        cut_out([shot for part in parts for shot in part[split]], folders[0], choice.limit, choice.memory)
+        for split in splits
+    ]
+
+
+def _shots(folder: Path, mark: str) -> dict[Split, list[Shot]]:
+    """The pictures of a folder by split; the mark keeps its tracks apart from those of other folders."""
     if not folder.is_dir():
         raise SourceError(
             f"--data {folder} is not a folder" if folder.exists() else f"--data {folder} does not exist"
         )
-    if (folder / "index.csv").is_file():
-        without, rare, limit, memory = choice
-        return [
-            read_training_set(folder, split, without=without, rare=rare, limit=limit, memory=memory)
-            for split in splits
-        ]
-    if choice.without or choice.rare:
-        raise InputError(f"--without and --rare name sources of an index.csv, and {folder} has none")
-    shots = divided([shot for shot in source_for(folder).shots(folder) if shot.objects], folder)
-    return [cut_out(shots[split], folder, choice.limit, choice.memory) for split in splits]
+    shots = [shot for shot in source_for(folder).shots(folder) if shot.objects]
+    return divided([shot._replace(objects=_marked(shot.objects, mark)) for shot in shots], folder)
+
+
+def _marked(objects: tuple[Labelled, ...], mark: str) -> tuple[Labelled, ...]:
+    return tuple(item._replace(track=f"{mark}/{item.track}") if item.track else item for item in objects)
 
 
 def source_for(folder: Path) -> Source:
