@@ -8,9 +8,9 @@ from slimtrack.filters.eco.continuous import (
     Block,
     Layout,
     cubic_spectrum,
+    desired_response,
     frequencies,
     samples,
-    wished_response,
 )
 from slimtrack.filters.eco.factorised import JointProblem, principal_projection
 from slimtrack.filters.eco.filter import EcoFilter
@@ -107,8 +107,8 @@ def test_the_response_adds_blocks_in_one_continuous_domain() -> None:
         assert value(response, y, x) == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_wished_response_is_a_gaussian_of_height_one() -> None:
-    spectrum = wished_response((41, 21), (0.05, 0.08))
+def test_the_desired_response_is_a_gaussian_of_height_one() -> None:
+    spectrum = desired_response((41, 21), (0.05, 0.08))
     for y, x in ((0.0, 0.0), (0.05, 0.0), (0.0, 0.16), (0.07, -0.05)):
         expected = np.exp(-0.5 * ((y / 0.05) ** 2 + (x / 0.08) ** 2))
         assert value(spectrum, y, x) == pytest.approx(expected, abs=1e-4)
@@ -318,7 +318,7 @@ def test_the_gauss_newton_residual_is_the_gradient_of_the_loss() -> None:
     layout, rng = Layout([Block(2, (5, 7)), Block(2, (8, 8))]), np.random.default_rng(8)
     before = Layout([Block(4, (5, 7)), Block(3, (8, 8))])
     sample = [part.copy() for part in before.views(random_flat(before, rng) * 5)]
-    wish = wished_response(layout.shape, (0.1, 0.1))
+    wish = desired_response(layout.shape, (0.1, 0.1))
     penalty = Penalty(layout, *penalty_window((0.3, 0.4), least=0.1, edge=1.0))
     ridge = 0.3
     joint = JointProblem(layout, sample, wish, penalty, ridge)

@@ -1,4 +1,4 @@
-"""Colour names: how much each of the eleven basic colour terms fits."""
+"""Colour names: how well each of the eleven basic colour terms describes a colour."""
 
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from slimtrack.features.grey import cell_means
 __all__ = ["TERMS", "ColorNames", "load_table", "memberships"]
 
 _FOCI = {
-    # Typical sRGB values of the eleven basic terms of Berlin and Kay; several where a term spans a range.
+    # Typical sRGB values of the eleven basic terms of Berlin and Kay; several if a term spans a range.
     "black": ((0, 0, 0), (28, 28, 30)),
     "blue": ((0, 0, 255), (30, 60, 170), (70, 130, 200), (0, 0, 110)),
     "brown": ((110, 60, 20), (150, 95, 50), (80, 50, 30)),
@@ -35,9 +35,9 @@ _SOFTNESS = 18.0
 
 
 def memberships(rgb: npt.ArrayLike) -> Floats:
-    """How much each term fits a colour: positive, summing to 1.
+    """How well each term describes a colour: positive numbers that sum to 1.
 
-    A term's fit falls off as a Gaussian of the CIELAB distance to the nearest of its focal colours.
+    The value is a Gaussian of the CIELAB distance to the nearest typical colour of the term.
 
     Args:
         rgb: ``(..., 3)`` sRGB in 0..255.
@@ -58,10 +58,11 @@ def memberships(rgb: npt.ArrayLike) -> Floats:
 
 
 def load_table(path: str | Path) -> Floats:
-    """A user's own table: 32768 rows of a colour (r + 32 g + 1024 b, each 0..31) with its terms' weights.
+    """Loads a table of colour names: 32768 rows, one per colour (r + 32 g + 1024 b, each 0..31).
 
     Args:
-        path: Text or ``.npy``. Rows may begin with the colour's own R, G, B, as published tables do.
+        path: Text or ``.npy``, each row with the weights of the terms. Rows may begin with the colour's own
+            R, G, B, as in published tables.
 
     Raises:
         InputError: The file cannot be read or has another shape.
@@ -87,7 +88,8 @@ class ColorNames:
         channels: 11, or as many as the user's table has.
         stride: Pixels between cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
-        margin: What patch it wants: where it starts from the window's corner, pixels it is larger by.
+        margin: ``(start, extra)``: where the patch begins relative to the window, and how many pixels it is
+            larger.
     """
 
     margin = (0.0, 0)

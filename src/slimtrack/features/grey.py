@@ -8,13 +8,13 @@ from slimtrack.arrays import Features, Image
 __all__ = ["Grey", "LogGrey", "cell_means"]
 
 _LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
-"""Of 1 + each grey level."""
+"""Logarithm of 1 + each grey level."""
 
 
 def cell_means(patch: Image, cell: int) -> Image:
     """Mean colour of each cell: ``(.., H, W, 3)`` uint8 -> ``(.., H // cell, W // cell, 3)`` uint8."""
     h, w = patch.shape[-3] // cell, patch.shape[-2] // cell
-    # Several patches are one tall picture: no cell reaches from one into the next.
+    # Several patches are treated as one tall picture: no cell spans two of them.
     tall = patch[..., : h * cell, : w * cell, :].reshape(-1, w * cell, 3)
     means = cv2.resize(tall, (w, len(tall) // cell), interpolation=cv2.INTER_AREA)
     return np.asarray(means.reshape(*patch.shape[:-3], h, w, 3))
@@ -27,7 +27,8 @@ class Grey:
         channels: 1.
         stride: Pixels between cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
-        margin: What patch it wants: where it starts from the window's corner, pixels it is larger by.
+        margin: ``(start, extra)``: where the patch begins relative to the window, and how many pixels it is
+            larger.
     """
 
     channels = 1

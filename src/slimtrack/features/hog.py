@@ -1,4 +1,4 @@
-"""Felzenszwalb's histograms of oriented gradients: 31 channels a cell."""
+"""Felzenszwalb's histograms of oriented gradients, with 31 channels per cell."""
 
 import math
 
@@ -54,7 +54,8 @@ class Hog:
         channels: 31.
         stride: Pixels between cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
-        margin: What patch it wants: where it starts from the window's corner, pixels it is larger by.
+        margin: ``(start, extra)``: where the patch begins relative to the window, and how many pixels it is
+            larger.
     """
 
     channels = 31
@@ -71,17 +72,17 @@ class Hog:
 
 @compiled()
 def _load(row, plane):
-    """One pixel row in units of 1/255, colours apart, so that what follows runs over contiguous pixels."""
+    """One pixel row in units of 1/255, one colour after the other: contiguous for later loops."""
     width, colours = row.shape
     for x in range(width):
         for c in range(colours):
             plane[c, x] = _UNIT[row[x, c]]
 
 
-# Not fastmath: which of several equally strong colours wins is decided by the rounding of float32.
+# Not fastmath: of equally strong colours, float32 rounding decides which one wins.
 @compiled()
 def _strongest(up, row, down, half, buffers):
-    """Squared strength, horizontal and vertical part of the gradient of the strongest colour of a row."""
+    """Squared magnitude, horizontal and vertical part of the strongest colour's gradient, for a row."""
     colours, width = row.shape
     strength, gx, gy = buffers[0], buffers[1], buffers[2]
     for x in range(1, width - 1):
@@ -107,13 +108,13 @@ def _strongest(up, row, down, half, buffers):
 
 @compiled(fastmath=True)
 def _orient(buffers, orientation):
-    """Strength from its square, and the orientation bin, of a row."""
+    """Magnitude and orientation bin of the gradients of a row."""
     strength, gx, gy = buffers[0], buffers[1], buffers[2]
     for x in range(len(orientation)):
         ax, ay = abs(gx[x]), abs(gy[x])
         sector = np.int32(ay > ax * _T10) + np.int32(ay > ax * _T30)
         sector += np.int32(ay > ax * _T50) + np.int32(ay > ax * _T70)
-        # 90 degrees lies between two bins and belongs to the later.
+        # 90 degrees is the border of two bins and belongs to the later one.
         turned = (gx[x] < 0) | ((gx[x] == 0) & (gy[x] > 0))
         sector = np.int32(9) - sector if turned else sector
         sector = np.int32(18) - sector if gy[x] < 0 else sector
@@ -143,7 +144,7 @@ def _add(line, cells, share):
 
 @compiled(fastmath=True)
 def _histograms(patch, cell, cells):
-    """Fills ``cells`` ``(h + 2, w + 2, 18)``: one spare cell on each side takes what falls outside."""
+    """Fills ``cells`` ``(h + 2, w + 2, 18)``: one spare cell on each side takes values from outside."""
     height, width, colours = patch.shape
     planes = np.empty((3, colours, width), np.float32)  # the rows y - 1, y, y + 1, in turn
     buffers = np.empty((3, width), np.float32)

@@ -1,4 +1,4 @@
-"""Features from a tap of a network."""
+"""Features from one or several taps of a network."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -33,10 +33,10 @@ class NetworkFeature:
     """Channels of one tap of a network.
 
     Attributes:
-        channels: How many channels it gives.
+        channels: Number of channels.
         stride: Patch pixels between neighbouring cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
-        margin: Where the patch must lie so that the cells tile a search window.
+        margin: Position of the patch for which the cells tile a search window.
         network: The network, cut to the tap.
         tap: The tap.
     """
@@ -55,17 +55,17 @@ class NetworkFeature:
         Args:
             network: Any network.
             tap: The name of its tap.
-            channels: The tap's channels to give, in this order; all when ``None``.
-            downsample: Cells are averaged ``n x n``; cells that do not fill a group at the end are left out.
-            stretched: Bring every channel of every patch to 0 .. 1, so that all of them count alike and a
-                filter's penalties mean the same for every network.
+            channels: The tap's channels to use, in this order; ``None``: all.
+            downsample: Average ``n x n`` cells; incomplete groups at the end are dropped.
+            stretched: Scale every channel of every patch to 0 .. 1, so that all channels have the same weight
+                and a filter's penalties have the same effect with every network.
 
         Raises:
             UnknownNameError: There is no such tap.
-            InputError: A channel that is not there, or a ``downsample`` below 1.
+            InputError: A channel does not exist, or ``downsample`` is below 1.
         """
         if downsample < 1:
-            raise InputError(f"downsample={downsample} is not at least 1")
+            raise InputError(f"downsample={downsample} must be at least 1")
         self.network = network.truncate(tap)
         self.tap = self.network.tap(tap)
         self._chosen = _checked(channels, self.tap)
@@ -79,7 +79,7 @@ class NetworkFeature:
         """Features ``(C, h, w)`` of ``(H, W, 3)`` uint8 BGR, or ``(S, C, h, w)`` of ``(S, H, W, 3)``.
 
         Raises:
-            InputError: Another shape or type, or the patch is too small.
+            InputError: The patch has another shape or type, or is too small.
         """
         maps = self.network.run(self.network.prepare(patch), self.tap.name)[self.tap.name]
         if self._chosen is not None:
@@ -94,14 +94,14 @@ class NetworkFeature:
 class NetworkFeatures:
     """Channels of several taps from one run of a network on one patch.
 
-    The deepest tap decides where the patch lies (`margin`). The maps of the others are given as they are, one
-    cell for every place the patch has room for: cell i of a tap is centred at patch pixel
-    ``tap.offset + i tap.stride``, so at window pixel ``margin.start + tap.offset + i tap.stride`` (`starts`),
-    which may be a fraction of a cell from where that tap alone would have it. The caller places them.
+    The deepest tap decides the position of the patch (`margin`). The maps of the other taps are not
+    resampled. Cell i of a tap is centred at patch pixel ``tap.offset + i tap.stride``, which is window pixel
+    ``margin.start + tap.offset + i tap.stride`` (`starts`). This may be a fraction of a cell from where that
+    tap alone would have it, which the caller has to take into account.
 
     Attributes:
         taps: The taps, in the order asked for.
-        margin: Where the patch must lie so that the deepest tap's cells tile a search window.
+        margin: Position of the patch for which the deepest tap's cells tile a search window.
         starts: For each tap, the window pixel of the centre of its cell 0.
         network: The network, cut to the taps.
     """
@@ -129,7 +129,7 @@ class NetworkFeatures:
 
 
 def _margin(network: Network, tap: Tap) -> Margin:
-    """Widens the patch by whole strides: each gives exactly one cell more, so one count is right."""
+    """Widens the patch by whole strides until the number of cells is right; each stride adds one cell."""
     cells = network.input_size(8, tap.name) // tap.stride + 8
     side = cells * tap.stride
     return Margin(tap.stride / 2 - tap.offset, (cells - network.sizes(side)[tap.name][0]) * tap.stride)
@@ -155,7 +155,7 @@ def _averaged(maps: Features, n: int) -> Features:
 
 
 def _stretched(maps: Features) -> Features:
-    """Each channel ``(h, w)`` of ``(N, C, h, w)`` mapped linearly to 0 .. 1; one that is flat to 0."""
+    """Each channel ``(h, w)`` of ``(N, C, h, w)`` mapped linearly to 0 .. 1; a constant channel becomes 0."""
     least = maps.min(axis=(2, 3), keepdims=True)
     extent = maps.max(axis=(2, 3), keepdims=True) - least
     return np.asarray((maps - least) / np.where(extent > 0, extent, np.float32(1)))

@@ -1,4 +1,4 @@
-"""Several features of one stride as one."""
+"""The interface of features, and a feature that joins several of the same stride."""
 
 from typing import Protocol
 
@@ -14,10 +14,11 @@ class Feature(Protocol):
     """Turns a patch into channels on a grid.
 
     Attributes:
-        channels: How many channels it gives.
+        channels: Number of channels.
         stride: Patch pixels between neighbouring cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
-        margin: What patch it wants: where it starts from the window's corner, pixels it is larger by.
+        margin: ``(start, extra)``: where the patch begins relative to the window, and how many pixels it is
+            larger.
     """
 
     channels: int
@@ -26,7 +27,7 @@ class Feature(Protocol):
 
     @property
     def margin(self) -> tuple[float, int]:
-        """See the attributes."""
+        """``(start, extra)``: where the patch begins relative to the window, and how much larger it is."""
         ...
 
     def __call__(self, patch: Image) -> Features:
@@ -35,12 +36,14 @@ class Feature(Protocol):
 
 
 class Stack:
-    """Features of one stride, channels one after the other."""
+    """Joins the channels of several features of the same stride."""
 
     def __init__(self, *parts: Feature) -> None:
         if len({(part.stride, part.offset, part.margin) for part in parts}) != 1:
             grids = ", ".join(f"stride {p.stride}, offset {p.offset:g}" for p in parts) or "none"
-            raise InputError(f"features stacked must lie on one grid and want one patch, not {grids}")
+            raise InputError(
+                f"a stack needs features on one grid (stride, offset, margin), not {grids}"
+            )
         self._parts = parts
         self.channels = sum(part.channels for part in parts)
         self.stride, self.offset = parts[0].stride, parts[0].offset

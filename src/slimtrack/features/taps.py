@@ -1,4 +1,4 @@
-"""Several taps of one network on one grid."""
+"""Resamples several taps of one network to one grid."""
 
 import itertools
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ __all__ = ["NetworkStack", "placement"]
 
 
 class NetworkStack:
-    """Taps of one network, brought onto one grid of cells, channels one after the other.
+    """Taps of one network, resampled to one grid of cells and joined.
 
-    The network runs once. Each map is then averaged over the cells of the grid (where it is finer) or
-    interpolated linearly at their centres (where it is coarser), at its exact place.
+    The network runs once. Each map is then averaged over the cells of the grid if it is finer, or
+    interpolated linearly at their centres if it is coarser, at its exact position.
 
     Attributes:
-        channels: How many channels all taps give.
+        channels: Number of channels of all taps together.
         slices: The channels of each tap.
         stride: Patch pixels between neighbouring cells.
         offset: Patch pixel (outer-edge convention) of the centre of cell 0.
-        margin: Where the patch lies around a search window, see `slimtrack.features.network.Margin`.
+        margin: Position of the patch around a search window, see `slimtrack.features.network.Margin`.
         network: The network, cut to its taps.
         taps: Its taps, in the order of the slices.
     """
@@ -38,12 +38,12 @@ class NetworkStack:
             network: Any network.
             taps: Names of its taps.
             cell: Side of the grid's cells in pixels.
-            margin: Where the patch lies, for a stack that is to stand in for another; by default as the
-                deepest tap needs it.
+            margin: Position of the patch, for a stack that replaces another one. Default: as the deepest tap
+                needs it.
 
         Raises:
             UnknownNameError: There is no such tap.
-            InputError: No tap, or a cell without pixels.
+            InputError: There is no tap, or ``cell`` is below 1.
         """
         if not taps or cell < 1:
             raise InputError(f"a stack of taps needs a tap and a cell of at least 1, got {taps}, {cell}")
@@ -68,11 +68,11 @@ class NetworkStack:
 
 
 def placement(count: int, start: float, stride: float, cells: int, cell: int) -> Floats:
-    """The matrix ``(cells, count)`` that brings samples onto a grid.
+    """The matrix ``(cells, count)`` that resamples to a grid.
 
     Sample i is centred at ``start + i stride``, cell j at ``(j + 0.5) cell``. Fine samples are averaged over
-    each cell, those at its border with the share that lies inside; coarse ones are interpolated. Beyond the
-    first and the last sample these are repeated.
+    each cell, weighted by the share that lies inside; coarse samples are interpolated. Beyond the first and
+    the last sample, these are repeated.
     """
     centres = (np.arange(cells) + 0.5) * cell
     if stride < cell:

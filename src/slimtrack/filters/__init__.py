@@ -1,1 +1,1 @@
-"""filters."""
+"""Filters: they learn from features and respond where the target is. Pure functions of arrays."""

@@ -1,4 +1,4 @@
-"""What a filter remembers: the running average of what it learned in each frame."""
+"""The running average of what a filter learned in each frame."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ __all__ = ["Average"]
 
 
 class Average:
-    """Running average of arrays of one shape: the first as it is, then ``rate`` of each newer one.
+    """Running average of arrays of one shape: the first one, then ``rate`` of each newer one mixed in.
 
     Args:
         rate: Share of the newest array, 0 (keep the first) to 1 (forget all others).
@@ -21,7 +21,7 @@ class Average:
         self._value: Any = None
 
     def add(self, newest: Any, weight: float = 1.0) -> None:
-        """Mixes one more array in, at ``weight`` times the rate; it is not kept."""
+        """Mixes in one more array, at ``weight`` times the rate; the array itself is not stored."""
         if self._value is None:
             self._value = newest.copy()
         else:
@@ -29,11 +29,11 @@ class Average:
 
     @property
     def value(self) -> Any:
-        """The average; changes with the next `add`.
+        """The average; the next `add` changes it in place.
 
         Raises:
             NotStartedError: Nothing has been added.
         """
         if self._value is None:
-            raise NotStartedError("a filter has learned nothing yet: call learn() before it is asked")
+            raise NotStartedError("the filter has not learned anything yet: call learn() first")
         return self._value

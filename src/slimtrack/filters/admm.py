@@ -1,4 +1,4 @@
-"""Spatially regularised filters of many channels by the alternating direction method of multipliers."""
+"""Trains spatially regularised filters of many channels with ADMM."""
 
 from abc import ABC, abstractmethod
 
@@ -13,11 +13,11 @@ __all__ = ["Admm", "RegularisedFilter"]
 
 
 class RegularisedFilter(ABC):
-    """A filter that an `Admm` trains; a subclass says on what, in `learn`.
+    """A filter that an `Admm` trains; a subclass's `learn` chooses the training data.
 
     Args:
-        label: The wished response ``(h, w)``, 1 at (0, 0).
-        solver: What trains it.
+        label: The desired response ``(h, w)``, 1 at (0, 0).
+        solver: The solver that trains it.
     """
 
     def __init__(self, label: Floats, solver: "Admm") -> None:
@@ -40,23 +40,25 @@ class RegularisedFilter(ABC):
 
 
 class Admm:
-    """Minimises, over filters ``f_d`` of one window, what BACF and STRCF have in common.
+    """Alternating direction method of multipliers for the problem that BACF and STRCF share.
+
+    It minimises, over filters ``f_d`` of one window,
 
     ``|sum_d x_d corr f_d - y|^2 / (2 T) + sum_d |weight f_d|^2 / 2 + pull sum_d |f_d - anchor_d|^2 / 2``
-    with ``T`` cells of the window: the data term is a mean, so that penalties mean the same on every grid
-    (the published implementations have it so, the articles a sum). An auxiliary ``g = f`` carries the weight
-    (Li et al., CVPR 2018, equations 8-13; Galoogahi et al., ICCV 2017, equations 5-12):
+    with ``T`` cells in the window. The data term is a mean, as in the published implementations (the articles
+    have a sum), so that penalties have the same effect on every grid. An auxiliary ``g = f`` carries the
+    weight (Li et al., CVPR 2018, equations 8-13; Galoogahi et al., ICCV 2017, equations 5-12):
 
     - ``f``: at each frequency one system of rank one plus a multiple of the identity (Sherman-Morrison);
     - ``g = (penalty f + multiplier) / (weight^2 + penalty)``, in the window;
     - ``multiplier += penalty (f - g)``.
 
     Args:
-        weight: ``(h, w)``, its square is finite or infinite.
-        penalty: First penalty of ``f != g``.
-        growth: Its factor from one iteration to the next.
-        most: Its bound from the second iteration on.
-        iterations: How many.
+        weight: ``(h, w)`` spatial weights, which may be infinite.
+        penalty: Initial penalty of ``f != g``.
+        growth: Factor of the penalty from one iteration to the next.
+        most: Upper bound of the penalty from the second iteration on.
+        iterations: Number of iterations.
     """
 
     def __init__(
@@ -76,13 +78,13 @@ class Admm:
         self._shares = [np.asarray(1 / (square + p), np.float32) for p in self._penalties]
 
     def solve(self, x: Spectrum, wish: Spectrum, f: Spectrum, pull: float = 0.0) -> None:
-        """Moves ``f`` from what it is, its anchor, to the solution, in place.
+        """Moves ``f`` from its current value, the anchor, to the solution, in place.
 
         Args:
             x: Spectra of the windowed features ``(C, h, w // 2 + 1)`` complex64.
             wish: Spectrum of the label ``(h, w // 2 + 1)``.
             f: Spectra of the filters; the response is ``sum_d conj(f_d) x_d``.
-            pull: Weight of staying with the anchor.
+            pull: Weight of the distance to the anchor.
         """
         cells = self._shape[0] * self._shape[1]
         anchor = f * np.float32(pull)
@@ -102,7 +104,7 @@ class Admm:
 
 
 def _flat(spectrum: Spectrum) -> Spectrum:
-    """Frequencies in one axis, the same memory."""
+    """Joins the axes of frequencies into one, without copying."""
     return spectrum.reshape(len(spectrum), -1)
 
 

@@ -12,12 +12,13 @@ __all__ = ["BacfFilter"]
 class BacfFilter(RegularisedFilter):
     """Background-aware filter (Galoogahi et al., ICCV 2017, equation 3): its negatives are real patches.
 
-    Cropping the target out of every shift of the window is a filter that is zero outside of the target: an
-    infinite spatial weight there. The features, not the filters, are averaged over time.
+    Cropping the target from every shift of the window is equivalent to a filter that is zero outside the
+    target, that is, to an infinite spatial weight there. The features are averaged over time, not the
+    filters.
 
     Args:
-        label: The wished response ``(h, w)``, 1 at (0, 0).
-        weight: Spatial regularisation ``(h, w)``, infinite off the target.
+        label: The desired response ``(h, w)``, 1 at (0, 0).
+        weight: Spatial regularisation ``(h, w)``, infinite outside the target.
         rate: Share of the newest frame in the model.
         iterations: Iterations of ADMM a frame.
     """
@@ -28,7 +29,7 @@ class BacfFilter(RegularisedFilter):
         self._model: Spectrum | None = None
 
     def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
-        """Mixes the spectra of windowed features, moved to the middle, into the model and trains on it.
+        """Mixes the spectra of windowed features, shifted to the middle, into the model and trains on it.
 
         See `slimtrack.filters.spectral.GridFilter`.
         """

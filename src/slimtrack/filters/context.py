@@ -1,4 +1,4 @@
-"""Context-aware linear filter: patches around the target that must not respond."""
+"""Context-aware linear filter, trained to respond with zero on patches around the target."""
 
 import numpy as np
 
@@ -11,14 +11,14 @@ __all__ = ["ContextFilter"]
 
 
 class ContextFilter:
-    """Linear filter with a wish for zero on context patches (Mueller et al., CVPR 2017; papers' equation 9).
+    """Linear filter trained to respond with zero on context patches (Mueller et al., CVPR 2017, equation 9).
 
     The exact minimum for any number of channels. At each frequency, rows of ``A`` are the target's channels
     and those of each context patch times ``sqrt(weight)``; then ``w = A^H (A A^H + ridge)^-1 (y, 0, ..)``, a
     system of ``1 + n`` unknowns instead of ``C``. The filter itself is averaged over time.
 
     Args:
-        label: The wished response ``(h, w)``, 1 at (0, 0).
+        label: The desired response ``(h, w)``, 1 at (0, 0).
         ridge: Weight of the regularisation.
         weight: Weight of the context patches.
         rate: Share of the newest frame in the model.

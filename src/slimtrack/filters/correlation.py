@@ -49,7 +49,7 @@ class KernelFilter:
     """Kernelized correlation filter (Henriques et al., TPAMI 2015; paper 000, equations 1-3).
 
     Args:
-        label: The wished response ``(h, w)``, 1 at (0, 0).
+        label: The desired response ``(h, w)``, 1 at (0, 0).
         kernel: Which kernel.
         sigma: Bandwidth of the Gaussian kernel.
         ridge: Weight of the regularisation.
@@ -92,7 +92,7 @@ class LinearFilter:
     ``sum_k |phi_k|^2 + ridge``. For one example it is the solution of paper 001's equation 7.
 
     Args:
-        label: The wished response ``(h, w)``, 1 at (0, 0).
+        label: The desired response ``(h, w)``, 1 at (0, 0).
         ridge: Weight of the regularisation.
         rate: Share of the newest frame in the model.
     """

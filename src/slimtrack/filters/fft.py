@@ -1,4 +1,4 @@
-"""The one Fourier transform, so that it can be swapped."""
+"""The Fourier transforms that all rooms use, in one module so that the implementation can be replaced."""
 
 from typing import Any
 

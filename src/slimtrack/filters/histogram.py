@@ -1,4 +1,4 @@
-"""Colour histograms of target and surroundings, and where in a patch the target's colours are."""
+"""Colour histograms of target and surroundings, which give the target's probability at each pixel."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ from slimtrack.arrays import Floats
 __all__ = ["ColorModel"]
 
 _LEVELS = 32
-"""Levels a channel (Bertinetto et al., CVPR 2016)."""
+"""Levels per colour channel (Bertinetto et al., CVPR 2016)."""
 
 
 class ColorModel:
@@ -31,7 +31,7 @@ class ColorModel:
         outside: npt.NDArray[np.bool_],
         weight: float = 1.0,
     ) -> None:
-        """Adds a patch ``(h, w, 3)`` uint8 with masks ``(h, w)`` of sure target and sure surroundings.
+        """Learns a patch ``(h, w, 3)`` uint8 with masks ``(h, w)`` of certain target and surroundings.
 
         ``weight`` is the share of the usual learning rate, 0 to 1.
         """
@@ -44,7 +44,7 @@ class ColorModel:
         _mix(counts, np.float32(rate), self._histograms, self._share)
 
     def likelihood(self, patch: npt.NDArray[np.uint8]) -> Floats:
-        """Probability of each pixel of ``(h, w, 3)`` uint8 to be the target's; 0 for colours never seen."""
+        """Probability that each pixel of ``(h, w, 3)`` uint8 is on the target; 0 for unknown colours."""
         out = np.empty(patch.shape[:2], np.float32)
         _look_up(patch, self._share, out)
         return out

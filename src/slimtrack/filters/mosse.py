@@ -14,7 +14,7 @@ class MosseFilter:
     """Numerator and denominator of the one-channel MOSSE filter (Bolme et al., CVPR 2010, equations 10-12).
 
     Args:
-        label: The wished response ``(h, w)``, 1 at (0, 0).
+        label: The desired response ``(h, w)``, 1 at (0, 0).
         rate: Share of the newest frame in the model.
         ridge: Added to the denominator, as a share of the patch's energy.
     """
@@ -28,7 +28,7 @@ class MosseFilter:
     def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
         """Trains on one patch; see `slimtrack.filters.spectral.GridFilter`.
 
-        ``x`` may be several patches of one moment: ``(n, C, h, w // 2 + 1)``.
+        ``x`` may hold several patches of one frame: ``(n, C, h, w // 2 + 1)``.
         """
         spectrum = x.reshape(-1, *x.shape[-2:])
         wish = shifted(self._label, self._shape, shift)

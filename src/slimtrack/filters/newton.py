@@ -10,19 +10,19 @@ from slimtrack.arrays import Floats, Spectrum
 __all__ = ["newton_peak"]
 
 _CLOSE = 1e-3
-"""Cells: a peak's place need not be known better."""
+"""Accuracy in cells at which the iteration stops."""
 
 
 def newton_peak(response: Floats, spectrum: Spectrum, steps: int = 5) -> tuple[float, float]:
-    """Shift (dy, dx) of the maximum of the trigonometric polynomial that a wrapped response samples.
+    """Shift (dy, dx) of the maximum of the trigonometric polynomial through the samples of a response.
 
-    Newton's method from the highest sample (Danelljan et al., ECCV 2016, section 3.4). Where it leaves the
-    neighbourhood of that sample, the sample itself is the answer.
+    Newton's method starts from the highest sample (Danelljan et al., ECCV 2016, section 3.4). If it leaves
+    the neighbourhood of that sample, the sample itself is returned.
 
     Args:
         response: ``(h, w)``.
         spectrum: Its ``rfft2``, ``(h, w // 2 + 1)``.
-        steps: Newton steps.
+        steps: Number of Newton steps.
     """
     h, w = response.shape
     start = divmod(int(response.argmax()), w)
@@ -34,7 +34,7 @@ def newton_peak(response: Floats, spectrum: Spectrum, steps: int = 5) -> tuple[f
 
 @compiled()
 def _newton(spectrum, y, x, width, steps):
-    """Newton's method for the maximum of the function with that half spectrum, from a point near it."""
+    """Newton's method for the maximum of the function with that half spectrum, from a nearby point."""
     rows, columns = spectrum.shape
     ky, kx = 2 * math.pi / rows, 2 * math.pi / width
     waves, part = np.empty(columns, np.complex128), np.empty(3, np.complex128)

@@ -1,4 +1,4 @@
-"""Reading a response: where its peak is, and how much the peak can be trusted."""
+"""Finds the peak of a response, and measures how clear it is."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ from slimtrack.arrays import Floats, Spectrum
 __all__ = ["Responses", "evidence", "gaussian_label", "peak", "refine"]
 
 _LOWEST = 1e-6
-"""Least height of a peak that others are compared with."""
+"""Lower bound of a peak in a ratio."""
 
 _APART = 5
-"""Cells around the peak left out of the sidelobes (an 11 x 11 window, as MOSSE has it)."""
+"""Cells on each side of the peak that do not count as sidelobe (11 x 11 cells, as in MOSSE)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """A filter's responses to several windows, the middle of a window at (0, 0), wrapped around.
+    """A filter's responses to several windows; the middle of a window is at (0, 0), wrapped around.
 
     Attributes:
         values: ``(S, h, w)``.
@@ -30,7 +30,7 @@ class Responses:
 
 
 def gaussian_label(h: int, w: int, sigma: float) -> Floats:
-    """The wished response ``(h, w)`` float32: a Gaussian of ``sigma`` cells, 1 at (0, 0), wrapped around."""
+    """The desired response ``(h, w)`` float32: a Gaussian of ``sigma`` cells, 1 at (0, 0), wrapped around."""
     y, x = (np.minimum(np.arange(n), n - np.arange(n)) for n in (h, w))
     return np.asarray(np.exp(-0.5 * (y[:, None] ** 2 + x[None] ** 2) / sigma**2), np.float32)
 
@@ -52,7 +52,7 @@ def refine(before: float, centre: float, after: float) -> float:
 
 
 def evidence(response: Floats) -> dict[str, float]:
-    """How clear the peak of a wrapped response ``(h, w)`` is, in figures that a calibration uses.
+    """Measures how clear the peak of a wrapped response ``(h, w)`` is, as evidence for the score.
 
     Returns:
         ``peak``, its height; ``psr``, the peak-to-sidelobe ratio (Bolme et al., CVPR 2010: outside 11 x 11
@@ -64,7 +64,7 @@ def evidence(response: Floats) -> dict[str, float]:
         np.arange(at - reach, at + reach + 1) % n
         for at, n, reach in ((y, h, min(_APART, max(h - 2, 0) // 2)), (x, w, min(_APART, max(w - 2, 0) // 2)))
     )
-    # The sidelobes' sums are the whole's less those around the peak: in float64, where little is lost.
+    # Sums over the sidelobes are those of the whole minus those around the peak, in float64 for accuracy.
     whole = response.astype(float)
     around = whole[rows[:, None], columns]
     if around.size == whole.size:
@@ -79,7 +79,7 @@ def evidence(response: Floats) -> dict[str, float]:
 
 
 def _second(response: Floats, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], top: float) -> float:
-    """The highest value outside of these rows and columns over the peak, -1 to 1; 0 where nothing is left."""
+    """The highest value outside these rows and columns over the peak, -1 to 1; 0 if nothing is left."""
     if len(rows) * len(columns) >= response.size:
         return 0.0
     rest = response.copy()

@@ -1,4 +1,4 @@
-"""One-dimensional correlation filter over a pyramid of scales."""
+"""Scale filters: one-dimensional correlation filters over a pyramid of scales."""
 
 import numpy as np
 
@@ -11,21 +11,22 @@ __all__ = ["FastScaleFilter", "ScaleFilter"]
 
 
 class ScaleFilter:
-    """Scale filter of DSST (Danelljan et al., BMVC 2014, section 3.2): a sample is one column a scale.
+    """Scale filter of DSST (Danelljan et al., BMVC 2014, section 3.2); a sample has one column per scale.
 
-    Model and response are linear in the samples, and every value of a column counts alike: all that is needed
-    of two samples are the inner products of their columns, ``(count, count)`` numbers, and the Fourier
-    transform over the scales is taken of these.
+    Model and response are linear in the samples, and all values of a column have the same weight. So two
+    samples only enter through the inner products of their columns, ``(count, count)`` numbers, and only these
+    are transformed over the scales.
 
     Args:
         count: Number of scales.
         step: Ratio of neighbouring scales.
         ridge: Weight of the regularisation, on sums over a sample's values (the article's 0.01).
         rate: Share of the newest frame in the model.
-        sigma: Width of the wished response in scales; by default a quarter of the root of ``count``.
+        sigma: Width of the desired response in scales. Default: a quarter of the square root of ``count``.
 
     Attributes:
-        factors: Sizes over the last one, from large to small, at which it wants its samples, ``(count,)``.
+        factors: ``(count,)`` sizes, relative to the last one and from large to small, at which samples are
+            taken.
     """
 
     def __init__(
@@ -55,27 +56,27 @@ class ScaleFilter:
         self._energy.add(self._products(samples, samples).real, weight)
 
     def respond(self, samples: Floats) -> Floats:
-        """How well samples ``(d, count)`` fit at each scale, ``(count,)``; the middle one is scale 1."""
+        """The response ``(count,)`` to samples ``(d, count)`` at each scale; the middle one is scale 1."""
         return np.asarray(ifft(self._spectrum(samples)).real)
 
     def best(self, samples: Floats) -> float:
-        """The factor, between the steps too, at which samples ``(d, count)`` fit best."""
+        """The factor with the highest response to samples ``(d, count)``, interpolated between steps."""
         values = self.respond(samples)
         at, last = int(values.argmax()), len(values) - 1
         offset = refine(*(float(v) for v in values[at - 1 : at + 2])) if 0 < at < last else 0.0
         return float(self._step ** (last // 2 - at - offset))
 
     def resized(self, samples: Floats, factor: float) -> Floats:
-        """Samples as if taken at ``factor`` times their size: `learn` can do with those that `best` has seen.
+        """Resamples samples as if they were taken at ``factor`` times their size.
 
-        Not in the articles, which take new ones.
+        With it, `learn` can use the samples of `best`; the articles take new ones.
 
         Args:
             samples: ``(d, count)``, float32, one column for each of `factors`.
-            factor: The new size over the one that they were taken at, above 0.
+            factor: The new size over the size at which they were taken, above 0.
 
         Returns:
-            ``(d, count)`` float32, linear between neighbouring scales; beyond the outermost ones, these.
+            ``(d, count)`` float32, interpolated linearly between scales; the outermost ones are repeated.
         """
         last = len(self.factors) - 1
         if not last or factor == 1:
@@ -86,7 +87,7 @@ class ScaleFilter:
         return np.asarray(samples @ mixed.astype(samples.dtype))
 
     def _spectrum(self, samples: Floats) -> Spectrum:
-        """Of the responses to samples."""
+        """The spectrum of the responses to samples."""
         matched = self._products(samples, self._model.value)
         return np.asarray(self._label * matched / (self._energy.value + self._ridge))
 
@@ -97,15 +98,15 @@ class ScaleFilter:
 
 
 class FastScaleFilter(ScaleFilter):
-    """Scale filter of fDSST (Danelljan et al., TPAMI 2017): fewer scales, and a response between them.
+    """Scale filter of fDSST (Danelljan et al., TPAMI 2017): fewer scales, with an interpolated response.
 
-    The article projects samples onto the principal directions of the model sample, as many as there are
-    scales. No response changes by that, and inner products are fewer still. The response is interpolated to
-    finer scales in the Fourier domain.
+    The article projects samples onto as many principal directions of the model sample as there are scales.
+    This does not change the responses, and working on inner products is cheaper still. The response is
+    interpolated to finer scales in the Fourier domain.
 
     Args:
-        count: Number of scales sampled.
-        fine: Number of scales the response is interpolated to.
+        count: Number of sampled scales.
+        fine: Number of scales to which the response is interpolated.
         step: Ratio of neighbouring fine scales.
         ridge: Weight of the regularisation, on sums over a sample's values (the article's 0.01).
         rate: Share of the newest frame in the model.
@@ -118,14 +119,14 @@ class FastScaleFilter(ScaleFilter):
         self._fine, self._fine_step = fine, step
 
     def respond(self, samples: Floats) -> Floats:
-        """How well samples ``(d, count)`` fit at each fine scale, ``(fine,)``.
+        """The response ``(fine,)`` to samples ``(d, count)`` at each fine scale.
 
-        Fine scale ``i`` lies at ``i count / fine`` sampled ones; the middle one of those is scale 1.
+        Fine scale ``i`` is at position ``i count / fine`` of the sampled scales; their middle one is scale 1.
         """
         return _interpolated(self._spectrum(samples), self._fine)
 
     def best(self, samples: Floats) -> float:
-        """The factor, between the steps too, at which samples ``(d, count)`` fit best."""
+        """The factor with the highest response to samples ``(d, count)``, interpolated between steps."""
         values = self.respond(samples)
         at = int(values.argmax())
         offset = refine(float(values[at - 1]), float(values[at]), float(values[(at + 1) % self._fine]))

@@ -1,4 +1,4 @@
-"""What filters of many channels do with half spectra (``rfft2``): inner products, change of grid."""
+"""Operations on half spectra (``rfft2``) of many channels: inner products, resampling, shifts."""
 
 from typing import Any
 
@@ -26,10 +26,10 @@ def inner(filters: Spectrum, spectra: Spectrum) -> Spectrum:
 
 
 def resized(spectrum: Spectrum, width: int, shape: tuple[int, int]) -> Any:
-    """The spectrum on a finer grid of the same function (trigonometric interpolation).
+    """The spectrum of the same function on a finer grid (trigonometric interpolation).
 
-    Values stay what they are: coefficients grow by the ratio of the grids' cells. The highest frequency of an
-    even grid is shared between its two signs.
+    The function's values do not change, so the coefficients grow by the ratio of the numbers of cells. The
+    highest frequency of an even grid is split between its two signs.
 
     Args:
         spectrum: ``(..., h, w // 2 + 1)``.
@@ -57,7 +57,7 @@ def resized(spectrum: Spectrum, width: int, shape: tuple[int, int]) -> Any:
 
 
 def shifted(spectrum: Spectrum, shape: tuple[int, int], shift: tuple[float, float]) -> Any:
-    """The spectrum of the same function moved by ``shift`` rows and columns; it need not be a whole number.
+    """The spectrum of the same function moved by ``shift`` rows and columns, which may be fractions.
 
     Args:
         spectrum: ``(..., h, w // 2 + 1)``.
@@ -72,7 +72,7 @@ def shifted(spectrum: Spectrum, shape: tuple[int, int], shift: tuple[float, floa
 
 
 def _rows(spectrum: Spectrum) -> Spectrum:
-    """Frequencies in one axis: ``(C, h, k)`` -> ``(C, h k)``, the same memory."""
+    """Joins the axes of frequencies: ``(C, h, k)`` -> ``(C, h k)``, without copying."""
     return spectrum.reshape(len(spectrum), -1)
 
 

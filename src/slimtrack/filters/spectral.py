@@ -1,4 +1,4 @@
-"""What correlation trackers ask of their filters, and filters on several grids that answer together."""
+"""The interface of filters for correlation trackers, and a filter over several grids."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ __all__ = ["GridFilter", "GridFilters", "SpectralFilter"]
 class SpectralFilter(Protocol):
     """The filter of a correlation tracker.
 
-    What a *sample* is, a window's features in the Fourier domain, only the filter knows.
+    A *sample* holds a window's features in the Fourier domain, in a form that only the filter knows.
     """
 
     def transform(self, features: Sequence[Features]) -> Any:
@@ -35,10 +35,10 @@ class SpectralFilter(Protocol):
         """Trains on the sample of one window.
 
         Args:
-            sample: As `at` gives it.
-            shift: How far the target lies below and to the right of the window's middle, as a part of the
-                window's height and width: where the response is wished to peak.
-            weight: Share of the usual learning rate, 0 to 1.
+            sample: A sample, as `at` returns it.
+            shift: Position of the target below and to the right of the window's middle, as a fraction of the
+                window's height and width. The desired response has its peak there.
+            weight: Share of the full learning rate, 0 to 1.
         """
         ...
 
@@ -51,9 +51,9 @@ class GridFilter(Protocol):
 
         Args:
             x: Spectra of windowed features, ``(C, h, w // 2 + 1)``.
-            shift: Rows and columns of cells that the target lies beside the middle: where the response is
-                wished to peak, so that a target that moved a little need not be cut out anew.
-            weight: Share of the usual learning rate, 0 to 1.
+            shift: Position of the target below and to the right of the middle, in cells. The desired response
+                has its peak there, so the target does not have to be cut out again if it moved a little.
+            weight: Share of the full learning rate, 0 to 1.
         """
         ...
 
@@ -63,14 +63,14 @@ class GridFilter(Protocol):
 
 
 class GridFilters:
-    """A filter on each of several grids that cover one window; their responses are averaged on the finest.
+    """One filter for each of several grids over one window; their responses are averaged on the finest grid.
 
     Args:
         filters: The filters.
         sizes: Height and width of each grid in cells.
 
     Attributes:
-        filters: The filters; one may be put in another's place.
+        filters: The filters; they may be replaced.
     """
 
     def __init__(self, filters: Sequence[GridFilter], sizes: Sequence[tuple[int, int]]) -> None:

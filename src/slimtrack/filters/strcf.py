@@ -1,4 +1,4 @@
-"""STRCF: spatially regularised filters that stay near those of the last frame."""
+"""STRCF: spatially regularised filters that stay close to those of the last frame."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ from slimtrack.filters.admm import Admm, RegularisedFilter
 __all__ = ["StrcfFilter"]
 
 _LEAST = 0.01
-"""Least weight of a frame: below it the filter practically stays."""
+"""Lower bound of a frame's weight; below it the filter hardly changes."""
 
 
 class StrcfFilter(RegularisedFilter):
     """Spatial-temporal regularised filter (Li et al., CVPR 2018, equation 6): trained on one frame at a time.
 
-    The penalties suit features of HOG's own energy; the solution of a frame is the anchor of the next.
+    The penalties are tuned to the energy of HOG features. The solution of a frame is the anchor of the next.
 
     Args:
-        label: The wished response ``(h, w)``, 1 at (0, 0).
+        label: The desired response ``(h, w)``, 1 at (0, 0).
         weight: Spatial regularisation ``(h, w)`` (`slimtrack.filters.regularisation`).
-        temporal: Weight of staying with the last frame's filter.
+        temporal: Weight of the distance to the last frame's filter.
         iterations: Iterations of ADMM a frame.
     """
 
@@ -30,7 +30,7 @@ class StrcfFilter(RegularisedFilter):
     def learn(self, x: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
         """Trains on the spectra of windowed features; see `slimtrack.filters.spectral.GridFilter`.
 
-        There is no rate to scale: at a lower weight the filter is held closer to the last frame's.
+        STRCF has no learning rate. A lower ``weight`` holds the filter closer to that of the last frame.
         """
         if self._filter is None:
             self._filter = np.zeros_like(x)

@@ -1,1 +1,1 @@
-"""What a benchmark looks like: tables for the terminal, plots for a page."""
+"""Shows the results of a benchmark: tables for the terminal, plots as files."""

@@ -28,13 +28,13 @@ except ImportError as error:
 __all__ = ["save_plots"]
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#4B4B4B")
-"""Okabe and Ito's palette, which colour-blind readers can tell apart, darker where it is thin on white."""
+"""Okabe and Ito's palette for colour-blind readers, its light colours darkened for a white page."""
 
 _PLACES = (
     ((7, 4), "left"), ((7, -11), "left"), ((-7, 4), "right"), ((-7, -11), "right"), ((0, 9), "center"),
     ((0, -16), "center"), ((8, 4), "left"),
 )  # fmt: skip
-"""Where a label may stand beside its point, best first; the last is taken when none is free."""
+"""Positions of a label beside its point, best first; the last is used if none is free."""
 
 _DASHES = ("-", "--", "-.", ":")
 _STYLE: dict[Any, Any] = {
@@ -66,12 +66,12 @@ def save_plots(evaluation: Evaluation, summary: dict[str, Any], folder: str | Pa
 
     Args:
         evaluation: The runs.
-        summary: Of `slimtrack.evaluation.summarise` from the same runs.
-        folder: Where to; made when it is not there.
+        summary: From `slimtrack.evaluation.summarise` of the same runs.
+        folder: Folder for the plots; created if missing.
 
     Returns:
-        The files: ``success.png``, ``precision.png``, ``reliability.png``, ``speed_accuracy.png`` and, when
-        the dataset names attributes, ``attributes.png``.
+        The files: ``success.png``, ``precision.png``, ``reliability.png``, ``speed_accuracy.png`` and, if the
+        data set has attributes, ``attributes.png``.
 
     Raises:
         OutputError: A file cannot be written.
@@ -126,7 +126,7 @@ def _curves(
     part: Callable[[Curves], Any],
     figure: str,
 ) -> None:
-    """One line a tracker: mean over sequences of the mean over runs; the legend in order of the figure."""
+    """One line per tracker: the mean over runs, then over sequences; the legend is in order of the figure."""
     for rank, (spec, row) in enumerate(_ranked(summary, figure)):
         of_sequence = evaluation.runs[spec]
         each = [part(curves_of(of_sequence[s.name], s, evaluation.protocol)) for s in evaluation.dataset]
@@ -156,7 +156,7 @@ def _reliability(evaluation: Evaluation, summary: dict[str, Any]) -> Figure:
 
 
 def _diagram(axes: Axes, evaluation: Evaluation, spec: str) -> None:
-    """Promised against come, the area of a point the share of frames it stands for."""
+    """Actual share of good boxes against the score; the area of a point is its share of the frames."""
     pairs = ((run, s) for s in evaluation.dataset for run in evaluation.runs[spec][s.name])
     judged = judged_frames(pairs)
     table = reliability(judged.scores, judged.right)
@@ -213,12 +213,12 @@ def _speed_accuracy(_: Evaluation, summary: dict[str, Any]) -> Figure | None:
 
 
 def _beaten(fps: float, auc: float, x: list[float], y: list[float]) -> bool:
-    """Whether another tracker is faster and better."""
+    """Whether another tracker is faster and more accurate."""
     return any(f > fps and a > auc for f, a in zip(x, y, strict=True))
 
 
 def _label(figure: Figure, axes: Axes, names: list[str], x: list[float], y: list[float]) -> None:
-    """Writes a name beside each point, where it runs into no other point or name if there is such a place."""
+    """Writes a name beside each point, without overlapping other points and names if possible."""
     FigureCanvasAgg(figure)
     figure.draw_without_rendering()
     points = axes.transData.transform(np.column_stack([x, y]))

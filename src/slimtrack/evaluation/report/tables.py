@@ -1,4 +1,4 @@
-"""Tables of a benchmark for the terminal."""
+"""Tables of a benchmark's results for the terminal."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ __all__ = ["accuracy_table", "attribute_tables", "difference_tables", "sequence_
 
 
 def accuracy_table(summary: dict[str, Any]) -> Table:
-    """How well each tracker follows and how far its score can be trusted; best AUC first.
+    """Accuracy and score quality of each tracker; best AUC first.
 
     ``norm.`` is normalised precision, ``absent`` the share of absent frames called TRACKED.
 
     Args:
-        summary: Of `slimtrack.evaluation.summarise`.
+        summary: From `slimtrack.evaluation.summarise`.
     """
     data, protocol = summary["dataset"], summary["protocol"]
     runs = (
@@ -43,10 +43,10 @@ def accuracy_table(summary: dict[str, Any]) -> Table:
 
 
 def speed_table(summary: dict[str, Any]) -> Table:
-    """How fast each tracker is, on which processor; best AUC first, "~" where the machine was not quiet.
+    """Speed of each tracker, and the processor; best AUC first, "~" if the machine was busy.
 
     Args:
-        summary: Of `slimtrack.evaluation.summarise`.
+        summary: From `slimtrack.evaluation.summarise`.
     """
     machine = summary["machine"]
     threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
@@ -69,18 +69,18 @@ def sequence_tables(summary: dict[str, Any], width: int) -> list[Table]:
     """AUC of every tracker on every sequence, the best in bold.
 
     Args:
-        summary: Of `slimtrack.evaluation.summarise`.
-        width: Characters a line; more trackers than fit go into further tables.
+        summary: From `slimtrack.evaluation.summarise`.
+        width: Characters per line; trackers that do not fit go into further tables.
     """
     return _cross("AUC by sequence", "sequence", "sequences", summary, width)
 
 
 def attribute_tables(summary: dict[str, Any], width: int) -> list[Table]:
-    """AUC of every tracker by what makes a sequence hard; none when the dataset names no attributes.
+    """AUC of every tracker by attribute of the sequences; no table if the data set has no attributes.
 
     Args:
-        summary: Of `slimtrack.evaluation.summarise`.
-        width: Characters a line; more trackers than fit go into further tables.
+        summary: From `slimtrack.evaluation.summarise`.
+        width: Characters per line; trackers that do not fit go into further tables.
     """
     if not any(row["attributes"] for row in summary["trackers"].values()):
         return []
@@ -88,13 +88,13 @@ def attribute_tables(summary: dict[str, Any], width: int) -> list[Table]:
 
 
 def difference_tables(summary: dict[str, Any]) -> list[Table]:
-    """By how much the best tracker's AUC is above each other's: paired bootstrap over the sequences.
+    """Difference in AUC between the best tracker and each other one, by paired bootstrap over the sequences.
 
     Args:
-        summary: Of `slimtrack.evaluation.summarise`.
+        summary: From `slimtrack.evaluation.summarise`.
 
     Returns:
-        One table; none for a single tracker or a single sequence, which leave nothing to compare or resample.
+        One table; none for a single tracker or a single sequence.
     """
     trackers = [
         (spec, {name: figures["auc"] for name, figures in row["sequences"].items()})
@@ -133,7 +133,7 @@ def _cross(title: str, first: str, part: str, summary: dict[str, Any], width: in
 
 
 def _fitting(specs: list[str], room: int) -> list[list[str]]:
-    """The names in groups that fit side by side, at least one in each."""
+    """Splits the names into groups that fit side by side, with at least one name each."""
     groups: list[list[str]] = [[]]
     left = room
     for spec in specs:

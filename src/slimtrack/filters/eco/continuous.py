@@ -18,7 +18,7 @@ import numpy as np
 from slimtrack.arrays import AnyArray, Features, Floats, Spectrum
 from slimtrack.filters.fft import irfft2, rfft2
 
-__all__ = ["Block", "Layout", "cubic_spectrum", "frequencies", "samples", "wished_response"]
+__all__ = ["Block", "Layout", "cubic_spectrum", "frequencies", "samples", "desired_response"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def _interpolation(block: Block) -> Spectrum:
     return np.asarray(np.outer(*axes), np.complex64)
 
 
-def wished_response(shape: tuple[int, int], sigma: tuple[float, float]) -> Spectrum:
+def desired_response(shape: tuple[int, int], sigma: tuple[float, float]) -> Spectrum:
     """Coefficients of a Gaussian of height 1 at the window's centre (C-COT, section 3.3).
 
     Args:

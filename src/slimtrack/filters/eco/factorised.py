@@ -30,7 +30,7 @@ class JointProblem:
     Args:
         layout: Layout of the projected sample and the filter.
         sample: Each block's coefficients before projection, ``(C_b, rows, columns)``.
-        wish: Coefficients of the wished response, ``layout.shape``.
+        wish: Coefficients of the desired response, ``layout.shape``.
         penalty: The spatial regularisation.
         ridge: Weight of the projections' size.
     """

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slimtrack.arrays import Features, Floats, Spectrum
-from slimtrack.filters.eco.continuous import Block, Layout, wished_response
+from slimtrack.filters.eco.continuous import Block, Layout, desired_response
 from slimtrack.filters.eco.continuous import samples as function_values
 from slimtrack.filters.eco.factorised import JointProblem, principal_projection
 from slimtrack.filters.eco.penalty import Penalty, penalty_window
@@ -35,7 +35,7 @@ class EcoFilter:
         blocks: The blocks before projection.
         dims: Channels of each block after projection.
         target: Height and width of the target as a part of the window's sides.
-        sigma: Width of the wished response as a part of the target's mean side.
+        sigma: Width of the desired response as a part of the target's mean side.
         rate: Weight of a new sample.
         memory: Most samples kept.
         interval: The filter is trained with every ``interval``-th sample.
@@ -61,7 +61,7 @@ class EcoFilter:
         self._dims, self._ridge, self._rate, self._memory = dims, ridge, rate, memory
         self._lay_out(dims)
         width = sigma * (target[0] * target[1]) ** 0.5
-        self._wish = wished_response(self.layout.shape, (width, width))
+        self._wish = desired_response(self.layout.shape, (width, width))
         self._interval, self._iterations = interval, iterations
         self._filter = np.zeros(self.layout.length, np.complex64)
 
