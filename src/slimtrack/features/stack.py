@@ -41,9 +41,7 @@ class Stack:
     def __init__(self, *parts: Feature) -> None:
         if len({(part.stride, part.offset, part.margin) for part in parts}) != 1:
             grids = ", ".join(f"stride {p.stride}, offset {p.offset:g}" for p in parts) or "none"
-            raise InputError(
-                f"a stack needs features on one grid (stride, offset, margin), not {grids}"
-            )
+            raise InputError(f"a stack needs features on one grid (stride, offset, margin), not {grids}")
         self._parts = parts
         self.channels = sum(part.channels for part in parts)
         self.stride, self.offset = parts[0].stride, parts[0].offset
