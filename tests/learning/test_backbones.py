@@ -13,7 +13,7 @@ pytest.importorskip("onnxruntime")
 
 from slimtrack.errors import SourceError  # noqa: E402
 from slimtrack.learning.backbones.backbone import Backbone  # noqa: E402
-from slimtrack.learning.backbones.chains import VGG19, alexnet, squeezenet, vgg, vgg_m  # noqa: E402
+from slimtrack.learning.backbones.chains import VGG19, alexnet, squeezenet, vgg  # noqa: E402
 from slimtrack.learning.backbones.inverted import MOBILENET_V2, Inverted  # noqa: E402
 from slimtrack.learning.backbones.resnet import resnet18, resnet50  # noqa: E402
 from slimtrack.learning.backbones.starts import fill  # noqa: E402
@@ -34,7 +34,6 @@ BACKBONES: dict[str, Callable[[], Backbone]] = {
     "vgg19 to conv3": lambda: vgg("vgg19", ((4, 4), (6, 6), (8,) * 4)),
     "alexnet": lambda: alexnet((4, 6, 8, 8, 8)),
     "squeezenet1.1": squeezenet,
-    "vgg-m": lambda: vgg_m((12, 32, 64, 64, 64)),
 }
 
 
@@ -95,7 +94,6 @@ def test_strides_of_resnet_are_4_to_32() -> None:
         ("resnet18", "resnet18_partial/resnet18_conv1-layer3_folded.fp16.npz", lambda: resnet18(layers=3)),
         ("vgg19", "vgg19_conv1-3/vgg19_conv1-3.fp16.npz", lambda: vgg("vgg19", VGG19[:3])),
         ("squeezenet1.1", "squeezenet1.1/squeezenet1.1.fp16.npz", squeezenet),
-        ("cf_vggm", "cf_vggm/cf_vggm.npz", lambda: vgg_m((12, 32, 64, 64, 64))),
     ],
 )  # fmt: skip
 @shared

@@ -1,8 +1,4 @@
-"""Backbones that are a chain of layers: VGG, AlexNet, SqueezeNet, VGG-M and what paper 002 makes of it.
-
-Parameters carry torchvision's names (``features.0.weight`` ..); VGG-M, which torchvision has not, is numbered
-in the same way.
-"""
+"""Backbones that are a chain of layers, as torchvision names them (``features.0.weight`` ..)."""
 
 from collections.abc import Sequence
 
@@ -10,16 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from slimtrack.learning.backbones.backbone import Backbone
-from slimtrack.networks.importers import architectures
 from slimtrack.networks.importers.torchvision import ARCHITECTURES, Architecture
 
-__all__ = ["VGG16", "VGG19", "VGG_M", "Chain", "alexnet", "squeezenet", "vgg", "vgg_m"]
+__all__ = ["VGG16", "VGG19", "Chain", "alexnet", "squeezenet", "vgg"]
 
 VGG16 = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 VGG19 = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)
 """Channels of each convolution, block by block (Simonyan and Zisserman, ICLR 2015)."""
-VGG_M = (96, 256, 512, 512, 512)
-"""Channels of its five convolutions (Chatfield et al., BMVC 2014); paper 002's student has an eighth."""
 
 
 class Chain(Backbone):
@@ -76,42 +69,6 @@ def alexnet(widths: Sequence[int] = (64, 192, 384, 256, 256)) -> Chain:
         layers += [(f"pool{index}", nn.MaxPool2d(3, 2))] if index in (1, 2, 5) else []
         channels = width
     return Chain(ARCHITECTURES["alexnet"], layers)
-
-
-class _Norm(nn.Module):
-    """Local response normalisation over five channels, MatConvNet's: alpha is not divided by five."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Every cell by the power of its neighbours in channels."""
-        near = nn.functional.avg_pool3d(x.square()[:, None], (5, 1, 1), 1, (2, 0, 0))[:, 0]
-        return x / (2 + 5e-4 * near) ** 0.75
-
-
-class _Pool(nn.Module):
-    """Largest of three by three at every second cell, one row and column beyond the last ones included."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, h, w)`` to about half of it."""
-        return nn.functional.max_pool2d(nn.functional.pad(x, (0, 1, 0, 1), value=-torch.inf), 3, 2)
-
-
-def vgg_m(widths: Sequence[int] = VGG_M) -> Chain:
-    """VGG-M's convolutions with MatConvNet's padding; taps ``relu1``, ``norm1``, ``pool1`` .. ``relu5``.
-
-    Args:
-        widths: Channels of the five; ``(12, 32, 64, 64, 64)`` is CF-VGG (paper 002).
-    """
-    plan = ((7, 2, 0), (5, 2, 1), (3, 1, 1), (3, 1, 1), (3, 1, 1))
-    layers: list[tuple[str, nn.Module]] = []
-    names: dict[str, str] = {}
-    channels = 3
-    for index, (width, (kernel, stride, pad)) in enumerate(zip(widths, plan, strict=True), 1):
-        names[f"conv{index}"] = f"features.{len(layers)}"
-        layers.append(("", nn.Conv2d(channels, width, kernel, stride, pad)))
-        layers.append((f"relu{index}", nn.ReLU()))
-        layers += [(f"norm{index}", _Norm()), (f"pool{index}", _Pool())] if index <= 2 else []
-        channels = width
-    return Chain(Architecture(architectures.cf_vgg, "conv1", names), layers)
 
 
 class _Fire(nn.Module):

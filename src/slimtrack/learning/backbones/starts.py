@@ -55,7 +55,7 @@ def fill(backbone: Backbone, path: Path) -> None:
     """Gives a backbone the weights of a file; what the file has beyond its last layer is left out.
 
     Args:
-        backbone: ResNet, VGG, AlexNet, SqueezeNet or VGG-M.
+        backbone: ResNet, VGG, AlexNet or SqueezeNet.
         path: A torch file of torchvision's state dict, or ``.npz`` with ``conv1_w`` .., batch norms folded.
 
     Raises:
