@@ -36,6 +36,7 @@ _BY_MODULE = {
     "trackers.hcf": ("hcf",),
     "trackers.deepcd": ("deepcd",),
     "trackers.cpt": ("cpt-kcf", "cpt-samf"),
+    "trackers.slim": ("slim", "slim-large"),
     "peers.opencv": tuple(
         f"opencv:{name}" for name in ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")
     ),

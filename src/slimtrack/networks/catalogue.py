@@ -1,7 +1,7 @@
 """Every network that is known by name: whose it is, its files with address, size and hash, and how to get it.
 
-Nothing of it comes with slimtrack. Addresses name a commit, so that what lies there does not change; the hash
-is checked all the same.
+Nothing of it comes with slimtrack: our own networks, which do, lie in `shipped/` with their card. Addresses
+name a commit, so that what lies there does not change; the hash is checked all the same.
 """
 
 from collections.abc import Mapping

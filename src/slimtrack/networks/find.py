@@ -1,4 +1,4 @@
-"""Finding network files by name: in the folders of ``SLIMTRACK_NETWORKS``, then in the user's own."""
+"""Finding network files by name: ``SLIMTRACK_NETWORKS``, the user's own folder, what comes with slimtrack."""
 
 import os
 from pathlib import Path
@@ -19,6 +19,8 @@ __all__ = [
 
 VARIABLE = "SLIMTRACK_NETWORKS"
 """Environment variable: folders of networks, separated as ``PATH`` is."""
+SHIPPED = Path(__file__).parent / "shipped"
+"""The networks of our own that come with slimtrack; a file of the same name elsewhere goes before."""
 
 
 def network_folders() -> list[Path]:
@@ -74,7 +76,7 @@ def find_network(relative_name: str) -> Path:
     Raises:
         MissingError: No folder holds it; the sentence says where it was looked for and what to do.
     """
-    for folder in network_folders():
+    for folder in (*network_folders(), SHIPPED):
         path = folder / relative_name
         if is_there(path):
             return path

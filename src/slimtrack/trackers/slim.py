@@ -1,0 +1,121 @@
+"""`slim` and `slim-large`: tracker networks of our own, trained by `slimtrack.learning`."""
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from slimtrack._cv2 import cv2
+from slimtrack.arrays import Features, Image
+from slimtrack.box import Box
+from slimtrack.tracker import Estimate
+from slimtrack.trackers._onnx import OnnxTracker, change, cut, planes
+
+__all__ = ["Slim", "SlimLarge"]
+
+_STRIDE = 16
+"""Pixels of the search image a cell stands for."""
+_LEAST = 4.0
+"""Shortest side of a box in frame pixels."""
+
+
+class _Siamese(OnnxTracker):
+    """A siamese network: template of twice, search of four times the target's side (of a square of its area).
+
+    Attributes:
+        template, search: Sides of the two images in pixels.
+        influence: Weight of the cosine window against the penalised score.
+        penalty: Strength of the penalty on changes of size and shape.
+        rate: How fast the box's size follows, times score and penalty.
+    """
+
+    template: ClassVar[int]
+    search: ClassVar[int]
+    influence: ClassVar[float] = 0.3
+    penalty: ClassVar[float] = 0.1
+    rate: ClassVar[float] = 0.6
+
+    def __init__(self, *, threads: int = 1) -> None:
+        """Loads the networks.
+
+        Args:
+            threads: Threads of ONNX Runtime.
+        """
+        super().__init__(threads=threads)
+        cells = self.search // _STRIDE
+        line = (np.arange(cells, dtype=np.float32) + 0.5) * _STRIDE - self.search / 2
+        self._grid = np.stack(np.meshgrid(line, line)).reshape(2, -1)
+        hann = np.hanning(cells + 2)[1:-1]
+        self._window = (self.influence * np.outer(hann, hann)).astype(np.float32).ravel()
+
+    def _start(self, image: Image, box: Box) -> None:
+        self._border = tuple(cv2.mean(image)[:3])
+        area = _around(box, 2.0)
+        picture = planes(cut(image, area, self.template, self._border), rgb=True)
+        mask = _covered(box, area, self.template // _STRIDE)
+        cells, kernel = self._networks[0].run({"image": picture, "mask": mask})
+        self._target = {"cells": cells, "kernel": kernel}
+
+    def _locate(self, image: Image) -> Estimate:
+        last = self._place
+        area = _around(last, 4.0)
+        picture = planes(cut(image, area, self.search, self._border), rgb=True)
+        scores, sides = self._networks[1].run({"image": picture, **self._target})
+        # From here on in frame pixels about the middle of the area.
+        step = area.w / self.search
+        sides, grid = sides.reshape(4, -1), self._grid
+        low, high = (grid - sides[:2]) * np.float32(step), (grid + sides[2:]) * np.float32(step)
+        return self._chosen(last, scores.ravel(), low, high, image.shape[1::-1])
+
+    def _chosen(
+        self, last: Box, scores: Features, low: Features, high: Features, limits: tuple[int, ...]
+    ) -> Estimate:
+        """The best cell's box, its size between the last one's and its own."""
+        w, h = high - low
+        penalties = np.exp(self.penalty * (1 - change(w, h, last.w, last.h)))
+        best = int(np.argmax(penalties * scores * (1 - self.influence) + self._window))
+        rate = min(float(penalties[best] * scores[best]) * self.rate, 1.0)
+        size = (
+            min(max((1 - rate) * old + rate * float(new[best]), _LEAST), float(limit))
+            for old, new, limit in ((last.w, w, limits[0]), (last.h, h, limits[1]))
+        )
+        dx, dy = ((low[:, best] + high[:, best]) / 2).tolist()
+        return Estimate(Box.from_center(last.cx + dx, last.cy + dy, *size), score=float(scores[best]))
+
+
+class Slim(_Siamese, name="slim"):
+    """A small siamese network of our own.
+
+    Args:
+        threads: Threads of ONNX Runtime.
+    """
+
+    files = ("slim/template.onnx", "slim/search.onnx")
+    template, search = 112, 224
+
+
+class SlimLarge(_Siamese, name="slim-large"):
+    """A larger siamese network of our own.
+
+    Args:
+        threads: Threads of ONNX Runtime.
+    """
+
+    files = ("slim-large/template.onnx", "slim-large/search.onnx")
+    template, search = 128, 256
+
+
+def _around(box: Box, factor: float) -> Box:
+    """The square about the box, ``factor`` times the side of a square of its area."""
+    side = factor * math.sqrt(box.w * box.h)
+    return Box.from_center(box.cx, box.cy, side, side)
+
+
+def _covered(box: Box, area: Box, cells: int) -> Features:
+    """Share of each cell of the area that the box covers: ``(1, 1, cells, cells)`` float32."""
+    edges = np.arange(cells)
+    shares = []
+    for low, high, start, side in ((box.x, box.right, area.x, area.w), (box.y, box.bottom, area.y, area.h)):
+        low, high = (low - start) / side * cells, (high - start) / side * cells
+        shares.append((np.minimum(high, edges + 1) - np.maximum(low, edges)).clip(0))
+    return np.outer(shares[1], shares[0]).astype(np.float32)[None, None]
