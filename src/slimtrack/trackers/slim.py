@@ -8,6 +8,7 @@ import numpy as np
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
+from slimtrack.confidence import Thresholds
 from slimtrack.tracker import Estimate
 from slimtrack.trackers._onnx import OnnxTracker, change, cut, planes
 
@@ -31,6 +32,8 @@ class _Siamese(OnnxTracker):
 
     template: ClassVar[int]
     search: ClassVar[int]
+    thresholds = Thresholds()
+    judged = True
     influence: ClassVar[float] = 0.3
     penalty: ClassVar[float] = 0.1
     rate: ClassVar[float] = 0.6
@@ -80,7 +83,9 @@ class _Siamese(OnnxTracker):
             for old, new, limit in ((last.w, w, limits[0]), (last.h, h, limits[1]))
         )
         dx, dy = ((low[:, best] + high[:, best]) / 2).tolist()
-        return Estimate(Box.from_center(last.cx + dx, last.cy + dy, *size), score=float(scores[best]))
+        return Estimate(
+            Box.from_center(last.cx + dx, last.cy + dy, *size), evidence={"peak": float(scores[best])}
+        )
 
 
 class Slim(_Siamese, name="slim"):
