@@ -8,8 +8,9 @@ torch = pytest.importorskip("torch")
 
 from slimtrack.learning.augment import CALM, STRONG, Strength, batch, covered, render  # noqa: E402
 from slimtrack.learning.data import PairSampler, read_training_set  # noqa: E402
+from slimtrack.learning.warp import Bend  # noqa: E402
 
-SHAPES = Strength(1.0, 0.4, 0.3, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5)
+SHAPES = Strength(1.0, 0.4, 0.3, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, Bend(share=0.0))
 """Moves, scales, stretches and mirrors, and nothing else."""
 
 
@@ -45,7 +46,7 @@ def test_beyond_the_picture_lies_another_one(training_set: Path) -> None:
 
 
 def test_a_patch_leaves_half_of_the_target(training_set: Path) -> None:
-    _, pairs, _ = drawn(training_set, STRONG._replace(patched=1.0), count=200)
+    _, pairs, _ = drawn(training_set, STRONG._replace(patched=1.0, hidden=0.0), count=200)
     area, box = pairs.search.patch_area, pairs.search_box
     low, high = torch.maximum(area[:, :2], box[:, :2]), torch.minimum(area[:, 2:], box[:, :2] + box[:, 2:])
     share = (high - low).clamp(min=0).prod(1) / box[:, 2:].prod(1)

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from slimtrack.learning import warp as warping
 from slimtrack.learning.data import Objects, Pairs, Pictures
+from slimtrack.learning.warp import Bend, Warp
 
 __all__ = ["CALM", "STRONG", "Batch", "Scene", "Strength", "batch", "covered", "render"]
 
@@ -32,6 +34,8 @@ class Strength(NamedTuple):
         patched: Share of searches over which lies a patch.
         noise: Largest standard deviation of the noise, grey levels.
         mirrored: Share of mirrored pairs.
+        hidden: Share of searches in which a patch lies over the whole target: it is absent.
+        bend: How objects turn and bend between template and search.
     """
 
     shift: float = 1.3
@@ -39,21 +43,25 @@ class Strength(NamedTuple):
     aspect: float = 0.15
     jitter: float = 0.06
     light: float = 0.35
-    blurred: float = 0.25
+    blurred: float = 0.35
     grey: float = 0.15
-    patched: float = 0.6
+    patched: float = 0.7
     noise: float = 8.0
     mirrored: float = 0.5
+    hidden: float = 0.04
+    bend: Bend = Bend()
 
 
 STRONG = Strength()
 """For training."""
-CALM = Strength(0.9, 0.25, 0.08, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0)
+CALM = Strength(0.9, 0.25, 0.08, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, Bend(share=0.0))
 """For validation."""
 
 _MEAN_COLOUR = 0.2
 """Share of scenes that end in their picture's mean colour, as trackers pad at a frame's border."""
-_BLUR = 9
+_HIDING = 1.35
+"""Sides of a patch over a hidden target: no corner looks out of a rounded one."""
+_BLUR = 15
 """Side of a blur's kernel in pixels."""
 
 
@@ -65,9 +73,11 @@ class Scene(NamedTuple):
         plain: ``(N,)`` bool: mean colour instead of the backdrop.
         to_backdrop, to_patch: ``(N, 4)``: scale and offset in x, then in y, from the scene to the picture.
         patch_area: ``(N, 4)``: where the patch lies: left, top, right, bottom in the scene; empty for none.
+        roundness: ``(N,)``: exponent of the patch's border, from 2 for an ellipse up to nearly a rectangle.
         colours: ``(N, 3, 4)``: matrix and offset that change RGB in 0..255.
-        kernels: ``(B, 9, 9)``: blur of the first B of the batch.
+        kernels: ``(B, 15, 15)``: blur of the first B of the batch.
         noise: ``(N,)``: standard deviation.
+        warp: How the picture is bent; backdrop and patch are not.
     """
 
     picture: Tensor
@@ -77,9 +87,11 @@ class Scene(NamedTuple):
     to_backdrop: Tensor
     to_patch: Tensor
     patch_area: Tensor
+    roundness: Tensor
     colours: Tensor
     kernels: Tensor
     noise: Tensor
+    warp: Warp
 
 
 class Batch(NamedTuple):
@@ -151,21 +163,22 @@ def batch(
 ) -> Batch:
     """Draws scenes and windows for pairs."""
     dice = _Dice(len(pairs.template), generator)
-    boxes = objects.box[pairs.template], objects.box[pairs.search]
+    first, second = objects.box[pairs.template], objects.box[pairs.search]
+    bent = warping.drawn(second, strength.bend, generator)
+    second = warping.outline(bent, second)
     mirror = torch.where(dice.happens(strength.mirrored), -1.0, 1.0)
     colours = _colours(dice, strength, dice.happens(strength.grey))
-    scenes = [
-        _scene(pictures, objects, pairs, index, box, colours, strength, dice, patched=patched)
-        for index, box, patched in (
-            (pairs.template, boxes[0], 0.0),
-            (pairs.search, boxes[1], strength.patched),
-        )
-    ]
-    template = _window(boxes[0], 2.0, _moved(dice, strength.jitter), dice.within(strength.jitter), 0 * mirror)
+    hidden = dice.happens(strength.hidden)
+    calm = strength._replace(patched=0.0)
+    still = warping.straight(first)
+    draw = _Draw(pictures, objects, pairs, colours, dice)
+    template = draw.scene(pairs.template, first, still, calm, torch.zeros_like(hidden))
+    search = draw.scene(pairs.search, second, bent, strength, hidden)
+    near = _window(first, 2.0, _moved(dice, strength.jitter), dice.within(strength.jitter), 0 * mirror)
     far = torch.where(dice.happens(0.5), 1.0, 0.5)[:, None] * _moved(dice, strength.shift)
-    search = _window(boxes[1], 4.0, far, dice.within(strength.scale), dice.within(strength.aspect))
-    windows = [_mirrored(window, mirror) for window in (template, search)]
-    return Batch(scenes[0], scenes[1], windows[0], windows[1], boxes[0], boxes[1], pairs.present)
+    wide = _window(second, 4.0, far, dice.within(strength.scale), dice.within(strength.aspect))
+    windows = [_mirrored(window, mirror) for window in (near, wide)]
+    return Batch(template, search, windows[0], windows[1], first, second, pairs.present & ~hidden)
 
 
 def _moved(dice: _Dice, reach: float) -> Tensor:
@@ -185,32 +198,35 @@ def _mirrored(window: Tensor, mirror: Tensor) -> Tensor:
     return torch.stack([torch.where(mirror < 0, x + w, x), y, w * mirror, h], 1)
 
 
-def _scene(
-    pictures: Pictures,
-    objects: Objects,
-    pairs: Pairs,
-    index: Tensor,
-    box: Tensor,
-    colours: Tensor,
-    strength: Strength,
-    dice: _Dice,
-    *,
-    patched: float,
-) -> Scene:
-    patch_box = objects.box[pairs.patch]
-    area = _patch_area(box, patch_box, dice, patched)
-    return Scene(
-        objects.picture[index],
-        objects.picture[pairs.backdrop],
-        objects.picture[pairs.patch],
-        dice.happens(_MEAN_COLOUR),
-        _placed(box, objects.box[pairs.backdrop], dice.within(2.0, 2), dice.within(0.4)),
-        _fitted(area, patch_box),
-        area,
-        _combined(_colours(dice, strength._replace(light=strength.light / 2), None), colours),
-        _kernels(round(strength.blurred * dice.count), dice),
-        dice.between(0, strength.noise) * dice.happens(0.5),
-    )
+class _Draw(NamedTuple):
+    """What the scenes of a batch are drawn from."""
+
+    pictures: Pictures
+    objects: Objects
+    pairs: Pairs
+    colours: Tensor
+    dice: _Dice
+
+    def scene(self, index: Tensor, box: Tensor, warp: Warp, strength: Strength, hidden: Tensor) -> Scene:
+        """Scenes of objects, which have these boxes once they are warped."""
+        objects, pairs, dice = self.objects, self.pairs, self.dice
+        patch_box = objects.box[pairs.patch]
+        area = _patch_area(box, patch_box, dice, strength.patched, hidden)
+        softer = _colours(dice, strength._replace(light=strength.light / 2), None)
+        return Scene(
+            objects.picture[index],
+            objects.picture[pairs.backdrop],
+            objects.picture[pairs.patch],
+            dice.happens(_MEAN_COLOUR),
+            _placed(box, objects.box[pairs.backdrop], dice.within(2.0, 2), dice.within(0.4)),
+            _fitted(area, patch_box),
+            area,
+            torch.where(dice.happens(0.5), 2.5, 12.0),
+            _combined(softer, self.colours),
+            _kernels(round(strength.blurred * dice.count), dice),
+            dice.between(0, strength.noise) * dice.happens(0.5),
+            warp,
+        )
 
 
 def _placed(box: Tensor, other: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -222,19 +238,20 @@ def _placed(box: Tensor, other: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return torch.stack([step, offset[:, 0], step, offset[:, 1]], 1)
 
 
-def _patch_area(box: Tensor, other: Tensor, dice: _Dice, share: float) -> Tensor:
+def _patch_area(box: Tensor, other: Tensor, dice: _Dice, share: float, hidden: Tensor) -> Tensor:
     """Where a patch of the other object's shape lies: half of them at the target's edge, half anywhere near.
 
-    One that would hide more than half of the target is left out.
+    One that would hide more than half of the target is left out; those of ``hidden`` targets lie over all of it.
     """
     side = box[:, 2:].prod(1).sqrt() * dice.within(0.6).exp()
     shape = (other[:, 2] / other[:, 3]).clamp(0.4, 2.5).sqrt()
     size = torch.stack([side * shape, side / shape], 1)
     away = torch.where(dice.happens(0.5)[:, None], dice.within(0.9, 2), dice.within(2.0, 2))
-    centre = box[:, :2] + box[:, 2:] / 2 + away * box[:, 2:]
+    size = torch.where(hidden[:, None], _HIDING * box[:, 2:], size)
+    centre = box[:, :2] + box[:, 2:] / 2 + away * box[:, 2:] * ~hidden[:, None]
     low, high = centre - size / 2, centre + size / 2
     common = (torch.minimum(high, box[:, :2] + box[:, 2:]) - torch.maximum(low, box[:, :2])).clamp(min=0)
-    kept = dice.happens(share) & (common.prod(1) < 0.5 * box[:, 2:].prod(1))
+    kept = dice.happens(share) & (common.prod(1) < 0.5 * box[:, 2:].prod(1)) | hidden
     return torch.cat([low, torch.where(kept[:, None], high, low)], 1)
 
 
@@ -272,10 +289,10 @@ def _combined(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _kernels(count: int, dice: _Dice) -> Tensor:
-    """Gaussians, long in a random direction: motion and lack of focus. ``(count, 9, 9)``."""
+    """Gaussians, long in a random direction: motion and lack of focus. ``(count, 15, 15)``."""
     line = torch.arange(_BLUR, device=dice.device) - _BLUR // 2
     y, x = torch.meshgrid(line, line, indexing="ij")
-    angle, along, across = dice.between(0, torch.pi), dice.between(0.4, 3.0), dice.between(0.3, 1.2)
+    angle, along, across = dice.between(0, torch.pi), dice.between(0.4, 4.5), dice.between(0.3, 1.2)
     angle, along, across = (value[:count, None, None] for value in (angle, along, across))
     u, v = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
     kernels = torch.exp(-((u / along) ** 2 + (v / across) ** 2) / 2)
@@ -284,20 +301,27 @@ def _kernels(count: int, dice: _Dice) -> Tensor:
 
 def render(pictures: Pictures, scene: Scene, window: Tensor, side: int, generator: torch.Generator) -> Tensor:
     """A view of each scene: ``(N, 3, side, side)`` float32, RGB, 0..255."""
-    steps = (torch.arange(side, device=window.device) + 0.5) / side
-    x = window[:, :1] + window[:, 2:3] * steps
-    y = window[:, 1:2] + window[:, 3:] * steps
+    x, y = _grid(window, side)
     sizes = pictures.sizes[scene.picture]
-    front = _sampled(pictures, scene.picture, x, y)
+    px, py = warping.seen(scene.warp, x, y)
+    front = _sampled(pictures, scene.picture, px, py)
     bx, by = _mapped(scene.to_backdrop, x, y)
     behind = _sampled(pictures, scene.backdrop, *_folded(bx, by, pictures.sizes[scene.backdrop]))
     mean = pictures.means[scene.picture][:, :, None, None]
     behind = torch.where(scene.plain[:, None, None, None], mean, behind)
-    inside = _between(x, y, torch.cat([torch.zeros_like(sizes), sizes], 1))
-    view = torch.where(inside, front, behind)
+    view = torch.where(_within(px, py, sizes)[:, None], front, behind)
     over = _sampled(pictures, scene.patch, *_mapped(scene.to_patch, x, y))
-    view = torch.where(_between(x, y, scene.patch_area), over, view)
+    view = torch.where(_under(x, y, scene.patch_area, scene.roundness)[:, None], over, view)
     return _finished(view, scene, generator)
+
+
+def _grid(window: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Places of a view's pixels in the scene: x and y, each ``(N, side, side)``."""
+    steps = (torch.arange(side, device=window.device) + 0.5) / side
+    x = window[:, :1] + window[:, 2:3] * steps
+    y = window[:, 1:2] + window[:, 3:] * steps
+    shape = len(window), side, side
+    return x[:, None, :].expand(shape), y[:, :, None].expand(shape)
 
 
 def _finished(view: Tensor, scene: Scene, generator: torch.Generator) -> Tensor:
@@ -316,31 +340,38 @@ def _finished(view: Tensor, scene: Scene, generator: torch.Generator) -> Tensor:
 
 
 def _mapped(to: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    return to[:, :1] * x + to[:, 1:2], to[:, 2:3] * y + to[:, 3:]
+    a, b, c, d = (value[:, None, None] for value in to.unbind(1))
+    return a * x + b, c * y + d
 
 
 def _folded(x: Tensor, y: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
     """Coordinates mirrored at a picture's borders, as often as it takes."""
     folded = []
-    for values, size in ((x, sizes[:, :1]), (y, sizes[:, 1:])):
+    for values, size in zip((x, y), sizes[:, :, None, None].unbind(1), strict=True):
         remainder = torch.remainder(values, 2 * size)
         folded.append(torch.minimum(remainder, 2 * size - remainder))
     return folded[0], folded[1]
 
 
-def _between(x: Tensor, y: Tensor, area: Tensor) -> Tensor:
-    """Whether points lie in the areas: ``(N, 1, side, side)`` bool."""
-    across = (x >= area[:, :1]) & (x < area[:, 2:3])
-    down = (y >= area[:, 1:2]) & (y < area[:, 3:])
-    return (down[:, :, None] & across[:, None, :])[:, None]
+def _within(x: Tensor, y: Tensor, sizes: Tensor) -> Tensor:
+    """Whether places lie in pictures of these sizes."""
+    width, height = sizes[:, :, None, None].unbind(1)
+    return (x >= 0) & (x < width) & (y >= 0) & (y < height)
+
+
+def _under(x: Tensor, y: Tensor, area: Tensor, roundness: Tensor) -> Tensor:
+    """Whether places lie under a patch with rounded corners."""
+    left, top, right, bottom = area[:, :, None, None].unbind(1)
+    across = (2 * x - left - right).abs() / (right - left).clamp(min=1e-3)
+    down = (2 * y - top - bottom).abs() / (bottom - top).clamp(min=1e-3)
+    power = roundness[:, None, None]
+    return (across.clamp(max=2) ** power + down.clamp(max=2) ** power < 1) & (right > left)
 
 
 def _sampled(pictures: Pictures, index: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Bilinear samples at columns ``x`` and rows ``y`` (N, side) of pictures; clamped to their borders."""
-    sizes = pictures.sizes[index]
-    x = torch.minimum(x.clamp(min=0.5), sizes[:, :1] - 0.5)
-    y = torch.minimum(y.clamp(min=0.5), sizes[:, 1:] - 0.5)
-    side = pictures.pixels.shape[-1]
-    shape = len(index), y.shape[1], x.shape[1]
-    grid = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], 3) * (2 / side) - 1
+    """Bilinear samples at places ``(N, side, side)`` of pictures; clamped to their borders."""
+    width, height = pictures.sizes[index][:, :, None, None].unbind(1)
+    x = torch.minimum(x.clamp(min=0.5), width - 0.5)
+    y = torch.minimum(y.clamp(min=0.5), height - 0.5)
+    grid = torch.stack([x, y], 3) * (2 / pictures.pixels.shape[-1]) - 1
     return functional.grid_sample(pictures.pixels[index].float(), grid, align_corners=False)

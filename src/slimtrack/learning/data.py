@@ -133,7 +133,7 @@ def read_training_set(
         folder: Where the files are.
         split: ``"train"`` or ``"val"``.
         without: Sources to leave out.
-        rare: Sources whose tracks are drawn a tenth as often.
+        rare: Sources whose tracks are drawn a twentieth as often.
         limit: Take at most so many crops, evenly spread.
         memory: How many GiB the pictures may take.
 
@@ -223,7 +223,7 @@ def _entries(rows: list[Row], others: dict[str, list[Row]], rare: Collection[str
     """The main box of each crop, and the boxes beside it that are objects of their own."""
     for index, row in enumerate(rows):
         track = (row["sequence"], row["object"]) if row["kind"] == "clip" else None
-        yield Entry(index, _box(row), row["category"], track, 0.1 if row["source"] in rare else 1.0)
+        yield Entry(index, _box(row), row["category"], track, 0.05 if row["source"] in rare else 1.0)
         for other in others.get(row["id"], ()):
             if is_whole(_box(other), float(row["cw"]), float(row["ch"])):
                 yield Entry(index, _box(other), other["category"], None, BESIDE)
@@ -260,7 +260,7 @@ class PairSampler:
     """
 
     def __init__(
-        self, objects: Objects, *, clips: float = 0.35, absent: float = 0.1, alike: float = 0.3
+        self, objects: Objects, *, clips: float = 0.45, absent: float = 0.1, alike: float = 0.4
     ) -> None:
         self.objects = objects
         self.absent, self.alike = absent, alike

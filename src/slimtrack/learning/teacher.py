@@ -31,9 +31,9 @@ def _conv(attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None
     return functional.conv2d(x, weight, bias, strides, (top, left), dilations, attributes["group"])
 
 
-def _reshape(_: Attributes, x: Tensor, shape: Tensor) -> Tensor:
+def _reshape(_: Attributes, x: Tensor, shape: list[int]) -> Tensor:
     """The graph was made for one image: its leading 1 stands for any number of them."""
-    return x.reshape(len(x), *(int(size) for size in shape[1:]))
+    return x.reshape(len(x), *shape[1:])
 
 
 _OPERATORS: dict[str, Callable[..., Tensor]] = {
@@ -72,11 +72,13 @@ class Graph(nn.Module):
             raise SourceError(
                 f"teacher {path} has operators that cannot be run here: {', '.join(sorted(unknown))}"
             )
+        self._shapes: dict[str, list[int]] = {}  # numbers, since reading them from a GPU makes all wait
         for tensor in graph.initializer:
             values = torch.from_numpy(np.array(onnx.numpy_helper.to_array(tensor)))
-            self.register_buffer(
-                _field(tensor.name), values.float() if values.is_floating_point() else values
-            )
+            if values.is_floating_point():
+                self.register_buffer(_field(tensor.name), values.float())
+            else:
+                self._shapes[tensor.name] = values.tolist()
         self._steps = [
             (node.op_type, list(node.input), node.output[0], _attributes(onnx, node)) for node in graph.node
         ]
@@ -85,7 +87,7 @@ class Graph(nn.Module):
 
     def forward(self, *inputs: Tensor) -> list[Tensor]:
         """Outputs in the graph's order, for inputs in the graph's order."""
-        values: dict[str, Tensor] = dict(zip(self._inputs, inputs, strict=True))
+        values: dict[str, Any] = dict(zip(self._inputs, inputs, strict=True)) | self._shapes
         stored = self._buffers
         for operator, names, output, attributes in self._steps:
             given = [values[name] if name in values else stored[_field(name)] for name in names if name]
