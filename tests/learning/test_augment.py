@@ -6,8 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from slimtrack.learning.augment import CALM, STRONG, Strength, batch, covered, render  # noqa: E402
+from slimtrack.learning.augment import CALM, STRONG, Strength, batch, covered  # noqa: E402
 from slimtrack.learning.data import PairSampler, read_training_set  # noqa: E402
+from slimtrack.learning.scenes import render  # noqa: E402
 from slimtrack.learning.warp import Bend  # noqa: E402
 
 SHAPES = Strength(1.0, 0.4, 0.3, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, Bend(share=0.0))
@@ -69,3 +70,16 @@ def test_the_same_seed_gives_the_same_views(training_set: Path) -> None:
     assert torch.equal(views[0], views[1])
     assert not torch.equal(views[0], views[2])
     assert all(view.min() >= 0 and view.max() <= 255 for view in views)
+
+
+def test_a_hidden_target_is_absent_and_out_of_sight(training_set: Path) -> None:
+    """Objects are bright green; patches that hide them show what is not."""
+    strength = SHAPES._replace(hidden=0.5, jitter=0.0)
+    _, pairs, _ = drawn(training_set, strength, count=200)
+    gone = ~pairs.present
+    assert float(gone.float().mean()) == pytest.approx(0.5, abs=0.1)
+    area, box = pairs.search.patch_area[gone], pairs.search_box[gone]
+    assert (area[:, :2] < box[:, :2]).all()
+    assert (area[:, 2:] > box[:, :2] + box[:, 2:]).all()
+    corner = 2 * (box[:, :2] - area[:, :2]) / (area[:, 2:] - area[:, :2]) - 1
+    assert ((corner.abs() ** pairs.search.roundness[gone, None]).sum(1) < 1).all()

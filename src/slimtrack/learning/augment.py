@@ -1,23 +1,17 @@
-"""Whole batches of training views, sampled from pictures on the device that trains.
-
-A *scene* is an endless plane around a picture: beyond the picture's border it shows another picture (a
-backdrop), and over it may lie a piece of a third (a patch: an occlusion or a distractor). Coordinates of a
-scene are its picture's pixels. A *window* cuts a view out of a scene; a negative width mirrors it. Any number
-of views of any size can be taken of one scene: those of several networks, and a teacher's, show the same.
-"""
+"""Whole batches of training views: what is drawn for a pair, as scenes and windows (`scenes.py`)."""
 
 from functools import cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from slimtrack.learning import warp as warping
 from slimtrack.learning.data import Objects, Pairs, Pictures
+from slimtrack.learning.scenes import BLUR, Scene
 from slimtrack.learning.warp import Bend, Warp
 
-__all__ = ["CALM", "STRONG", "Batch", "Scene", "Strength", "batch", "covered", "render"]
+__all__ = ["CALM", "STRONG", "Batch", "Strength", "batch", "covered"]
 
 
 class Strength(NamedTuple):
@@ -61,37 +55,6 @@ _MEAN_COLOUR = 0.2
 """Share of scenes that end in their picture's mean colour, as trackers pad at a frame's border."""
 _HIDING = 1.35
 """Sides of a patch over a hidden target: no corner looks out of a rounded one."""
-_BLUR = 15
-"""Side of a blur's kernel in pixels."""
-
-
-class Scene(NamedTuple):
-    """A batch of planes, see the module.
-
-    Attributes:
-        picture, backdrop, patch: ``(N,)`` indices of pictures.
-        plain: ``(N,)`` bool: mean colour instead of the backdrop.
-        to_backdrop, to_patch: ``(N, 4)``: scale and offset in x, then in y, from the scene to the picture.
-        patch_area: ``(N, 4)``: where the patch lies: left, top, right, bottom in the scene; empty for none.
-        roundness: ``(N,)``: exponent of the patch's border, from 2 for an ellipse up to nearly a rectangle.
-        colours: ``(N, 3, 4)``: matrix and offset that change RGB in 0..255.
-        kernels: ``(B, 15, 15)``: blur of the first B of the batch.
-        noise: ``(N,)``: standard deviation.
-        warp: How the picture is bent; backdrop and patch are not.
-    """
-
-    picture: Tensor
-    backdrop: Tensor
-    patch: Tensor
-    plain: Tensor
-    to_backdrop: Tensor
-    to_patch: Tensor
-    patch_area: Tensor
-    roundness: Tensor
-    colours: Tensor
-    kernels: Tensor
-    noise: Tensor
-    warp: Warp
 
 
 class Batch(NamedTuple):
@@ -241,7 +204,7 @@ def _placed(box: Tensor, other: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 def _patch_area(box: Tensor, other: Tensor, dice: _Dice, share: float, hidden: Tensor) -> Tensor:
     """Where a patch of the other object's shape lies: half of them at the target's edge, half anywhere near.
 
-    One that would hide more than half of the target is left out; those of ``hidden`` targets lie over all of it.
+    One that would hide more than half of the target is left out; those of ``hidden`` targets lie over it.
     """
     side = box[:, 2:].prod(1).sqrt() * dice.within(0.6).exp()
     shape = (other[:, 2] / other[:, 3]).clamp(0.4, 2.5).sqrt()
@@ -290,88 +253,10 @@ def _combined(first: Tensor, second: Tensor) -> Tensor:
 
 def _kernels(count: int, dice: _Dice) -> Tensor:
     """Gaussians, long in a random direction: motion and lack of focus. ``(count, 15, 15)``."""
-    line = torch.arange(_BLUR, device=dice.device) - _BLUR // 2
+    line = torch.arange(BLUR, device=dice.device) - BLUR // 2
     y, x = torch.meshgrid(line, line, indexing="ij")
     angle, along, across = dice.between(0, torch.pi), dice.between(0.4, 4.5), dice.between(0.3, 1.2)
     angle, along, across = (value[:count, None, None] for value in (angle, along, across))
     u, v = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
     kernels = torch.exp(-((u / along) ** 2 + (v / across) ** 2) / 2)
     return kernels / kernels.sum((1, 2), keepdim=True)
-
-
-def render(pictures: Pictures, scene: Scene, window: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A view of each scene: ``(N, 3, side, side)`` float32, RGB, 0..255."""
-    x, y = _grid(window, side)
-    sizes = pictures.sizes[scene.picture]
-    px, py = warping.seen(scene.warp, x, y)
-    front = _sampled(pictures, scene.picture, px, py)
-    bx, by = _mapped(scene.to_backdrop, x, y)
-    behind = _sampled(pictures, scene.backdrop, *_folded(bx, by, pictures.sizes[scene.backdrop]))
-    mean = pictures.means[scene.picture][:, :, None, None]
-    behind = torch.where(scene.plain[:, None, None, None], mean, behind)
-    view = torch.where(_within(px, py, sizes)[:, None], front, behind)
-    over = _sampled(pictures, scene.patch, *_mapped(scene.to_patch, x, y))
-    view = torch.where(_under(x, y, scene.patch_area, scene.roundness)[:, None], over, view)
-    return _finished(view, scene, generator)
-
-
-def _grid(window: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Places of a view's pixels in the scene: x and y, each ``(N, side, side)``."""
-    steps = (torch.arange(side, device=window.device) + 0.5) / side
-    x = window[:, :1] + window[:, 2:3] * steps
-    y = window[:, 1:2] + window[:, 3:] * steps
-    shape = len(window), side, side
-    return x[:, None, :].expand(shape), y[:, :, None].expand(shape)
-
-
-def _finished(view: Tensor, scene: Scene, generator: torch.Generator) -> Tensor:
-    """Colours, blur and noise."""
-    n, _, side, _ = view.shape
-    view = torch.baddbmm(scene.colours[:, :, 3:], scene.colours[:, :, :3], view.flatten(2))
-    view = view.reshape(n, 3, side, side)
-    count = len(scene.kernels)
-    if count:
-        kernels = scene.kernels.repeat_interleave(3, 0)[:, None]
-        blurred = view[:count].reshape(1, 3 * count, side, side)
-        blurred = functional.conv2d(blurred, kernels, padding=_BLUR // 2, groups=3 * count)
-        view = torch.cat([blurred.reshape(count, 3, side, side), view[count:]])
-    grain = torch.randn(view.shape, device=view.device, generator=generator)
-    return (view + grain * scene.noise[:, None, None, None]).clamp(0, 255)
-
-
-def _mapped(to: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    a, b, c, d = (value[:, None, None] for value in to.unbind(1))
-    return a * x + b, c * y + d
-
-
-def _folded(x: Tensor, y: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """Coordinates mirrored at a picture's borders, as often as it takes."""
-    folded = []
-    for values, size in zip((x, y), sizes[:, :, None, None].unbind(1), strict=True):
-        remainder = torch.remainder(values, 2 * size)
-        folded.append(torch.minimum(remainder, 2 * size - remainder))
-    return folded[0], folded[1]
-
-
-def _within(x: Tensor, y: Tensor, sizes: Tensor) -> Tensor:
-    """Whether places lie in pictures of these sizes."""
-    width, height = sizes[:, :, None, None].unbind(1)
-    return (x >= 0) & (x < width) & (y >= 0) & (y < height)
-
-
-def _under(x: Tensor, y: Tensor, area: Tensor, roundness: Tensor) -> Tensor:
-    """Whether places lie under a patch with rounded corners."""
-    left, top, right, bottom = area[:, :, None, None].unbind(1)
-    across = (2 * x - left - right).abs() / (right - left).clamp(min=1e-3)
-    down = (2 * y - top - bottom).abs() / (bottom - top).clamp(min=1e-3)
-    power = roundness[:, None, None]
-    return (across.clamp(max=2) ** power + down.clamp(max=2) ** power < 1) & (right > left)
-
-
-def _sampled(pictures: Pictures, index: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Bilinear samples at places ``(N, side, side)`` of pictures; clamped to their borders."""
-    width, height = pictures.sizes[index][:, :, None, None].unbind(1)
-    x = torch.minimum(x.clamp(min=0.5), width - 0.5)
-    y = torch.minimum(y.clamp(min=0.5), height - 0.5)
-    grid = torch.stack([x, y], 3) * (2 / pictures.pixels.shape[-1]) - 1
-    return functional.grid_sample(pictures.pixels[index].float(), grid, align_corners=False)

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from slimtrack.errors import SourceError
-from slimtrack.learning.augment import Batch, render
+from slimtrack.learning.augment import Batch
 from slimtrack.learning.data import Pictures
 from slimtrack.learning.losses import Lesson
+from slimtrack.learning.scenes import render
 from slimtrack.learning.siamese import STRIDE, cell_centres
 
 __all__ = ["FearTeacher", "Graph", "Seen"]

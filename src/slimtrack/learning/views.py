@@ -5,9 +5,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from slimtrack.learning.augment import Batch, Strength, batch, render
+from slimtrack.learning.augment import Batch, Strength, batch
 from slimtrack.learning.backbones.starts import IMAGENET_MEAN, IMAGENET_STD
 from slimtrack.learning.data import PairSampler, Pictures, TrainingSet
+from slimtrack.learning.scenes import render
 
 __all__ = ["FORMAT", "Feed", "Views"]
 
