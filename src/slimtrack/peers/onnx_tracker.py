@@ -14,13 +14,15 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.tracker import Estimate
+from slimtrack.trackers._beside import Online
 from slimtrack.trackers._onnx import Color, OnnxTracker, change, cut, planes, with_context
 from slimtrack.trackers._options import Threads
+from slimtrack.trackers._siamese import SiameseTracker
 
 __all__ = ["FearXs", "NanoTrackV1", "NanoTrackV2", "NanoTrackV3", "VitTrack"]
 
 
-class _Nano(OnnxTracker):
+class _Nano(SiameseTracker):
     """NanoTrack: a small siamese network with a depthwise correlation head, box by l, t, r, b.
 
     Attributes:
@@ -37,14 +39,15 @@ class _Nano(OnnxTracker):
     penalty: ClassVar[float]
     rate: ClassVar[float]
 
-    def __init__(self, *, threads: Threads = 1) -> None:
-        super().__init__(threads=threads)
+    def __init__(self, *, threads: Threads = 1, online: Online = "none") -> None:
+        super().__init__(threads=threads, online=online)
         grid = (np.arange(self.cells, dtype=np.float32) - self.cells // 2) * 16
         self._grid = np.stack(np.meshgrid(grid, grid)).reshape(2, -1)
         hann = np.hanning(self.cells)
         self._window = (self.influence * np.outer(hann, hann)).astype(np.float32).ravel()
 
     def _start(self, image: Image, box: Box) -> None:
+        super()._start(image, box)
         self._border = tuple(cv2.mean(image)[:3])
         self._template = self._features(image, box, 127)
 
@@ -64,7 +67,8 @@ class _Nano(OnnxTracker):
         low, high = self._grid - sides[:2], self._grid + sides[2:]
         w, h = high - low
         penalties = np.exp(self.penalty * (1 - change(w, h, last.w * scale, last.h * scale)))
-        best = int(np.argmax(penalties * scores * (1 - self.influence) + self._window))
+        ranks = penalties * scores * (1 - self.influence) + self._window
+        best = self._best(image, ranks, *((low + high) / 2 / scale))
         dx, dy = (low[:, best] + high[:, best]) / 2 / scale
         rate = float(penalties[best] * scores[best]) * self.rate
         height, width = image.shape[:2]
@@ -99,12 +103,18 @@ class NanoTrackV3(_Nano, name="nanotrack-v3"):
     influence, penalty, rate = 0.455, 0.138, 0.348
 
 
-class FearXs(OnnxTracker, name="fear-xs"):
+class FearXs(SiameseTracker, name="fear-xs"):
     """FEAR-XS in ONNX Runtime (a siamese network with pixel-wise correlation)."""
 
     files = ("fear_xs/template.onnx", "fear_xs/search.onnx")
 
+    def __init__(self, *, threads: Threads = 1, online: Online = "none") -> None:
+        super().__init__(threads=threads, online=online)
+        line = (np.arange(16, dtype=np.float32) - 8) * 16
+        self._grid = np.stack(np.meshgrid(line, line)).reshape(2, -1)
+
     def _start(self, image: Image, box: Box) -> None:
+        super()._start(image, box)
         self._border = tuple(cv2.mean(image)[:3])
         patch = cut(image, _extended(box, 0.2), 128, self._border)
         self._template = self._networks[0].run({"image": planes(patch, rgb=True)})[0]
@@ -113,10 +123,14 @@ class FearXs(OnnxTracker, name="fear-xs"):
         area = _extended(self._place, 2.0)
         patch = planes(cut(image, area, 256, self._border), rgb=True)
         sides, logits = self._networks[1].run({"image": patch, "template_features": self._template})
-        row, column = divmod(int(np.argmax(logits)), 16)
+        sx, sy = area.w / 256, area.h / 256
+        left, top, right, bottom = sides[0].reshape(4, -1)
+        dx = (self._grid[0] + (right - left) / 2) * sx + area.cx - self._place.cx
+        dy = (self._grid[1] + (bottom - top) / 2) * sy + area.cy - self._place.cy
+        best = self._best(image, 1 / (1 + np.exp(-logits.ravel())), dx, dy)
+        row, column = divmod(best, 16)
         left, top, right, bottom = sides[0, :, row, column].tolist()
         at = (column - 8) * 16 + 128, (row - 8) * 16 + 128
-        sx, sy = area.w / 256, area.h / 256
         box = Box(
             area.x + (at[0] - left) * sx,
             area.y + (at[1] - top) * sy,

@@ -10,7 +10,10 @@ from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
 from slimtrack.tracker import Estimate
-from slimtrack.trackers._onnx import OnnxTracker, change, cut, planes
+from slimtrack.trackers._beside import Online
+from slimtrack.trackers._onnx import change, cut, planes
+from slimtrack.trackers._options import Threads
+from slimtrack.trackers._siamese import SiameseTracker
 
 __all__ = ["Slim", "SlimLarge"]
 
@@ -20,7 +23,7 @@ _LEAST = 4.0
 """Shortest side of a box in frame pixels."""
 
 
-class _Siamese(OnnxTracker):
+class _Slim(SiameseTracker):
     """A siamese network: template of twice, search of four times the target's side (of a square of its area).
 
     Attributes:
@@ -38,13 +41,8 @@ class _Siamese(OnnxTracker):
     penalty: ClassVar[float] = 0.1
     rate: ClassVar[float] = 0.6
 
-    def __init__(self, *, threads: int = 1) -> None:
-        """Loads the networks.
-
-        Args:
-            threads: Threads of ONNX Runtime.
-        """
-        super().__init__(threads=threads)
+    def __init__(self, *, threads: Threads = 1, online: Online = "none") -> None:
+        super().__init__(threads=threads, online=online)
         cells = self.search // _STRIDE
         line = (np.arange(cells, dtype=np.float32) + 0.5) * _STRIDE - self.search / 2
         self._grid = np.stack(np.meshgrid(line, line)).reshape(2, -1)
@@ -52,6 +50,7 @@ class _Siamese(OnnxTracker):
         self._window = (self.influence * np.outer(hann, hann)).astype(np.float32).ravel()
 
     def _start(self, image: Image, box: Box) -> None:
+        super()._start(image, box)
         self._border = tuple(cv2.mean(image)[:3])
         area = _around(box, 2.0)
         picture = planes(cut(image, area, self.template, self._border), rgb=True)
@@ -68,43 +67,28 @@ class _Siamese(OnnxTracker):
         step = area.w / self.search
         sides, grid = sides.reshape(4, -1), self._grid
         low, high = (grid - sides[:2]) * np.float32(step), (grid + sides[2:]) * np.float32(step)
-        return self._chosen(last, scores.ravel(), low, high, image.shape[1::-1])
-
-    def _chosen(
-        self, last: Box, scores: Features, low: Features, high: Features, limits: tuple[int, ...]
-    ) -> Estimate:
-        """The best cell's box, its size between the last one's and its own."""
-        w, h = high - low
+        scores, (w, h), (dx, dy) = scores.ravel(), high - low, (low + high) / 2
         penalties = np.exp(self.penalty * (1 - change(w, h, last.w, last.h)))
-        best = int(np.argmax(penalties * scores * (1 - self.influence) + self._window))
+        ranks = penalties * scores * (1 - self.influence) + self._window
+        best = self._best(image, ranks, dx, dy)
         rate = min(float(penalties[best] * scores[best]) * self.rate, 1.0)
         size = (
             min(max((1 - rate) * old + rate * float(new[best]), _LEAST), float(limit))
-            for old, new, limit in ((last.w, w, limits[0]), (last.h, h, limits[1]))
+            for old, new, limit in zip((last.w, last.h), (w, h), image.shape[1::-1], strict=True)
         )
-        dx, dy = ((low[:, best] + high[:, best]) / 2).tolist()
-        return Estimate(
-            Box.from_center(last.cx + dx, last.cy + dy, *size), evidence={"peak": float(scores[best])}
-        )
+        box = Box.from_center(last.cx + float(dx[best]), last.cy + float(dy[best]), *size)
+        return Estimate(box, evidence={"peak": float(scores[best])})
 
 
-class Slim(_Siamese, name="slim"):
-    """A small siamese network of our own.
-
-    Args:
-        threads: Threads of ONNX Runtime.
-    """
+class Slim(_Slim, name="slim"):
+    """A small siamese network of our own, trained by `slimtrack.learning`."""
 
     files = ("slim/template.onnx", "slim/search.onnx")
     template, search = 112, 224
 
 
-class SlimLarge(_Siamese, name="slim-large"):
-    """A larger siamese network of our own.
-
-    Args:
-        threads: Threads of ONNX Runtime.
-    """
+class SlimLarge(_Slim, name="slim-large"):
+    """A larger siamese network of our own, trained by `slimtrack.learning`."""
 
     files = ("slim-large/template.onnx", "slim-large/search.onnx")
     template, search = 128, 256

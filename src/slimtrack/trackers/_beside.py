@@ -1,0 +1,100 @@
+"""A correlation filter that learns the target beside a network trained beforehand, around one box."""
+
+import math
+from typing import Annotated
+
+import numpy as np
+
+from slimtrack._cv2 import cv2
+from slimtrack.arrays import Floats, Image
+from slimtrack.box import Box
+from slimtrack.correlation.tracker import CorrelationTracker
+from slimtrack.errors import InputError
+from slimtrack.filters.response import evidence
+from slimtrack.registry import create
+
+__all__ = ["WEIGHT", "Beside", "Online"]
+
+Online = Annotated[
+    str, "Correlation tracker whose filter runs beside the network, such as eco-hc; none for no one."
+]
+
+WEIGHT = 0.3
+"""What the usual height of a response that can be trusted adds to the network's ranking."""
+_AGREED = 0.5
+"""Share of the usual height that a response needs at the chosen place for the filter to learn it."""
+_PACE = 0.1
+"""Share of the newest frame in the usual height and in the agreement."""
+
+
+class Beside:
+    """Says where a filter sees the target, and learns what was chosen; the box is the network's.
+
+    The filter is a correlation tracker's: its window follows the network's box, its search over sizes rests.
+
+    Args:
+        spec: The correlation tracker, with options if need be.
+
+    Raises:
+        InputError: It is no correlation tracker.
+    """
+
+    def __init__(self, spec: str) -> None:
+        tracker = create(spec)
+        if not isinstance(tracker, CorrelationTracker):
+            raise InputError(f"option online={spec!r} must be a correlation tracker such as eco-hc")
+        self._tracker = tracker
+
+    def start(self, image: Image, box: Box) -> None:
+        """Learns the first frame."""
+        self._tracker.init(image, box)
+        self._first = box
+        self._usual = 0.0
+        self._agreement = 1.0
+
+    def look(self, image: Image, place: Box) -> None:
+        """Responds to the window around the place where the target is looked for."""
+        tracker = self._tracker
+        side = math.sqrt(place.area / self._first.area)
+        self._at = Box.from_center(place.cx, place.cy, self._first.w * side, self._first.h * side)
+        filter_ = tracker._filter
+        samples = filter_.transform(tracker._features_at(image, self._at))
+        response = filter_.respond(samples).values[0]
+        self._sample = filter_.at(samples, 0)
+        self.seen = evidence(response)
+        self._usual = self._usual or max(self.seen["peak"], 1e-6)
+        rows, columns = response.shape
+        rolled = np.roll(response, (rows // 2, columns // 2), (0, 1))
+        # Boxes stand up to half a cell of the network from the target: the highest response near counts.
+        self._map = cv2.dilate(np.ascontiguousarray(rolled, np.float32), np.ones((3, 3), np.uint8))
+
+    def at(self, dx: Floats, dy: Floats) -> Floats:
+        """Responses, over their usual height, so many pixels right of and below the place; at least 0."""
+        rows, columns = self._map.shape
+        step = self._tracker.window.pixel * self._at.w / self._first.w
+        w, h = (side * step for side in self._tracker.window.patch)
+        x = np.asarray(dx / w * columns + columns // 2, np.float32)
+        y = np.asarray(dy / h * rows + rows // 2, np.float32)
+        found = cv2.remap(self._map, x.reshape(1, -1), y.reshape(1, -1), cv2.INTER_LINEAR)
+        return np.asarray(found.ravel().clip(0) / self._usual, np.float32)
+
+    def trust(self) -> float:
+        """How far the filter is to be believed, 0 to 1."""
+        return min(max(self.seen["peak"] / self._usual, 0.0), 1.0) * self._agreement
+
+    def choose(self, chosen: float) -> None:
+        """Hears of the response, over its usual height, at the place that was chosen."""
+        self._chosen = chosen
+        self._agreement += _PACE * (
+            min(chosen * self._usual / max(self.seen["peak"], 1e-6), 1.0) - self._agreement
+        )
+
+    def learn(self, box: Box, weight: float) -> None:
+        """Learns the last window, with the target at the box, where the filter sees it there, too."""
+        if self._chosen < _AGREED:
+            return
+        step = self._tracker.window.pixel * self._at.w / self._first.w
+        w, h = (side * step for side in self._tracker.window.patch)
+        shift = (box.cy - self._at.cy) / h, (box.cx - self._at.cx) / w
+        self._tracker._filter.learn(self._sample, shift, weight)
+        self._usual += _PACE * weight * (self.seen["peak"] - self._usual)
