@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from slimtrack import Box, Track, create
-from slimtrack.errors import InputError
+from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.tracker import State
 from slimtrack.trackers._beside import Beside
 
@@ -22,7 +22,9 @@ def frame(dx: float = 0.0, dy: float = 0.0, seed: int = 1) -> np.ndarray:
 
 
 def started(spec: str = "eco-hc") -> Beside:
-    beside = Beside(spec)
+    tracker = create(spec)
+    assert isinstance(tracker, CorrelationTracker)
+    beside = Beside(tracker)
     beside.start(frame(), FIRST)
     return beside
 
@@ -68,11 +70,6 @@ def test_trust_falls_while_the_network_goes_elsewhere_and_comes_back() -> None:
         trust.append(beside.trust())
     assert trust[0] == pytest.approx(1)
     assert trust[10] < 0.5 < trust[-1]
-
-
-def test_only_correlation_trackers_stand_beside() -> None:
-    with pytest.raises(InputError, match="must be a correlation tracker such as eco-hc"):
-        Beside("slim")
 
 
 def test_of_two_boxes_the_network_likes_as_much_the_filter_takes_its_target() -> None:

@@ -1,7 +1,7 @@
 """A correlation filter that learns the target beside a network trained beforehand, around one box."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -9,14 +9,13 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.correlation.tracker import CorrelationTracker
-from slimtrack.errors import InputError
 from slimtrack.filters.response import evidence
-from slimtrack.registry import create
+from slimtrack.trackers.eco import EcoHc
 
 __all__ = ["WEIGHT", "Beside", "Online"]
 
 Online = Annotated[
-    str, "Correlation tracker whose filter runs beside the network, such as eco-hc; none for no one."
+    Literal["none", "eco-hc"], "The filter that learns the target beside the network; none for no one."
 ]
 
 WEIGHT = 0.3
@@ -30,20 +29,19 @@ _PACE = 0.1
 class Beside:
     """Says where a filter sees the target, and learns what was chosen; the box is the network's.
 
-    The filter is a correlation tracker's: its window follows the network's box, its search over sizes rests.
+    The filter's window follows the network's box; the search over sizes of its tracker rests.
 
     Args:
-        spec: The correlation tracker, with options if need be.
-
-    Raises:
-        InputError: It is no correlation tracker.
+        tracker: Whose filter it is.
     """
 
-    def __init__(self, spec: str) -> None:
-        tracker = create(spec)
-        if not isinstance(tracker, CorrelationTracker):
-            raise InputError(f"option online={spec!r} must be a correlation tracker such as eco-hc")
+    def __init__(self, tracker: CorrelationTracker) -> None:
         self._tracker = tracker
+
+    @classmethod
+    def named(cls, online: Online) -> "Beside | None":
+        """What the option of that value asks for."""
+        return None if online == "none" else cls(EcoHc())
 
     def start(self, image: Image, box: Box) -> None:
         """Learns the first frame."""

@@ -27,7 +27,7 @@ class SiameseTracker(OnnxTracker):
 
     def __init__(self, *, threads: Threads = 1, online: Online = "none") -> None:
         super().__init__(threads=threads)
-        self._beside = None if online == "none" else Beside(online)
+        self._beside = Beside.named(online)
 
     def _start(self, image: Image, box: Box) -> None:
         if self._beside is not None:
