@@ -348,7 +348,7 @@ def test_the_gauss_newton_residual_is_the_gradient_of_the_loss() -> None:
 
 
 def test_joint_training_lowers_the_loss_of_the_principal_projection() -> None:
-    """The learned projection explains the wished response better than principal directions do."""
+    """The learned projection explains the desired response better than principal directions do."""
     filter_, features = small_filter()
     whole = [filter_._before.transform(x, block) for block, x in enumerate(features)]
     joint = JointProblem(filter_.layout, whole, filter_._wish, filter_._penalty, filter_._ridge)

@@ -280,7 +280,7 @@ def test_the_filter_begins_anew_on_both_frames(name: str, frames: Frames, monkey
     """It has not forgotten the first frame, nor the second."""
     tracker: Any = create(name)
     learned: list[int] = []
-    begin = "_begun" if name.startswith("fdeep") else "_make_filter"
+    begin = "_new_filter" if name.startswith("fdeep") else "_make_filter"
     make = getattr(tracker, begin)
 
     def spied(*args: Any) -> Any:

@@ -9,10 +9,9 @@ from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.features.hog import Hog
 from slimtrack.filters.response import refine
-from slimtrack.filters.scale import FastScaleFilter
 from slimtrack.search import Zoom
 
-__all__ = ["ScaleFilterLike", "ScaleSearch", "SizeSearch", "best_scale", "fast_scale_filter", "scale_factors"]
+__all__ = ["ScaleFilterLike", "ScaleSearch", "SizeSearch", "best_scale", "scale_factors"]
 
 _RANGE = (0.2, 5.0)
 """How much smaller or larger than in the first frame a target may become."""
@@ -28,11 +27,6 @@ every answer towards the last size, by a tenth or more, which adds up while a ta
 def scale_factors(count: int, step: float) -> tuple[float, ...]:
     """``count`` factors around 1, neighbours ``step`` apart."""
     return tuple(step ** (i - (count - 1) // 2) for i in range(count))
-
-
-def fast_scale_filter(rate: float) -> FastScaleFilter | None:
-    """The fast scale filter; none for a rate of 0."""
-    return FastScaleFilter(rate=rate) if rate else None
 
 
 def best_scale(responses: Floats, scales: Floats) -> tuple[int, float]:

@@ -1,7 +1,7 @@
 """The sampler of ECO on a network: several taps from one run, placed on the search window."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -39,27 +39,35 @@ class TapGrids:
         windowing: Windowing,
     ) -> None:
         self._network, self._averaged, self._others, self._window = network, averaged, others, window
-        blocks, self._cuts = [], []
-        for tap, start, n in zip(network.taps, network.starts, averaged, strict=True):
+        self._windowing = windowing
+        blocks = [*self._placed_taps(), *self._placed_others()]
+        self._cosines = [_cosine(block) for block in blocks]
+        self.blocks: Sequence[Block] = blocks
+
+    def _placed_taps(self) -> Iterator[Block]:
+        """The grid of each tap; and which of its cells they are."""
+        self._cuts: list[tuple[slice, slice]] = []
+        taps = self._network.taps
+        for tap, start, n in zip(taps, self._network.starts, self._averaged, strict=True):
             stride = n * tap.stride
-            h, w = (side // stride for side in window.patch[::-1])
+            h, w = (side // stride for side in self._window.patch[::-1])
             # The first cell whose centre, that of n averaged ones, lies inside the window.
             middle = start + (n - 1) / 2 * tap.stride
             skip = max(math.ceil(-middle / tap.stride), 0)
-            blocks.append(Block(tap.channels, (h, w), (middle + skip * tap.stride) / stride))
             self._cuts.append((slice(skip, skip + n * h), slice(skip, skip + n * w)))
-        # One patch for all: it starts at or before the window, whole pixels from where the network's starts.
-        start, extra = network.margin
-        self._lead = max(math.ceil(start), 0) if others else 0
+            yield Block(tap.channels, (h, w), (middle + skip * tap.stride) / stride)
+
+    def _placed_others(self) -> Iterator[Block]:
+        """The grid of each other feature; and where the one patch for all of them lies."""
+        # It starts at or before the window, whole pixels from where the network's starts.
+        start, extra = self._network.margin
+        self._lead = max(math.ceil(start), 0) if self._others else 0
         start -= self._lead
         self._margin = start, max(extra + self._lead, math.ceil(-start))
         self._inset = math.ceil(-start)
-        for feature in others:
-            h, w = (side // feature.stride for side in window.patch[::-1])
-            blocks.append(Block(feature.channels, (h, w), 0.5 + (self._inset + start) / feature.stride))
-        self._cosines = [_cosine(block) for block in blocks]
-        self.blocks: Sequence[Block] = blocks
-        self._windowing = windowing
+        for feature in self._others:
+            h, w = (side // feature.stride for side in self._window.patch[::-1])
+            yield Block(feature.channels, (h, w), 0.5 + (self._inset + start) / feature.stride)
 
     def sample(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> list[Features]:
         """The blocks ``(S, C, h, w)`` of several scales at one centre of the frame, windows applied."""

@@ -14,6 +14,7 @@ from slimtrack.correlation.sizes import ScaleFilterLike, SizeSearch, best_scale
 from slimtrack.features.stack import Feature
 from slimtrack.filters.newton import newton_peak
 from slimtrack.filters.response import Responses, evidence, gaussian_label, peak
+from slimtrack.filters.scale import FastScaleFilter
 from slimtrack.filters.spectral import GridFilter, GridFilters, SpectralFilter
 from slimtrack.search import SearchWindow
 from slimtrack.tracker import Estimate, State, Track, Tracker
@@ -60,9 +61,11 @@ class CorrelationTracker(Tracker):
     _stride: int = 1
     """The window's sides are whole multiples of this, and of the features' strides."""
     _label: float
-    """Width of the wished response, as a share of the target's mean side."""
+    """Width of the desired response, as a share of the target's mean side."""
     _scales: Sequence[float] = (1.0,)
     """Sizes over the last one at which the window is taken."""
+    _scale_rate: float = 0.0
+    """Share of the newest frame in a fast scale filter; 0 for none."""
     _one_scale: Sequence[int] = ()
     """Features computed at the last size only, which help to find the place but not the size."""
     _relearn_shift: float = 0.0
@@ -81,7 +84,7 @@ class CorrelationTracker(Tracker):
 
     def _make_scale_filter(self) -> ScaleFilterLike | None:
         """The filter that finds the size; ``None``: the scales alone do."""
-        return None
+        return FastScaleFilter(rate=self._scale_rate) if self._scale_rate else None
 
     def _make_windowing(self) -> Windowing:
         """How features are weighted by the cosine window, and brought to a level."""
@@ -94,15 +97,15 @@ class CorrelationTracker(Tracker):
 
     def _make_filters(self) -> SpectralFilter:
         sizes = [block.size for block in self._sampler.blocks]
-        return GridFilters([self._begun(size) for size in sizes], sizes)
+        return GridFilters([self._new_filter(size) for size in sizes], sizes)
 
-    def _begun(self, size: tuple[int, int]) -> GridFilter:
+    def _new_filter(self, size: tuple[int, int]) -> GridFilter:
         """The filter of a grid of that height and width, before it has learned."""
         (w, h), (tw, th) = self._window.patch, self._window.target
-        return self._make_filter(self._wish(size), (th * size[0] / h, tw * size[1] / w))
+        return self._make_filter(self._desired(size), (th * size[0] / h, tw * size[1] / w))
 
-    def _wish(self, size: tuple[int, int]) -> Floats:
-        """The response wished for on a grid of that height and width."""
+    def _desired(self, size: tuple[int, int]) -> Floats:
+        """The response desired on a grid of that height and width."""
         stride = self._window.patch[1] // size[0]
         return gaussian_label(*size, self._label * math.sqrt(math.prod(self._window.target)) / stride)
 

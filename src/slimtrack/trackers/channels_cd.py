@@ -115,7 +115,7 @@ class CacfCd(Cacf, name="cacf-cd"):
         weight = np.float32(self._context**0.5)
         self._chosen = select(
             [example[0] for example in self._examples],
-            self._wish(self._sampler.blocks[0].size),
+            self._desired(self._sampler.blocks[0].size),
             context=weight * np.concatenate([example[1:] for example in self._examples]),
             keep=self._keep,
             by=self._by,
@@ -230,14 +230,14 @@ class FdeepStrcfCd(_Keeping, FdeepStrcf, name="fdeepstrcf-cd"):
     def _distil(self) -> None:
         """Chooses channels, prunes the network to them, and begins the layer's filter anew on them."""
         size = self._sampler.blocks[_LAYER].size
-        self._chosen = select(self._examples, self._wish(size), keep=self._keep, by=self._by).channels
+        self._chosen = select(self._examples, self._desired(size), keep=self._keep, by=self._by).channels
         whole = self._features[_LAYER]
         assert isinstance(whole, NetworkFeature)
         small = pruned(whole.network, {whole.tap.name: self._chosen})
         left = small.tap(whole.tap.name).channels
         picks = self._chosen.tolist() if left > len(self._chosen) else None
         self._sampler.features[_LAYER] = NetworkFeature(small, whole.tap.name, channels=picks, stretched=True)
-        self._filter.filters[_LAYER] = self._begun(size)
+        self._filter.filters[_LAYER] = self._new_filter(size)
         for example in self._examples:
             self._filter.filters[_LAYER].learn(rfft2(example[self._chosen]))
         self._examples, self._last = [], None

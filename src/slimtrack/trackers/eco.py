@@ -8,7 +8,7 @@ from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.correlation.grids import Windowing
 from slimtrack.correlation.levels import of_unit_power
-from slimtrack.correlation.sizes import ScaleFilterLike, fast_scale_filter, scale_factors
+from slimtrack.correlation.sizes import scale_factors
 from slimtrack.correlation.tap_grids import TapGrids
 from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.color_names import ColorNames
@@ -46,8 +46,6 @@ class _ContinuousTracker(CorrelationTracker):
     _exact_peak = True
     _dims: Sequence[int]
     """Channels of each kind of feature after projection."""
-    _scale_rate: float
-    """Rate of the scale filter; 0 for none."""
     _joint: int = 10
     """Gauss-Newton steps in which projections are learned with the first frame's filter."""
     _filter_options: dict[str, Any]
@@ -59,9 +57,6 @@ class _ContinuousTracker(CorrelationTracker):
     def _make_filters(self) -> EcoFilter:
         (w, h), (tw, th) = self._window.patch, self._window.target
         return EcoFilter(self._sampler.blocks, self._dims, (th / h, tw / w), **self._filter_options)
-
-    def _make_scale_filter(self) -> ScaleFilterLike | None:
-        return fast_scale_filter(self._scale_rate)
 
     def _begin(self, image: Image, box: Box) -> None:
         self._filter.start([x[0] for x in self._features_at(image, box)], steps=self._joint)

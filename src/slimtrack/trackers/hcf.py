@@ -30,7 +30,7 @@ class LayerFilters:
     """A linear filter for each group of a grid's channels; their responses are added by weight.
 
     Args:
-        label: The wished response ``(h, w)``.
+        label: The desired response ``(h, w)``.
         slices: The channels of each group.
         weights: Weight of each group's response.
         ridge: Weight of the regularisation.
@@ -61,8 +61,8 @@ class LayerFilters:
 class LayeredTracker(NetworkTracker, CorrelationTracker):
     """Several layers of a network on one grid, one scale.
 
-    Where the target moved little, what it was found in is learned from, with the response wished for where
-    it is: looking anew would give nearly the same, at the cost of a second run of the network.
+    Where the target moved little, what it was found in is learned from, with the desired response moved to
+    where it is: looking anew would give nearly the same, at the cost of a second run of the network.
 
     The window of a small target is enlarged for layers of large stride: of a few cells no place can be read.
     """

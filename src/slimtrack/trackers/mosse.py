@@ -50,7 +50,7 @@ class Mosse(CorrelationTracker, name="mosse"):
     def _make_filter(self, label: Floats, target: tuple[float, float]) -> MosseFilter:
         return MosseFilter(label, rate=self._rate, ridge=self._ridge)
 
-    def _wish(self, size: tuple[int, int]) -> Floats:
+    def _desired(self, size: tuple[int, int]) -> Floats:
         return gaussian_label(*size, self._sigma)
 
     def _begin(self, image: Image, box: Box) -> None:

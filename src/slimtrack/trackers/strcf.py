@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from slimtrack.arrays import Floats
-from slimtrack.correlation.sizes import ScaleFilterLike, fast_scale_filter, scale_factors
+from slimtrack.correlation.sizes import scale_factors
 from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.color_names import ColorNames
 from slimtrack.features.grey import Grey
@@ -32,15 +32,14 @@ class Strcf(CorrelationTracker, name="strcf"):
     """Spatial-temporal regularised correlation filter (Li et al., CVPR 2018): HOG, colour names, grey.
 
     Departs from the article in scales 1.5 % apart instead of 1 %, and in what is learned from: where the
-    target moved by no more than a fifth of its mean side, the sample in which it was found, with the response
-    wished for where it is, instead of one cut out anew.
+    target moved by no more than a fifth of its mean side, the sample in which it was found, with the desired
+    response moved to where it is, instead of one cut out anew.
     """
 
     _square = True
     _pixels = (150.0**2, 200.0**2)
     _relearn_shift = 0.2
     _exact_peak = True
-    _scale_rate = 0.0
 
     def __init__(
         self,
@@ -60,9 +59,6 @@ class Strcf(CorrelationTracker, name="strcf"):
     def _make_filter(self, label: Floats, target: tuple[float, float]) -> StrcfFilter:
         weight = box_weight(label.shape, target)
         return StrcfFilter(label, weight, temporal=self._temporal, iterations=self._iterations)
-
-    def _make_scale_filter(self) -> ScaleFilterLike | None:
-        return fast_scale_filter(self._scale_rate)
 
 
 class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):

@@ -1,7 +1,7 @@
 """Blocks of different resolution as functions on one continuous, periodic window (C-COT, section 3).
 
 The window's sides are the unit of length, and its centre is the origin, so that a target in the middle, the
-wished response and the filter all lie at 0. A function is held as the coefficients of its Fourier series,
+desired response and the filter all lie at 0. A function is held as the coefficients of its Fourier series,
 
     f(x, y) = sum_kl F[k, l] exp(2 pi i (k y + l x)),   |k| <= K,  |l| <= L,
 

@@ -142,7 +142,7 @@ class EcoFilter:
         Returns:
             A ``(C, n k)``: the channels' responses to the n remembered samples, their k coefficients scaled
             so that sums of squares are those of the functions, times the samples' weights; B ``(n k,)``: the
-            wished response without what the other blocks give; g ``(C,)``: the regularisation of each
+            desired response without what the other blocks give; g ``(C,)``: the regularisation of each
             channel's filter.
         """
         part = self.layout.views(self._filter)[block]
