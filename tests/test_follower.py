@@ -13,7 +13,7 @@ from slimtrack.arrays import AnyImage, Image
 from slimtrack.confidence import Calibration
 from slimtrack.errors import InputError, NotStartedError
 from slimtrack.evaluation.once import track_once
-from slimtrack.follow import track_video
+from slimtrack.tracking import track_video
 from slimtrack.video.synthetic import CLIPS
 
 FRAME = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)

@@ -13,8 +13,8 @@ import pytest
 from slimtrack import Box, State, Track, Tracker
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, OutputError, SourceError
-from slimtrack.follow import Summary, track_video
 from slimtrack.tracker import Estimate
+from slimtrack.tracking import Summary, track_video
 from slimtrack.video.encoding import Encoder
 from slimtrack.video.feed import Footage
 from slimtrack.video.frames import Frame, open_frames

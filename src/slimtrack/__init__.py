@@ -2,10 +2,10 @@
 
 from slimtrack.box import Box
 from slimtrack.errors import SlimtrackError
-from slimtrack.follow import follow
 from slimtrack.follower import Follower
 from slimtrack.registry import create, list_trackers
 from slimtrack.tracker import Estimate, State, Track, Tracker
+from slimtrack.tracking import follow
 from slimtrack.video.draw import draw
 
 __all__ = [

@@ -12,7 +12,7 @@ from films import film
 from pictures import gradient
 
 from slimtrack import Box, State, Track
-from slimtrack.follow import Summary, track_video
+from slimtrack.tracking import Summary, track_video
 from slimtrack.video.feed import Footage, Sound
 from slimtrack.video.frames import open_frames
 from slimtrack.video.results import Row, open_writer

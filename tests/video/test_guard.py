@@ -9,8 +9,8 @@ from pictures import gradient
 
 from slimtrack import Box
 from slimtrack.errors import OutputError
-from slimtrack.follow import track_video
 from slimtrack.tracker import State, Track
+from slimtrack.tracking import track_video
 from slimtrack.video.frames import open_frames
 from slimtrack.video.guard import guard_files, guard_folder
 from slimtrack.video.results import Row, open_writer

@@ -12,8 +12,8 @@ from pictures import gradient
 
 from slimtrack import Box, State, Track
 from slimtrack.errors import SourceError
-from slimtrack.follow import track_video
 from slimtrack.image_files import image_files
+from slimtrack.tracking import track_video
 from slimtrack.video.frames import open_frames
 from slimtrack.video.results import Row, open_writer
 

@@ -13,9 +13,9 @@ from slimtrack.cli.outputs import PICTURE, Wanted
 from slimtrack.cli.screen import Meter, summary_table
 from slimtrack.cli.track import parse_options
 from slimtrack.errors import InputError, MissingError, UnknownNameError
-from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.registry import create, with_threads
 from slimtrack.timing import single_thread
+from slimtrack.tracking import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
 from slimtrack.video.synthetic import CLIPS

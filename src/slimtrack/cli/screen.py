@@ -19,8 +19,8 @@ from slimtrack.box import Box
 from slimtrack.cli.progress import PATIENCE, live_console
 from slimtrack.confidence import State
 from slimtrack.errors import InputError, MissingError
-from slimtrack.follow import Summary
 from slimtrack.timing import WARM_UP
+from slimtrack.tracking import Summary
 from slimtrack.video.draw import draw
 from slimtrack.video.results import Row
 

@@ -39,11 +39,11 @@ from slimtrack.cli.options import (
 from slimtrack.cli.outputs import Results, Wanted, chosen_formats
 from slimtrack.cli.screen import Meter, drawn_box, require_screen, summary_table
 from slimtrack.errors import InputError, OutputError, SlimtrackError
-from slimtrack.follow import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.follower import Follower
 from slimtrack.options import parsed
 from slimtrack.registry import create, settings, tracker_class, with_threads
 from slimtrack.timing import limit_threads
+from slimtrack.tracking import DEFAULT_TRACKER, Summary, track_video
 from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frames, open_frames
 from slimtrack.video.grid import grid, write_image

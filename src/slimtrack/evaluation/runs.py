@@ -24,7 +24,10 @@ __all__ = ["STATES", "Failure", "Run", "Store", "code_fingerprint", "cores_used"
 STATES = (State.TRACKED, State.UNCERTAIN, State.LOST)
 """What the numbers in `Run.states` stand for."""
 
-_NOT_TRACKING = ("evaluation", "cli", "studio", "video", "follow.py", "files.py", "timing.py")
+_NOT_TRACKING = (
+    "evaluation", "cli", "studio", "learning", "video", "datasets", "tracking.py", "files.py",
+    "image_files.py", "timing.py",
+)  # fmt: skip
 """Parts of the package that cannot change a box."""
 
 

@@ -13,8 +13,8 @@ import pytest
 from slimtrack import Box, State, Tracker
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameError
-from slimtrack.follow import Summary, follow, track_video
 from slimtrack.tracker import Estimate, Track
+from slimtrack.tracking import Summary, follow, track_video
 from slimtrack.video.frames import open_frames
 from slimtrack.video.reading import read_boxes
 from slimtrack.video.results import Row
