@@ -1,4 +1,4 @@
-"""Fits the score of every tracker of ours to P(IoU > 0.5) and writes ``src/slimtrack/calibrations.py``.
+"""Fits the score of every tracker of ours to P(IoU > 0.5) and writes ``calibrations.json`` beside it.
 
 Command: ``python benchmarks/fit_calibration.py sequences/dev absences/tune``
 
@@ -26,12 +26,11 @@ from _names import ours
 from absences import KINDS
 from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.calibrations import CALIBRATIONS, DEFAULT
+from slimtrack.calibrations import calibrations_file, read_calibrations, write_calibrations
 from slimtrack.confidence import Calibration, Thresholds
 from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error, fit_logistic, held_out_scores
 from slimtrack.evaluation.once import DecodedFrames
-from slimtrack.files import atomic_write
 from slimtrack.registry import list_trackers, settings, tracker_class
 from slimtrack.timing import single_thread
 from slimtrack.tracker import Estimate, Tracker
@@ -44,14 +43,6 @@ USED = (
 
 ANY = tuple(name for name in USED if name != "peak")
 """The same for trackers that are not ours: how high a peak is hangs on the filter."""
-
-OUT = Path(__file__).parents[1] / "src" / "slimtrack" / "calibrations.py"
-HEADER = (
-    '"""Calibrations of the trackers\' scores, written by ``benchmarks/fit_calibration.py``; '
-    'do not edit by hand."""\n\n'
-    "from slimtrack.confidence import Calibration\n\n"
-    '__all__ = ["CALIBRATIONS", "DEFAULT"]\n\n'
-)
 
 
 def write_clips(folder: Path) -> None:
@@ -125,28 +116,6 @@ def gather(name: str, sequences: Iterable[Sequence], jobs: int) -> Evidence:
     return evidence, labels, groups
 
 
-def described(calibration: Calibration, indent: str) -> str:
-    """The expression that makes a calibration, a weight a line, as the formatter has it."""
-    weights = [f'    {indent}    "{key}": {value:.4g},' for key, value in calibration.weights.items()]
-    lines = ["{", *weights, f"    {indent}}},", f"    {indent}{calibration.bias:.4g},"]
-    return f"Calibration(\n    {indent}" + "\n".join(lines) + f"\n{indent})"
-
-
-def module_text(default: Calibration, calibrations: Mapping[str, Calibration]) -> str:
-    """The whole of ``calibrations.py``, formatted as the rest of the package."""
-    lines = [
-        f"DEFAULT = {described(default, '')}",
-        '"""For trackers that have none of their own: fitted on several of ours together."""',
-        "",
-        "CALIBRATIONS: dict[str, Calibration] = {",
-        *(f'    "{name}": {described(value, "    ")},' for name, value in calibrations.items()),
-        "}",
-        '"""Per name of tracker."""',
-        "",
-    ]
-    return HEADER + "\n".join(lines)
-
-
 def fit(evidence: Evidence, names: Iterable[str], l2: float) -> tuple[Calibration, np.ndarray]:
     """A calibration of the evidence named, and the scores of all footage held out."""
     columns = [USED.index(name) for name in names]
@@ -175,6 +144,22 @@ def common(parts: Iterable[Evidence], l2: float) -> Calibration:
     return found
 
 
+def key(name: str) -> str:
+    """The name under which a tracker's calibration is found: of one in a file its class's."""
+    return tracker_class(name).name if ":" in name and ".py" in name else name
+
+
+def keep(fits: Mapping[str, Calibration | None], file: Path, folder: Path | None) -> None:
+    """Writes calibrations beside those that a file has already; one that was not good enough leaves it."""
+    before = read_calibrations(file)
+    order = [*list_trackers(missing=True), *before, *fits]
+    each = {name: fits.get(name, before.get(name)) for name in dict.fromkeys(order)}
+    target = file if folder is None else folder / file.parent.name / file.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_calibrations(target, {name: found for name, found in each.items() if found is not None})
+    print(f"written: {target}")
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -183,7 +168,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--trackers", help="only these, with commas between")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--l2", type=float, default=0.03)
-    parser.add_argument("--out", type=Path, default=OUT, help="the file to write")
+    parser.add_argument("--out", type=Path, help="folder to write into instead of beside the trackers")
     args = parser.parse_args(arguments)
     names = args.trackers.split(",") if args.trackers else list(ours())
     with tempfile.TemporaryDirectory() as folder:
@@ -191,13 +176,16 @@ def main(arguments: list[str] | None = None) -> None:
         sequences = [one for path in (*args.data, folder) for one in Dataset.read(path)]
         print("| tracker | AUROC | ECE | calibrated |\n|---|---|---|---|")
         found = {name: fitted(name, sequences, args.jobs, args.l2) for name in names}
-    fits = CALIBRATIONS | {name: calibration for name, (calibration, _) in found.items()}
-    default = common([found[name][1] for name in COMMON], args.l2) if found.keys() >= {*COMMON} else DEFAULT
-    order = [*list_trackers(missing=True), *names]
-    each = {name: fits[name] for name in sorted(fits, key=order.index) if fits[name]}
-    with atomic_write(args.out) as file:
-        file.write(module_text(default, each))
-    print(f"written: {args.out}")
+    if found.keys() >= {*COMMON}:
+        default = common([found[name][1] for name in COMMON], args.l2)
+        keep({"common": default}, calibrations_file(), args.out)
+    places: dict[Path, dict[str, Calibration | None]] = {}
+    for name, (calibration, _) in found.items():
+        file = calibrations_file(tracker_class(name))
+        assert file is not None, f"{name} comes from no file"
+        places.setdefault(file, {})[key(name)] = calibration
+    for file, fits in places.items():
+        keep(fits, file, args.out)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Score and state: hysteresis and calibration."""
 
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slimtrack.calibrations import CALIBRATIONS, DEFAULT
+from slimtrack.calibrations import calibrations_file, common_calibration, read_calibrations
 from slimtrack.confidence import Calibration, Course, Hysteresis, State, Thresholds
+from slimtrack.trackers.kcf import Kcf
 
 AT = Thresholds(tracked=0.6, doubt=0.4, lost=0.2, found=0.3, patience=3)
 T, U, L = State.TRACKED, State.UNCERTAIN, State.LOST
@@ -131,7 +133,11 @@ def test_calibration_stays_in_range(value: float) -> None:
     assert 0 <= Calibration({"psr": 1.0}, 0.0).score({"psr": value}) <= 1
 
 
-@pytest.mark.parametrize("calibration", [DEFAULT, *CALIBRATIONS.values()])
-def test_stored_calibrations_are_finite(calibration: Calibration) -> None:
+STORED = {"common": common_calibration(), **read_calibrations(calibrations_file(Kcf) or Path())}
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_stored_calibrations_are_finite(name: str) -> None:
+    calibration = STORED[name]
     assert math.isfinite(calibration.bias)
     assert all(map(math.isfinite, calibration.weights.values()))

@@ -17,7 +17,7 @@ from slimtrack import Box, State, create
 from slimtrack.cli import main
 from slimtrack.cli.compress import command_of
 from slimtrack.datasets import Dataset
-from slimtrack.errors import SourceError
+from slimtrack.errors import InputError, SourceError
 from slimtrack.networks.card import Card
 from slimtrack.networks.entry import Entry, File
 from slimtrack.networks.network import Network
@@ -39,13 +39,16 @@ def block(page: str, name: str) -> str:
 def test_the_tracker_of_the_guide_runs(tmp_path: Path) -> None:
     path = tmp_path / "template.py"
     path.write_text(block("docs/adding-a-tracker.md", "template.py"))
+    assert len(path.read_text().splitlines()) < 60
     frames = list(CLIPS["plain"].frames())
     tracker = create(f"{path}:template[reach=1.8]", rate=0.02)
     tracker.init(*frames[0])  # type: ignore[arg-type]
     tracks = [tracker.update(image) for image, _ in frames[1:]]
     black = [tracker.update(np.zeros_like(frames[0][0])) for _ in range(5)]
     assert np.mean([t.box.iou(box) for t, (_, box) in zip(tracks, frames[1:], strict=True) if box]) > 0.8
-    assert tracks[-1].state is State.TRACKED
+    assert tracks[-1].state is State.TRACKED and type(tracker).calibrated()
+    with pytest.raises(InputError, match="option reach=9 must be between 1 and 8"):
+        create(f"{path}:template", reach=9)
     assert black[-1].state is State.LOST
 
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from slimtrack import Box, State, Track, Tracker
-from slimtrack.calibrations import DEFAULT
+from slimtrack.calibrations import common_calibration
 from slimtrack.confidence import Calibration, Thresholds
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
 from slimtrack.follower import checked_box, checked_image
@@ -94,7 +94,9 @@ def test_a_score_of_a_trackers_own_is_bounded(given: float, expected: float) -> 
 
 def test_evidence_that_is_not_a_number_is_no_belief() -> None:
     tracker = started(Estimate(BOX, {"psr": float("nan")}))
-    assert tracker.update(FRAME).score == pytest.approx(DEFAULT.score({}))  # as if it were not there
+    assert tracker.update(FRAME).score == pytest.approx(
+        common_calibration().score({})
+    )  # as if it were not there
 
 
 def test_nothing_to_see_is_lost_at_once() -> None:

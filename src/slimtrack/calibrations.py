@@ -1,205 +1,101 @@
-"""Calibrations of the trackers' scores, written by ``benchmarks/fit_calibration.py``; do not edit by hand."""
+"""Calibrations of trackers' scores: a file beside the module that defines a tracker.
+
+``calibrations.json`` in that folder holds, by the tracker's name, the weights of the evidence and a constant.
+``benchmarks/fit_calibration.py`` writes it; a plug-in brings its own, or the class attribute ``calibration``.
+"""
+
+import functools
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from slimtrack.confidence import Calibration
+from slimtrack.errors import InputError
+from slimtrack.files import atomic_write
 
-__all__ = ["CALIBRATIONS", "DEFAULT"]
+__all__ = [
+    "calibration_of",
+    "calibrations_file",
+    "common_calibration",
+    "read_calibrations",
+    "write_calibrations",
+]
 
-DEFAULT = Calibration(
-    {
-        "psr": 0.323,
-        "second": -0.8651,
-        "peak_change": 0.9562,
-        "psr_change": 0.6444,
-        "shape": 2.263,
-        "grey": 1.733,
-        "color": 4.301,
-        "outside": -2.141,
-        "scene": -1.033,
-    },
-    -0.7068,
-)
-"""For trackers that have none of their own: fitted on several of ours together."""
+_NAME = "calibrations.json"
 
-CALIBRATIONS: dict[str, Calibration] = {
-    "mosse": Calibration(
-        {
-            "peak": 0.9533,
-            "psr": 0.59,
-            "second": -1.607,
-            "peak_change": 0.5439,
-            "psr_change": 0.8813,
-            "shape": 1.552,
-            "grey": 1.296,
-            "color": 4.092,
-            "outside": -1.02,
-            "scene": -1.186,
-        },
-        -1.016,
-    ),
-    "kcf": Calibration(
-        {
-            "peak": 2.244,
-            "psr": 0.5783,
-            "second": -1.309,
-            "peak_change": 0.9451,
-            "psr_change": 0.6616,
-            "shape": 1.291,
-            "grey": 1.483,
-            "color": 3.971,
-            "outside": -1.576,
-            "scene": -1.097,
-        },
-        -1.431,
-    ),
-    "dcf": Calibration(
-        {
-            "peak": 2.351,
-            "psr": 0.544,
-            "second": -0.8391,
-            "peak_change": 0.9316,
-            "psr_change": 0.7675,
-            "shape": 1.32,
-            "grey": 1.63,
-            "color": 4.331,
-            "outside": -1.124,
-            "scene": -0.9805,
-        },
-        -1.908,
-    ),
-    "dsst": Calibration(
-        {
-            "peak": 2.679,
-            "psr": 0.543,
-            "second": -0.8502,
-            "peak_change": 1.181,
-            "psr_change": 0.4123,
-            "shape": 2.149,
-            "grey": 1.567,
-            "color": 3.938,
-            "outside": -2.459,
-            "scene": -0.6117,
-        },
-        -2.553,
-    ),
-    "fdsst": Calibration(
-        {
-            "peak": 2.628,
-            "psr": 0.4857,
-            "second": -0.838,
-            "peak_change": 0.9417,
-            "psr_change": 0.1021,
-            "shape": 1.607,
-            "grey": 1.695,
-            "color": 4.022,
-            "outside": -2.256,
-            "scene": -0.5862,
-        },
-        -2.371,
-    ),
-    "samf": Calibration(
-        {
-            "peak": 2.445,
-            "psr": 0.6232,
-            "second": -1.306,
-            "peak_change": 1.194,
-            "psr_change": 0.6502,
-            "shape": 1.271,
-            "grey": 1.437,
-            "color": 3.774,
-            "outside": -2.609,
-            "scene": -0.4353,
-        },
-        -1.862,
-    ),
-    "cacf": Calibration(
-        {
-            "peak": 2.163,
-            "psr": 0.4926,
-            "second": -0.9759,
-            "peak_change": 0.5064,
-            "psr_change": 0.3924,
-            "shape": 0.3834,
-            "grey": 1.739,
-            "color": 4.49,
-            "outside": -1.989,
-            "scene": -0.3488,
-        },
-        -1.979,
-    ),
-    "staple": Calibration(
-        {
-            "peak": 3.849,
-            "psr": 0.7068,
-            "second": -1.943,
-            "peak_change": 1.377,
-            "psr_change": 1.027,
-            "shape": 1.923,
-            "grey": 1.328,
-            "color": 3.545,
-            "outside": -1.87,
-            "scene": -0.7945,
-        },
-        -1.09,
-    ),
-    "strcf": Calibration(
-        {
-            "peak": 3.461,
-            "psr": 0.5087,
-            "second": -2.544,
-            "peak_change": 0.8558,
-            "psr_change": 0.662,
-            "shape": 2.485,
-            "grey": 0.5677,
-            "color": 2.618,
-            "outside": -2.228,
-            "scene": -0.432,
-        },
-        -0.505,
-    ),
-    "fdeepstrcf": Calibration(
-        {
-            "peak": 3.582,
-            "psr": 0.6524,
-            "second": -2.28,
-            "peak_change": 0.8209,
-            "psr_change": 0.7619,
-            "shape": 1.579,
-            "grey": 0.7589,
-            "color": 2.551,
-            "outside": -2.43,
-            "scene": -0.7125,
-        },
-        -0.4774,
-    ),
-    "eco-hc": Calibration(
-        {
-            "peak": 1.272,
-            "psr": 0.4143,
-            "second": -1.656,
-            "peak_change": 0.2003,
-            "psr_change": 0.3508,
-            "shape": 1.628,
-            "grey": 1.074,
-            "color": 3.374,
-            "outside": -2.355,
-            "scene": -1.162,
-        },
-        -0.5863,
-    ),
-    "feco": Calibration(
-        {
-            "peak": 1.887,
-            "psr": 0.4943,
-            "second": -1.68,
-            "peak_change": 0.6069,
-            "psr_change": 0.6581,
-            "shape": 1.753,
-            "grey": 0.5464,
-            "color": 2.878,
-            "outside": -3.087,
-            "scene": -0.9587,
-        },
-        -0.2557,
-    ),
-}
-"""Per name of tracker."""
+_HERE = Path(__file__).with_name(_NAME)
+
+
+def calibration_of(cls: type, name: str) -> Calibration | None:
+    """The calibration of a tracker class under a name; ``None`` where none was fitted.
+
+    It is looked for beside the class, then beside those that it derives from.
+
+    Raises:
+        InputError: A file cannot be read.
+    """
+    files = (file for base in cls.__mro__ if (file := calibrations_file(base)) is not None)
+    found = (read_calibrations(file).get(name) for file in dict.fromkeys(files))
+    return next((each for each in found if each is not None), None)
+
+
+def common_calibration() -> Calibration:
+    """For trackers that have none of their own: fitted on several of ours together."""
+    return read_calibrations(_HERE)["common"]
+
+
+def calibrations_file(cls: type | None = None) -> Path | None:
+    """Where a class has its calibrations, there yet or not; without a class, where the common one is.
+
+    ``None`` for a class that comes from no file.
+    """
+    file = __file__ if cls is None else getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return None if file is None else Path(file).with_name(_NAME)
+
+
+def read_calibrations(file: Path) -> Mapping[str, Calibration]:
+    """The calibrations in a file, by name; none where it does not exist.
+
+    Raises:
+        InputError: It cannot be read, or is not of that form.
+    """
+    try:
+        return _read(file, file.stat().st_mtime_ns)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(f"calibrations file {file} cannot be read: {error.strerror}") from error
+
+
+@functools.lru_cache
+def _read(file: Path, changed: int) -> dict[str, Calibration]:
+    """The same, read again only when the file's time of change is another."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            name: Calibration(
+                {figure: float(weight) for figure, weight in entry["weights"].items()}, float(entry["bias"])
+            )
+            for name, entry in found.items()
+        }
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"calibrations file {file} holds something else ({reason}); fit it again") from error
+
+
+def write_calibrations(file: Path, calibrations: Mapping[str, Calibration]) -> None:
+    """Replaces a file of calibrations; numbers are kept to four digits.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    entries = {
+        name: {
+            "weights": {figure: float(f"{weight:.4g}") for figure, weight in each.weights.items()},
+            "bias": float(f"{each.bias:.4g}"),
+        }
+        for name, each in calibrations.items()
+    }
+    with atomic_write(file) as out:
+        out.write(json.dumps(entries, indent=2) + "\n")

@@ -15,7 +15,7 @@ from slimtrack._halves import halved_once
 from slimtrack.appearance import Appearance
 from slimtrack.arrays import AnyImage, Image
 from slimtrack.box import Box
-from slimtrack.calibrations import CALIBRATIONS, DEFAULT
+from slimtrack.calibrations import calibration_of, common_calibration
 from slimtrack.confidence import SHARE, Calibration, Course, Hysteresis, State, Thresholds
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
 from slimtrack.follower import Track, checked_box, checked_image
@@ -66,7 +66,8 @@ class Tracker(metaclass=CheckedOptions):
     """The name it is registered under; of an object the name it was made by (`slimtrack.names`)."""
 
     calibration: ClassVar[Calibration | None] = None
-    """From its evidence to its score; ``None``: the one that was fitted for its name, or for all of ours."""
+    """From its evidence to its score; ``None``: that in the file beside it (`slimtrack.calibrations`), or the
+    common one."""
 
     thresholds: ClassVar[Thresholds] = Thresholds()
     """Where its score changes its state."""
@@ -127,7 +128,7 @@ class Tracker(metaclass=CheckedOptions):
         box = checked_box(box, image.shape)
         self._session = None
         with self._guarded("init"), halved_once(image):
-            session = _Session.begun(image.shape[:2], box, self.thresholds)
+            session = _Session.begun(image.shape[:2], box, self.thresholds, self._calibration())
             if self.judged:
                 session.appearance = Appearance(image, box)
             self._session = session
@@ -226,10 +227,14 @@ class Tracker(metaclass=CheckedOptions):
         Args:
             name: A name that stands for it with options (`slimtrack.names`); if left out, its own.
         """
-        return cls.calibration is not None or (name or cls.name) in CALIBRATIONS
+        return cls.calibration is not None or calibration_of(cls, name or cls.name) is not None
 
     def _calibration(self) -> Calibration:
-        return self.calibration or CALIBRATIONS.get(self.name, DEFAULT)
+        """Its own under the name it was made by, or else under its class's, or else the common one."""
+        cls = type(self)
+        names = dict.fromkeys((self.name, cls.name))
+        found = (self.calibration, *(calibration_of(cls, name) for name in names))
+        return next((each for each in found if each is not None), None) or common_calibration()
 
     def _score(self, image: Image, box: Box, estimate: Estimate) -> float | None:
         """The calibrated score of a box; ``None`` where it holds nothing to see."""
@@ -245,7 +250,7 @@ class Tracker(metaclass=CheckedOptions):
             return None
         # While LOST each frame looks at another place: their evidence is not to be averaged.
         session.evidence = session.course.follow(evidence, 1.0 if session.lookout else SHARE)
-        return _bounded(self._calibration().score(session.evidence))
+        return _bounded(session.calibration.score(session.evidence))
 
     @contextmanager
     def _guarded(self, verb: str) -> Iterator[None]:
@@ -271,6 +276,7 @@ class _Session:
         place: Where to look for the target.
         believed: The last box whose score was high enough for TRACKED.
         thresholds: Where the score changes the state.
+        calibration: From evidence to the score.
     """
 
     shape: tuple[int, ...]
@@ -278,6 +284,7 @@ class _Session:
     place: Box
     believed: Box
     thresholds: Thresholds
+    calibration: Calibration
     hysteresis: Hysteresis
     course: Course = field(default_factory=Course)
     lookout: Lookout | None = None
@@ -285,8 +292,10 @@ class _Session:
     evidence: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def begun(cls, shape: tuple[int, ...], box: Box, thresholds: Thresholds) -> "_Session":
-        return cls(shape, box, box, box, thresholds, Hysteresis(thresholds))
+    def begun(
+        cls, shape: tuple[int, ...], box: Box, thresholds: Thresholds, calibration: Calibration
+    ) -> "_Session":
+        return cls(shape, box, box, box, thresholds, calibration, Hysteresis(thresholds))
 
     def believe(self, box: Box | None, score: float | None) -> Track:
         """What is said of a frame in which this was found; ``None``: nothing."""

@@ -2,19 +2,24 @@
 
 import importlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from slimtrack.calibrations import CALIBRATIONS, DEFAULT
+from slimtrack.calibrations import (
+    calibrations_file,
+    common_calibration,
+    read_calibrations,
+    write_calibrations,
+)
 from slimtrack.confidence import Calibration
 from slimtrack.datasets import Dataset
 from slimtrack.registry import list_trackers, tracker_class
 
 ROOT = Path(__file__).parents[2]
+OURS = ROOT / "src/slimtrack/trackers/calibrations.json"
+CALIBRATIONS = read_calibrations(OURS)
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +48,10 @@ class TestFit:
             return evidence, labels, np.repeat(["A", "B", "synthetic-C"], 20)
 
         def call(*arguments):
-            module.main([str(tmp_path / "data"), "--out", str(tmp_path / "out.py"), *arguments])
-            found = {}
-            exec((tmp_path / "out.py").read_text(), found)
-            return found["DEFAULT"], found["CALIBRATIONS"]
+            out = tmp_path / "out"
+            module.main([str(tmp_path / "data"), "--out", str(out), *arguments])
+            default = read_calibrations(out / "slimtrack" / OURS.name).get("common")
+            return default, read_calibrations(out / "trackers" / OURS.name)
 
         monkeypatch.setattr(module, "gather", gather)
         monkeypatch.setattr(module, "MOST_ECE", 1.0)
@@ -56,14 +61,16 @@ class TestFit:
 
     def test_one_tracker_leaves_the_others_as_they_are(self, fit):
         default, calibrations = fit("--trackers", "kcf")
-        assert default == DEFAULT and list(calibrations) == list(CALIBRATIONS)
+        assert default is None and list(calibrations) == list(CALIBRATIONS)
         changed = [name for name in CALIBRATIONS if calibrations[name] != CALIBRATIONS[name]]
         assert changed == ["kcf"]
 
     def test_all_trackers_are_fitted_with_the_default(self, fit):
         default, calibrations = fit()
         here = importlib.import_module("_names").ours()
-        assert default != DEFAULT and set(calibrations) == set(CALIBRATIONS) | set(here)
+        assert default not in (None, common_calibration()) and set(calibrations) == set(CALIBRATIONS) | set(
+            here
+        )
         assert all(calibrations[name] != CALIBRATIONS.get(name) for name in here)
 
     def test_a_tracker_that_misses_the_bar_has_none(self, fit, capsys, monkeypatch):
@@ -73,16 +80,22 @@ class TestFit:
         assert "kcf" not in calibrations and set(calibrations) == set(CALIBRATIONS) - {"kcf"}
         assert re.search(r"\| kcf \| 0\.\d+ \| 0\.\d+ \| no \|", capsys.readouterr().out)
 
-    def test_what_is_written_is_formatted(self, fit, tmp_path):
-        pytest.importorskip("ruff")
-        fit()
-        command = [sys.executable, "-m", "ruff", "format", "--check", "--config", ROOT / "pyproject.toml"]
-        done = subprocess.run([*command, tmp_path / "out.py"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
+    def test_a_plug_in_has_its_own_beside_it(self, fit, tmp_path, monkeypatch):
+        path = tmp_path / "mine.py"
+        path.write_text(
+            "from slimtrack.trackers.kcf import Kcf\n\n\nclass Mine(Kcf, name='mine-fitted'):\n    pass\n"
+        )
+        cls = tracker_class(f"{path}:mine-fitted")
+        assert not cls.calibrated() and calibrations_file(cls) == tmp_path / "calibrations.json"
+        before, out = OURS.read_bytes(), str(tmp_path / "data")
+        importlib.import_module("fit_calibration").main([out, "--trackers", f"{path}:mine-fitted"])
+        assert list(read_calibrations(tmp_path / "calibrations.json")) == ["mine-fitted"]
+        assert cls.calibrated() and OURS.read_bytes() == before
 
-    def test_what_is_committed_is_what_is_written(self):
-        text = importlib.import_module("fit_calibration").module_text(DEFAULT, CALIBRATIONS)
-        assert text == (ROOT / "src/slimtrack/calibrations.py").read_text()
+    @pytest.mark.parametrize("file", [OURS, calibrations_file()], ids=["ours", "common"])
+    def test_what_is_committed_is_what_is_written(self, file, tmp_path):
+        write_calibrations(tmp_path / "again.json", read_calibrations(file))
+        assert (tmp_path / "again.json").read_text() == file.read_text()
 
 
 class TestCollect:
