@@ -1,7 +1,6 @@
 """Reads frames from a video file, folder, glob, camera, URL or arrays, always as BGR uint8."""
 
 import math
-import operator
 import os
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -9,8 +8,9 @@ from typing import Self, TypeAlias
 
 from slimtrack.arrays import AnyArray, Image
 from slimtrack.errors import InputError, SourceError
-from slimtrack.video.feed import TOLERANCE, Feed, Footage, Frame, Mark, reached
+from slimtrack.video.feed import Feed, Footage, Frame, Mark, reached
 from slimtrack.video.images import ImageReader
+from slimtrack.video.marks import check_order, check_timed, mark_of
 from slimtrack.video.sources import feed_of
 
 __all__ = ["Frame", "Frames", "ImageReader", "Source", "open_frames"]
@@ -232,11 +232,11 @@ def open_frames(
         frames = source
         frames.fps = frames.fps if fps is None else fps
     else:
-        marks = _mark("start", start, fps), None if end is None else _mark("end", end, fps)
-        _check_order(*marks)
+        marks = mark_of("start", start, fps), None if end is None else mark_of("end", end, fps)
+        check_order(*marks)
         feed = feed_of(source, marks[0])
         try:
-            _check_timed(feed, marks)
+            check_timed(feed, marks)
             frames = Frames(feed, *marks, fps)
         except BaseException:
             feed.close()
@@ -244,38 +244,6 @@ def open_frames(
     frames.name = frames.name if name is None else name
     frames.count = frames.count if count is None else count
     return frames
-
-
-def _mark(what: str, mark: Mark, fps: float | None) -> Mark:
-    """A place as a frame number; as seconds if no frame rate is stated that converts them."""
-    try:
-        place: Mark = operator.index(mark)  # type: ignore[arg-type]  # a float has none
-    except TypeError:
-        try:
-            place = float(mark)
-        except (TypeError, ValueError):
-            place = math.nan
-    if isinstance(mark, bool) or not 0 <= place < math.inf:
-        raise InputError(
-            f"{what} is {mark!r}, not a frame's number (a whole number from 0 on) or seconds (a float)"
-        )
-    if isinstance(place, float):
-        return place if fps is None else math.ceil((place - TOLERANCE) * fps) if place else 0
-    return place
-
-
-def _check_order(start: Mark, end: Mark | None) -> None:
-    if end is None or (type(start) is not type(end) and start):
-        return  # a number and seconds: the order is only known once the frames are read
-    if end <= start:
-        raise InputError(f"end ({end}) is not after start ({start}): no frame is between them")
-
-
-def _check_timed(feed: Feed, marks: Iterable[Mark | None]) -> None:
-    if not feed.timed and any(isinstance(mark, float) for mark in marks):
-        raise InputError(
-            f"{feed.label} has no times: give start and end as frame numbers, or its frames a second (fps)"
-        )
 
 
 def _printable(text: str) -> str:
