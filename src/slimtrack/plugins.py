@@ -1,4 +1,4 @@
-"""What others bring: Python files named on the command line, and entry points of installed packages."""
+"""Loads plug-ins: Python files named by the user, and entry points of installed packages."""
 
 import importlib.metadata
 import importlib.util
@@ -13,14 +13,14 @@ __all__ = ["entry_points", "import_file", "load"]
 
 
 def import_file(path: Path, kind: str) -> ModuleType:
-    """Runs a Python file of the user's, once.
+    """Imports a Python file of the user, once.
 
     Args:
         path: The file.
-        kind: What it defines, for the error, such as ``"tracker"``.
+        kind: What the file defines, for error messages, such as ``"tracker"``.
 
     Raises:
-        InputError: It does not exist, or fails.
+        InputError: The file does not exist, or its code fails.
     """
     name = f"slimtrack_file_{path.resolve().as_posix().replace('/', '_').removesuffix('.py')}"
     if name in sys.modules:
@@ -44,15 +44,15 @@ def import_file(path: Path, kind: str) -> ModuleType:
 
 
 def entry_points(kind: str) -> list[importlib.metadata.EntryPoint]:
-    """What installed packages declare under ``slimtrack.<kind>s``."""
+    """The entry points that installed packages declare under ``slimtrack.<kind>s``."""
     return list(importlib.metadata.entry_points(group=f"slimtrack.{kind}s"))
 
 
 def load(entry: importlib.metadata.EntryPoint, kind: str) -> Any:
-    """Imports what another package brings.
+    """Imports an entry point of another package.
 
     Raises:
-        MissingError: It cannot be imported.
+        MissingError: The import fails.
     """
     try:
         return entry.load()

@@ -127,7 +127,7 @@ def test_missing_boxes_are_an_error_unless_accepted():
     assert (curves.success[0], curves.precision20, curves.normalized[50]) == (0.75, 0.75, 0.75)
     with pytest.raises(InputError):
         measure(np.full((5, 4), 10.0), truth, may_end_early=True)
-    with pytest.raises(InputError, match="nothing can be measured"):
+    with pytest.raises(InputError, match="so nothing can be measured"):
         measure(np.full((2, 4), 5.0), np.full((2, 4), np.nan))
 
 

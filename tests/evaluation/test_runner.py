@@ -387,7 +387,7 @@ def test_ctrl_c_hands_over_what_every_tracker_has_finished(data, monkeypatch, st
 
 def test_names_in_any_case_are_the_same_tracker(data):
     assert list(evaluate(["STILL"], data).runs) == ["STILL"]
-    with pytest.raises(InputError, match="each once"):
+    with pytest.raises(InputError, match="each only once"):
         evaluate(["still", "Still"], data)
 
 

@@ -1,4 +1,4 @@
-"""Measuring trackers: datasets, metrics equal to the public toolkits', timing, and how good a score is."""
+"""Measures trackers: accuracy with the metrics of the public toolkits, speed, and the quality of scores."""
 
 from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.runner import Evaluation, evaluate

@@ -1,4 +1,4 @@
-"""How far a score can be trusted, and the fit that makes one from evidence."""
+"""Measures how well scores are calibrated, and fits the functions that turn evidence into scores."""
 
 import math
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ _BINS = 15
 """Equal-width bins of the expected calibration error (Guo et al., ICML 2017)."""
 
 _STEPS = 100
-"""Newton steps at most; five to ten are usual."""
+"""Largest number of Newton steps; five to ten are usual."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """What scores promised and what came, by equal-width bins of the score.
+    """Scores against actual shares, in equal-width bins of the score.
 
     Attributes:
         promised: ``(bins,)`` mean score; ``nan`` in an empty bin.
         came: ``(bins,)`` share of frames with label 1; ``nan`` in an empty bin.
-        counts: ``(bins,)`` frames.
+        counts: ``(bins,)`` number of frames.
     """
 
     promised: npt.NDArray[np.float64]
@@ -49,7 +49,7 @@ def auroc(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
         labels: ``(N,)`` true where the box was right (IoU > 0.5).
 
     Returns:
-        In [0, 1]; ``nan`` when all labels are the same.
+        In [0, 1]; ``nan`` if all labels are the same.
 
     Raises:
         InputError: The lengths differ, or a score is not finite.
@@ -64,7 +64,7 @@ def auroc(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
 
 def reliability(scores: npt.ArrayLike, labels: npt.ArrayLike, bins: int = _BINS) -> Reliability:
-    """The reliability diagram's numbers.
+    """The numbers of the reliability diagram.
 
     Args:
         scores: ``(N,)`` in [0, 1].
@@ -89,7 +89,7 @@ def reliability(scores: npt.ArrayLike, labels: npt.ArrayLike, bins: int = _BINS)
 
 
 def expected_calibration_error(scores: npt.ArrayLike, labels: npt.ArrayLike, bins: int = _BINS) -> float:
-    """Mean distance between promised and actual share, weighted by frames; ``nan`` without frames.
+    """Mean distance between score and actual share, weighted by frames; ``nan`` without frames.
 
     Args:
         scores: ``(N,)`` in [0, 1].
@@ -117,15 +117,17 @@ def fit_logistic(
 ) -> Calibration:
     """Fits P(label) = sigmoid(bias + weights . evidence) by Newton's method.
 
-    The evidence is standardised for the fit (weighted mean 0, deviation 1), so that ``l2`` means the same for
-    all; the weights returned are for the evidence as it is. A column that does not vary gets weight 0.
+    The evidence is standardised for the fit (weighted mean 0, deviation 1), so that ``l2`` has the same
+    effect on every column. The returned weights are for the original evidence. A constant column gets weight
+    0.
 
     Args:
         evidence: ``(N, K)`` finite.
         labels: ``(N,)`` true where the box was right.
         names: K names.
-        l2: Weight of half the squared standardised weights beside the *mean* log-loss; the bias is free.
-        groups: ``(N,)`` name of each row's sequence: every group then weighs the same, whatever its length.
+        l2: Weight of half the sum of squared standardised weights, added to the *mean* log-loss. The bias is
+            not penalised.
+        groups: ``(N,)`` name of each row's sequence. Every group has the same weight, whatever its length.
 
     Raises:
         InputError: Shapes do not fit, a number is not finite, or all labels are the same.
@@ -150,7 +152,7 @@ def held_out_scores(
     *,
     l2: float = 1e-3,
 ) -> npt.NDArray[np.float64]:
-    """Scores of each group by a fit on all the others: how good a fit is on footage it has not seen.
+    """Cross-validated scores: each group is scored by a fit on all other groups.
 
     Args:
         evidence: ``(N, K)`` finite.
@@ -163,11 +165,11 @@ def held_out_scores(
         ``(N,)`` in (0, 1).
 
     Raises:
-        InputError: As `fit_logistic`; or all rows are of one group.
+        InputError: As in `fit_logistic`, or all rows are of one group.
     """
     x, y, belongs = np.asarray(evidence, dtype=float), np.asarray(labels, dtype=bool), np.asarray(groups)
     if len(np.unique(belongs)) < 2:
-        raise InputError("groups hold one name only: nothing is left to fit on")
+        raise InputError("groups hold a single name: there is no other group to fit on")
     scores = np.empty(len(y))
     for group in np.unique(belongs):
         out = belongs == group

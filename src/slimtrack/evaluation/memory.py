@@ -1,4 +1,4 @@
-"""Memory that a tracker needs, measured in a process of its own: one process has one peak for all in it."""
+"""Measures a tracker's memory in a process of its own, because the peak belongs to a whole process."""
 
 import itertools
 import math
@@ -16,32 +16,32 @@ from slimtrack.video.frames import ImageReader
 __all__ = ["UPDATES", "peak_memory"]
 
 UPDATES = 30
-"""Frames tracked before the peak is read; what a tracker needs it has by then."""
+"""Number of frames tracked before the peak is read; by then a tracker has allocated what it needs."""
 
 _LIMIT = 300.0
-"""Seconds after which a tracker is given up; the slowest takes about 10."""
+"""Seconds after which the measurement stops; the slowest tracker takes about 10."""
 
 _PROGRAM = "from slimtrack.evaluation.memory import _child; _child()"
 
 
 def peak_memory(tracker: str, sequence: Sequence, *, threads: int = 1) -> float:
-    """Peak resident memory of a fresh process that does nothing but track, in MiB.
+    """Peak resident memory, in MiB, of a new process that only tracks.
 
     The process reads the frames one at a time, starts at the true first box and makes `UPDATES` updates. The
-    interpreter and the libraries are in the figure; the same for all trackers of one run.
+    figure includes the interpreter and the libraries, which are the same for all trackers of one run.
 
     Args:
-        tracker: Name, with options where wanted.
-        sequence: The footage.
-        threads: Threads that may work.
+        tracker: Name, possibly with options.
+        sequence: The sequence to track.
+        threads: Number of threads allowed.
 
     Returns:
-        MiB; ``nan`` where another process cannot make the tracker, or it dies or hangs.
+        MiB; ``nan`` if the process cannot create the tracker, dies or hangs.
     """
     files = [str(file) for file in sequence.frames[: UPDATES + 1]]
     box = [repr(float(value)) for value in sequence.first_box]
     command = [sys.executable, "-c", _PROGRAM, tracker, str(threads), *box, *files]
-    with limit_threads(threads):  # sets what libraries read when the child loads them
+    with limit_threads(threads):  # sets the environment that libraries read when the child process loads them
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT, check=True)
             return float(done.stdout.splitlines()[-1])
@@ -50,7 +50,7 @@ def peak_memory(tracker: str, sequence: Sequence, *, threads: int = 1) -> float:
 
 
 def _child() -> None:
-    """Tracks and prints the peak; an error of the tracker ends the tracking, not the measurement."""
+    """Tracks and prints the peak; if the tracker fails, the peak so far is printed."""
     name, threads, *numbers = sys.argv[1:7]
     memory, reader = PeakMemory(), ImageReader()
     with limit_threads(int(threads)):

@@ -1,4 +1,4 @@
-"""Success, precision and normalised precision, equal to the public toolkits'. Arrays in, arrays out."""
+"""Success, precision and normalised precision, equal to those of the public toolkits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """What one result on one sequence comes to; means of these over sequences make a table.
+    """The curves of one result on one sequence; tables hold their means over sequences.
 
     Attributes:
         success: ``(21,)`` share of frames with IoU greater than each threshold.
@@ -52,13 +52,13 @@ def measure(
 
     Args:
         boxes: ``(N, 4)`` x, y, w, h, 0-based outer edges.
-        truth: ``(N, 4)`` the same; ``nan`` where the target is absent.
+        truth: ``(N, 4)`` the same; ``nan`` if the target is absent.
         protocol: The rules.
-        may_end_early: Accept fewer boxes than frames, as some published results have them: each frame without
-            one is a miss in every curve. Otherwise that is an error.
+        may_end_early: Accept fewer boxes than frames, as in some published results; frames without a box are
+            misses in every curve. Otherwise this is an error.
 
     Raises:
-        InputError: They are not of one shape (N, 4), or no frame of the truth counts.
+        InputError: The arrays do not have the same shape (N, 4), or no frame of the truth counts.
     """
     true = np.asarray(truth, dtype=float)
     found = _padded(np.asarray(boxes, dtype=float), len(true)) if may_end_early else boxes
@@ -69,7 +69,7 @@ def measure(
         present = ~np.isnan(true).any(axis=1)
         found, true, missing = found[present], true[present], missing[present]
     if not len(true):
-        raise InputError("truth has no frame with a box in it: nothing can be measured")
+        raise InputError("truth has no frame with a box, so nothing can be measured")
     ious: _Array = np.asarray(np.where(_counts(true, protocol.overlap_validity), overlap(found, true), -1.0))
     counts = _counts(true, protocol.error_validity)
     errors = np.asarray(np.where(counts, center_errors(found, true), -1.0))
@@ -84,17 +84,17 @@ def measure(
 
 
 def overlaps(boxes: npt.ArrayLike, truth: npt.ArrayLike) -> _Array:
-    """``(N,)`` IoU frame by frame, ``nan`` where the target is absent.
+    """IoU of each frame, ``(N,)``; ``nan`` if the target is absent.
 
     Raises:
-        InputError: They are not of one shape (N, 4).
+        InputError: The arrays do not have the same shape (N, 4).
     """
     found, true = _checked(boxes, truth)
     return overlap(found, true)
 
 
 def center_errors(boxes: npt.ArrayLike, truth: npt.ArrayLike, *, normalized: bool = False) -> _Array:
-    """Distance between the centres, frame by frame.
+    """Distance between the centres in each frame.
 
     Args:
         boxes: ``(N, 4)`` x, y, w, h.
@@ -102,11 +102,11 @@ def center_errors(boxes: npt.ArrayLike, truth: npt.ArrayLike, *, normalized: boo
         normalized: Divide by the true width and height first (Mueller et al., TrackingNet, ECCV 2018).
 
     Returns:
-        ``(N,)`` in pixels, or in sizes of the target; ``nan`` where a box has a ``nan``, ``inf`` where a true
-        side of 0 divides.
+        ``(N,)`` in pixels, or relative to the target's size; ``nan`` if a box has a ``nan``, ``inf`` if a
+        true side is 0.
 
     Raises:
-        InputError: They are not of one shape (N, 4).
+        InputError: The arrays do not have the same shape (N, 4).
     """
     found, true = _checked(boxes, truth)
     # The toolkits' (w - 1) / 2 of inclusive pixels cancels in the difference.
@@ -117,10 +117,10 @@ def center_errors(boxes: npt.ArrayLike, truth: npt.ArrayLike, *, normalized: boo
 
 
 def repaired(boxes: npt.ArrayLike, truth: npt.ArrayLike, protocol: Protocol = OTB) -> _Array:
-    """A copy of the boxes with the rows replaced that a protocol replaces.
+    """A copy of the boxes, with those rows replaced that the protocol replaces.
 
     Raises:
-        InputError: They are not of one shape (N, 4).
+        InputError: The arrays do not have the same shape (N, 4).
     """
     found, true = _checked(boxes, truth)
     found = found.copy()
@@ -136,13 +136,13 @@ def repaired(boxes: npt.ArrayLike, truth: npt.ArrayLike, protocol: Protocol = OT
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """How much better A is than B.
+    """The difference between A and B, with its confidence interval.
 
     Attributes:
-        difference: Mean of A less mean of B over the sequences.
+        difference: Mean of A minus mean of B over the sequences.
         low: Lower end of the interval.
         high: Upper end.
-        level: Share of resamplings inside it.
+        level: Share of the resamplings inside the interval.
     """
 
     difference: float
@@ -169,9 +169,9 @@ def bootstrap_difference(
     Args:
         a: Figure of A per sequence, such as its AUC (mean over runs).
         b: Figure of B for the same sequences.
-        level: Share of the resamplings that the interval holds.
-        resamples: How many.
-        seed: Of the resampling: the same input gives the same interval.
+        level: Share of the resamplings inside the interval.
+        resamples: Number of resamplings.
+        seed: Seed of the resampling, so that the same input gives the same interval.
 
     Raises:
         InputError: The sequences of A and B differ, or there are fewer than two.
@@ -201,13 +201,13 @@ def _checked(boxes: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[_Array, _Array
 
 
 def _padded(boxes: _Array, length: int) -> _Array:
-    """The boxes with rows of ``nan`` behind them up to a length."""
+    """The boxes, extended to a length by rows of ``nan``."""
     short = max(length - len(boxes), 0)
     return np.concatenate([boxes, np.full((short, *boxes.shape[1:]), np.nan)])
 
 
 def _counts(truth: _Array, validity: str) -> npt.NDArray[np.bool_]:
-    """``(N,)`` which truth rows are valid, judged on the toolkits' 1-based numbers."""
+    """``(N,)`` which truth rows are valid, by the toolkits' 1-based numbers."""
     if validity == "none":
         return np.ones(len(truth), dtype=bool)
     if validity == "centre":

@@ -1,4 +1,4 @@
-"""One run: a tracker over a sequence from one first box, timed by the protocol."""
+"""Runs one tracker over one sequence from one first box, timed by the protocol."""
 
 import time
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ from slimtrack.video.frames import ImageReader
 __all__ = ["DecodedFrames", "track_once"]
 
 _MEMORY = 2 << 30
-"""Bytes of decoded frames kept at a time; a longer sequence is decoded in chunks."""
+"""Bytes of decoded frames in memory at a time; longer sequences are decoded in chunks."""
 
 _TICK = 0.25
-"""Seconds between two reports to a watcher."""
+"""Seconds between two progress callbacks."""
 
 
 class DecodedFrames:
@@ -31,7 +31,7 @@ class DecodedFrames:
 
     Args:
         files: Image files.
-        memory: Bytes of frames kept at a time; more are decoded in chunks, anew for each pass.
+        memory: Bytes of frames in memory at a time; longer sequences are decoded in chunks, for every pass.
 
     Raises:
         SourceError: An image cannot be read.
@@ -74,16 +74,17 @@ def track_once(
 ) -> Run:
     """One pass over a sequence: `init` on the first frame, `update` on the others, each timed.
 
-    An error of the tracker ends its run: the last box is held with score 0, LOST, and the message kept.
+    If the tracker fails, the run ends: the last box is repeated with score 0 and LOST, and the message is
+    kept.
 
     Args:
-        tracker: Any tracker; what it learned before is forgotten.
+        tracker: Any tracker; it forgets its earlier target.
         frames: The frames.
         first: The first box.
-        name: What to call the tracker; its own name when empty.
-        sequence: What to call the sequence.
-        index: Which of the first boxes this is.
-        watcher: Is told every quarter of a second.
+        name: Name of the tracker in the result. Default: its own name.
+        sequence: Name of the sequence in the result.
+        index: Index of the first box.
+        watcher: Gets a progress callback every quarter of a second.
 
     Raises:
         SourceError: An image cannot be read.
@@ -106,7 +107,7 @@ def track_once(
 
 
 class _Log:
-    """What a run leaves behind, frame by frame."""
+    """Collects the results of a run, frame by frame."""
 
     def __init__(self, length: int, first: Box) -> None:
         self.first = first
@@ -120,7 +121,7 @@ class _Log:
         self._watch = timing.Stopwatch()
 
     def step(self, tracker: Follower, position: int, image: Image) -> None:
-        """`init` or `update`, timed, and what it said."""
+        """Calls `init` or `update`, timed, and stores the result."""
         if position == 0:
             with self._watch:
                 tracker.init(image, self.first)
@@ -133,7 +134,9 @@ class _Log:
         self.boxes[position] = [*track.box]
         self.scores[position] = track.score
         self.states[position] = STATES.index(track.state)
-        for name, value in getattr(tracker, "evidence", {}).items():  # trackers have it, for fits
+        for name, value in getattr(
+            tracker, "evidence", {}
+        ).items():  # trackers have evidence, which calibrations are fitted on
             if name not in self.evidence:
                 self.evidence[name] = np.full(len(self.ms), np.nan)
             self.evidence[name][position] = value

@@ -1,4 +1,4 @@
-"""The rules under which boxes are scored, as data: what the public toolkits differ in and nothing else."""
+"""The rules by which boxes are scored, as data: exactly the points in which the public toolkits differ."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,21 +14,21 @@ __all__ = ["GOT10K", "OTB", "PROTOCOLS", "PYSOT", "Protocol", "protocol"]
 class Protocol:
     """How a toolkit turns boxes into curves.
 
-    Boxes are x, y, w, h throughout, 0-based outer edges as `slimtrack.Box`; the toolkits' own 1-based numbers
-    are larger by one in x and y, which matters for the validity of a truth row only.
+    All boxes are x, y, w, h with 0-based outer edges, as `slimtrack.Box`. The toolkits' 1-based x and y are
+    larger by one, which only matters for the validity of a truth row.
 
     Attributes:
-        name: Its name on the command line and in results.
-        version: Raised when a rule below changes, so that results can be told apart.
-        source: Whose rules they are.
+        name: Name on the command line and in results.
+        version: Increased if a rule below changes, so that results can be distinguished.
+        source: The toolkit that the rules come from.
         first_is_truth: The first box of a result is replaced by the true one.
         repair: A later row that is all ``nan`` or has no area is replaced by the row before it.
         overlap_validity: Which truth rows count in success: ``"box"`` those with four positive (1-based)
             numbers; any other row has IoU -1, a miss. ``"none"``: all of them.
         error_validity: The same for precision: an invalid row has error -1, a *hit*. ``"centre"``: rows
             whose (1-based) centre is positive.
-        absent: What a truth row of ``nan`` is: ``"left out"`` of numerator and denominator, or ``"counted"``
-            (under the rules above).
+        absent: Treatment of a truth row of ``nan``: ``"left out"`` of numerator and denominator, or
+            ``"counted"`` by the rules above.
         overlap_thresholds: Success is the share of frames with IoU **greater** than each of these.
         error_thresholds: Precision is the share with a centre error **at most** each of these, in pixels.
         normalized_thresholds: The same for the error divided by the true width and height.
@@ -56,10 +56,10 @@ OTB = Protocol(
     overlap_validity="box",
     error_validity="box",
     absent="left out",
-    # As MATLAB builds 0:0.05:1, from both ends: with other roundings single frames flip at ties.
+    # As MATLAB builds 0:0.05:1, from both ends: other roundings change single frames at ties.
     overlap_thresholds=tuple(k * 0.05 if k <= 10 else 1 - (20 - k) * 0.05 for k in range(21)),
 )
-"""One-pass evaluation as the OTB toolkit does it. Ours leaves absent frames out, which OTB does not have."""
+"""One-pass evaluation of the OTB toolkit. Absent frames, which OTB does not have, are left out."""
 
 PYSOT = Protocol(
     name="pysot",
@@ -72,7 +72,7 @@ PYSOT = Protocol(
     absent="counted",
     overlap_thresholds=tuple(map(float, np.arange(0, 1.05, 0.05))),
 )
-"""One-pass evaluation as pysot-toolkit does it: nothing replaced, a ``nan`` box is a miss."""
+"""One-pass evaluation of pysot-toolkit: no row is replaced, a ``nan`` box is a miss."""
 
 GOT10K = Protocol(
     name="got10k",
@@ -85,17 +85,17 @@ GOT10K = Protocol(
     absent="counted",
     overlap_thresholds=tuple(map(float, np.linspace(0, 1, 21))),
 )
-"""One-pass evaluation as got10k-toolkit does it on OTB: every row counts as it is."""
+"""One-pass evaluation of got10k-toolkit on OTB: every row counts unchanged."""
 
 PROTOCOLS = {rules.name: rules for rules in (OTB, PYSOT, GOT10K)}
-"""All of them, by name."""
+"""All protocols, by name."""
 
 
 def protocol(name: str) -> Protocol:
-    """The protocol of a name.
+    """The protocol of that name.
 
     Raises:
-        UnknownNameError: There is none.
+        UnknownNameError: There is no protocol of that name.
     """
     if name not in PROTOCOLS:
         raise UnknownNameError.of("protocol", name, PROTOCOLS)

@@ -32,17 +32,17 @@ __all__ = ["Evaluation", "Interrupted", "evaluate", "first_boxes"]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Trackers x sequences x first boxes, all done.
+    """The results of all trackers, sequences and first boxes.
 
     Attributes:
         dataset: The sequences.
-        runs: Per tracker, per sequence, the runs in order of their first boxes.
+        runs: Per tracker and sequence, the runs in the order of their first boxes.
         jitter: Pixels by which the first boxes were shifted.
-        threads: Threads that were allowed.
-        jobs: Processes that worked at the same time; above 1 the times mean little.
+        threads: Number of threads allowed.
+        jobs: Number of processes that ran at the same time; above 1 the times mean little.
         protocol: Rules of the metrics.
-        peak_rss_mb: Per tracker, peak resident memory of a process of its own in MiB, as
-            `slimtrack.evaluation.memory.peak_memory` measures it; ``nan`` where it could not be.
+        peak_rss_mb: Per tracker, peak resident memory of a process of its own in MiB
+            (`slimtrack.evaluation.memory.peak_memory`); ``nan`` if it could not be measured.
     """
 
     dataset: Dataset
@@ -81,33 +81,33 @@ def evaluate(
 ) -> Evaluation:
     """Runs every tracker over every sequence; trackers take turns within a sequence (A B A B).
 
-    A run during which the machine was busy (`slimtrack.evaluation.runs.disturbed`) is done again and the
+    A run during which the machine was busy (`slimtrack.evaluation.runs.disturbed`) is repeated, and the
     quietest one is kept. At the end the memory of each tracker is measured in a process of its own.
 
     Args:
-        trackers: Names, with options where wanted: ``"kcf[kernel=linear]"``.
+        trackers: Names, possibly with options: ``"kcf[kernel=linear]"``.
         dataset: The sequences.
-        jitter: Pixels; above 0 each sequence runs from five first boxes, as given and shifted by this much to
-            the left, right, up and down. Single runs are chaotic: only the mean of these says much.
-        threads: Threads that may work.
-        jobs: Processes that share the sequences, for accuracy: their times are marked noisy.
-        repeats: How often at most a run is done again; never with several jobs.
-        store: Where finished runs are kept and looked for.
-        fresh: Do everything again.
-        protocol: Rules of the metrics, for what is made of the result.
-        watcher: Is told how it comes along.
+        jitter: Pixels. Above 0, each sequence runs from five first boxes: as given, and shifted by this much
+            left, right, up and down. Single runs are chaotic; only their mean is informative.
+        threads: Number of threads allowed.
+        jobs: Number of processes that share the sequences. For accuracy only: times are marked noisy.
+        repeats: How often a run is repeated at most; never with several jobs.
+        store: Folder of finished runs.
+        fresh: Repeat finished runs too.
+        protocol: Rules of the metrics.
+        watcher: Progress callbacks.
 
     Raises:
-        InputError: No tracker, the same one twice, a bad option or number.
+        InputError: There is no tracker, the same one twice, or a bad option or number.
         UnknownNameError: No such tracker or option.
-        MissingError: A tracker needs what is not here.
+        MissingError: A package or file that a tracker needs is missing.
         SourceError: An image cannot be read.
-        OutputError: A finished run cannot be kept.
-        Interrupted: Ctrl-C; it holds what was finished.
+        OutputError: A finished run cannot be stored.
+        Interrupted: Ctrl-C; it holds the finished part.
     """
     _refuse(trackers, dataset, jitter, threads, jobs, repeats)
     work = _Work(tuple(trackers), dataset.name, jitter, threads, jobs, repeats, store, fresh)
-    # made here, so that a wrong name is said before anything is run
+    # created here, so that a wrong name is reported before anything runs
     made = {spec: create(spec, **with_threads(spec, threads)) for spec in trackers}
     watcher = watcher or Watcher()
     starts = len(first_boxes(Box(0, 0, 1, 1), jitter))
@@ -130,7 +130,9 @@ def _refuse(
     trackers: Several[str], dataset: Dataset, jitter: float, threads: int, jobs: int, repeats: int
 ) -> None:
     if not trackers or len(set(map(spelt, trackers))) < len(trackers):
-        raise InputError(f"trackers are {', '.join(trackers) or 'none'}: at least one is needed, each once")
+        raise InputError(
+            f"trackers are {', '.join(trackers) or 'none'}: give at least one, and each only once"
+        )
     if not len(dataset):
         raise InputError(f"dataset {dataset.name} has no sequence")
     if jobs < 1 or threads < 1 or repeats < 0 or not 0 <= jitter < float("inf"):
@@ -141,7 +143,7 @@ def _refuse(
 
 
 def _finished(result: Evaluation, starts: int) -> Evaluation | None:
-    """The sequences that every tracker has run from all its starts; ``None`` where there is none."""
+    """The sequences that every tracker has run from all first boxes; ``None`` if there are none."""
     whole = tuple(
         s for s in result.dataset if all(len(own[s.name]) == starts for own in result.runs.values())
     )
@@ -150,11 +152,11 @@ def _finished(result: Evaluation, starts: int) -> Evaluation | None:
 
 
 def first_boxes(box: Box, jitter: float) -> list[Box]:
-    """The boxes that runs start from: as given and, with jitter, shifted left, right, up and down.
+    """The first boxes: as given and, with jitter, shifted left, right, up and down.
 
     Args:
         box: The true first box.
-        jitter: Pixels; 0 for the given box alone.
+        jitter: Pixels; 0: the given box only.
     """
     if jitter == 0:
         return [box]
@@ -163,7 +165,7 @@ def first_boxes(box: Box, jitter: float) -> list[Box]:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What stays the same for all runs; travels to worker processes."""
+    """What is the same for all runs; sent to worker processes."""
 
     trackers: tuple[str, ...]
     dataset: str
@@ -175,7 +177,7 @@ class _Work:
     fresh: bool
 
     def key(self, spec: str, sequence: Sequence, first: Box) -> dict[str, Any]:
-        """All that the boxes and the times of a run depend on."""
+        """Everything that the boxes and times of a run depend on."""
         names = os.fsencode(",".join(file.name for file in sequence.frames))
         machine = timing.machine(self.threads)
         return {
@@ -195,7 +197,7 @@ class _Work:
         }
 
     def kept(self, spec: str, sequence: Sequence, index: int, first: Box) -> Run | None:
-        """A finished run, where there is one."""
+        """The stored run, if there is one."""
         if self.store is None or self.fresh:
             return None
         return self.store.get(spec, sequence.name, index, self.key(spec, sequence, first))
@@ -204,7 +206,7 @@ class _Work:
 def _here(
     work: _Work, made: Mapping[str, Follower], dataset: Dataset, watcher: Watcher
 ) -> Iterator[tuple[Run, bool]]:
-    """All runs in this process, and whether each was kept from before."""
+    """Does all runs in this process; yields each with whether it was stored before."""
     warm: set[str] = set()
     for sequence in dataset:
         pending = []
@@ -234,7 +236,7 @@ def _here(
 
 
 def _quietest(once: Callable[[], Run], again: Callable[[], None], repeats: int) -> Run:
-    """The run that the machine disturbed least: other work on it only ever adds time."""
+    """The run that was disturbed least: other work on the machine only adds time."""
     runs = [once()]
     while disturbed(runs[-1:]) and len(runs) <= repeats:
         again()
@@ -243,7 +245,7 @@ def _quietest(once: Callable[[], Run], again: Callable[[], None], repeats: int) 
 
 
 def _peak(work: _Work, spec: str, sequence: Sequence, watcher: Watcher) -> float:
-    """Memory of a tracker, kept beside its runs."""
+    """Memory of a tracker, stored beside its runs."""
     key = work.key(spec, sequence, sequence.first_box)
     if work.store is not None and not work.fresh:
         kept = work.store.get_peak(spec, key)
@@ -257,7 +259,7 @@ def _peak(work: _Work, spec: str, sequence: Sequence, watcher: Watcher) -> float
 
 
 def _in_processes(work: _Work, dataset: Dataset) -> Iterator[tuple[Run, bool]]:
-    """All runs in worker processes, longest sequences first, and whether each was kept from before."""
+    """Does all runs in worker processes, longest sequences first; yields each with whether it was stored."""
     sequences = sorted(dataset, key=len, reverse=True)
     pool = joblib.Parallel(n_jobs=work.jobs, backend="loky", return_as="generator_unordered")
     results = pool(
@@ -268,19 +270,19 @@ def _in_processes(work: _Work, dataset: Dataset) -> Iterator[tuple[Run, bool]]:
             yield from of_task
     finally:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns that what Ctrl-C stops is not finished
+            warnings.simplefilter("ignore")  # joblib warns about the tasks that Ctrl-C stops
             results.close()
 
 
 def _task(work: _Work, spec: str, sequence: Sequence) -> list[tuple[Run, bool]]:
-    """All runs of one tracker over one sequence, in a worker process."""
+    """Does all runs of one tracker over one sequence, in a worker process."""
     made = {spec: create(spec, **with_threads(spec, work.threads))}
     alone = Dataset(work.dataset, (sequence,))
     return list(_here(replace(work, trackers=(spec,)), made, alone, Watcher()))
 
 
 def _file_digest(spec: str) -> str | None:
-    """Hash of the file that defines a tracker which is not ours; our code has one hash."""
+    """Hash of the file that defines a plug-in tracker; slimtrack's own code has one common hash."""
     cls = tracker_class(spec)
     if cls.__module__.startswith("slimtrack."):
         return None
@@ -289,12 +291,12 @@ def _file_digest(spec: str) -> str | None:
 
 
 def _network_digests(spec: str) -> list[str]:
-    """Hashes of the files that a tracker reads when it is made as it is named."""
+    """Hashes of the network files that a tracker reads with these options."""
     paths = tracker_class(spec).reads(settings(spec))
     return [_hash(path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
 
 
 @functools.cache
 def _hash(path: Path, size: int, changed: int) -> str:
-    """Short hash of a file, read again only when its size or its time of change is another."""
+    """Short hash of a file; read again only if its size or modification time has changed."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What one tracker did on one sequence, and where it is kept so that it need not be done again."""
+"""Results of one tracker on one sequence, and the store that keeps them from being computed again."""
 
 import functools
 import hashlib
@@ -22,22 +22,22 @@ from slimtrack.files import atomic_write
 __all__ = ["STATES", "Failure", "Run", "Store", "code_fingerprint", "cores_used", "disturbed"]
 
 STATES = (State.TRACKED, State.UNCERTAIN, State.LOST)
-"""What the numbers in `Run.states` stand for."""
+"""Meaning of the numbers in `Run.states`."""
 
 _NOT_TRACKING = (
     "evaluation", "cli", "studio", "learning", "video", "datasets", "tracking.py", "files.py",
     "image_files.py", "timing.py",
 )  # fmt: skip
-"""Parts of the package that cannot change a box."""
+"""Parts of the package that do not influence boxes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A tracker gave up with an error.
+    """The error with which a tracker failed.
 
     Attributes:
         frame: 0-based frame; 0 is `init`.
-        message: The error's sentence.
+        message: The error's message.
     """
 
     frame: int
@@ -46,20 +46,20 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One tracker over one sequence from one first box. Frame 0 is `init`; its box is the one given.
+    """The result of one tracker on one sequence from one first box. Frame 0 is `init` with the given box.
 
     Attributes:
         tracker: The tracker's name with its options.
         sequence: The sequence's name.
-        index: Which of the first boxes.
-        boxes: ``(N, 4)`` float64 x, y, w, h, 0-based; after a failure the last box is held.
+        index: Index of the first box.
+        boxes: ``(N, 4)`` float64 x, y, w, h, 0-based; after a failure the last box is repeated.
         scores: ``(N,)`` float64; ``nan`` in frame 0, 0 after a failure.
         states: ``(N,)`` int8, index into `STATES`; LOST after a failure.
-        ms: ``(N,)`` milliseconds of `update`; ``nan`` where not timed (frame 0, warm-up, after a failure).
-        init_ms: Milliseconds of `init`; ``nan`` when it failed.
-        cores: Processor time by wall time: above 1 means that more than one thread worked.
-        failure: Why it stopped, or ``None``.
-        evidence: ``(N,)`` float64 per name, what `Tracker.evidence` said; ``nan`` where it said nothing.
+        ms: ``(N,)`` milliseconds of `update`; ``nan`` if not timed (frame 0, warm-up, after a failure).
+        init_ms: Milliseconds of `init`; ``nan`` if it failed.
+        cores: Processor time over wall time; above 1, more than one thread worked.
+        failure: Why the run stopped, or ``None``.
+        evidence: ``(N,)`` float64 per name, from `Tracker.evidence`; ``nan`` if there was none.
     """
 
     tracker: str
@@ -76,20 +76,20 @@ class Run:
 
 
 class Store:
-    """A folder of finished runs, a file each, replaced atomically.
+    """A folder of finished runs, one file per run, replaced atomically.
 
-    A run is found again only under the same key: version and code of slimtrack, options, footage, first box,
-    threads, machine. After any change it is done again.
+    A run is found only under the same key: version and code of slimtrack, options, footage, first box,
+    threads, machine. After any change it is repeated.
 
     Args:
-        folder: Where they lie; made when the first is kept.
+        folder: The folder; created when the first run is stored.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
     def get(self, tracker: str, sequence: str, index: int, key: Mapping[str, Any]) -> Run | None:
-        """The run kept under this key, or ``None``; a file that cannot be read counts as none."""
+        """The run stored under this key, or ``None``; an unreadable file is ignored."""
         file = self._file(tracker, sequence, index)
         try:
             with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
@@ -104,10 +104,10 @@ class Store:
         return Run(tracker, sequence, index, **arrays, **head["figures"], failure=failure, evidence=evidence)
 
     def put(self, run: Run, key: Mapping[str, Any]) -> None:
-        """Keeps a run.
+        """Stores a run.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: The file cannot be written.
         """
         failure = run.failure and {"frame": run.failure.frame, "message": run.failure.message}
         figures = {name: getattr(run, name) for name in ("init_ms", "cores")}
@@ -118,7 +118,7 @@ class Store:
             np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
 
     def get_peak(self, tracker: str, key: Mapping[str, Any]) -> float | None:
-        """The memory kept under this key in MiB, or ``None``."""
+        """The memory stored under this key in MiB, or ``None``."""
         try:
             stored = json.loads(self._peak_file(tracker).read_text(encoding="utf-8"))
             return float(stored["peak_rss_mb"]) if stored["key"] == _plain(key) else None
@@ -126,10 +126,10 @@ class Store:
             return None
 
     def put_peak(self, tracker: str, mib: float, key: Mapping[str, Any]) -> None:
-        """Keeps what memory a tracker needs.
+        """Stores the memory that a tracker needs.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: The file cannot be written.
         """
         with atomic_write(self._peak_file(tracker)) as file:
             json.dump({"key": _plain(key), "peak_rss_mb": mib}, file)
@@ -142,18 +142,18 @@ class Store:
 
 
 def disturbed(runs: Sequence[Run]) -> bool:
-    """Whether the machine did something else meanwhile: halves that differ, or too little of a core."""
+    """Whether other work disturbed the run: its halves differ, or it got too little of a core."""
     return timing.is_noisy([run.ms for run in runs]) or cores_used(runs) < timing.BUSY
 
 
 def cores_used(runs: Sequence[Run]) -> float:
-    """Cores used, longer runs counting for more."""
+    """Cores used, averaged over runs and weighted by their length."""
     return float(np.average([run.cores for run in runs], weights=[len(run.ms) for run in runs]))
 
 
 @functools.cache
 def code_fingerprint() -> str:
-    """Short hash of the package's code that tracks: changed code must not be judged by older results."""
+    """Short hash of the package's code that tracks, so that changed code does not reuse older results."""
     root = Path(slimtrack.__file__).parent
     digest = hashlib.sha256()
     for file in sorted(root.rglob("*.py")):
@@ -165,11 +165,11 @@ def code_fingerprint() -> str:
 
 
 def _plain(key: Mapping[str, Any]) -> Any:
-    """The key as it comes back from JSON."""
+    """The key as JSON stores it."""
     return json.loads(json.dumps(key))
 
 
 def _slug(name: str) -> str:
-    """A file name for any name, with a short hash where characters had to go."""
+    """A file name for any name, with a short hash if characters had to be replaced."""
     plain = re.sub(r"[^\w.\-=,]+", "_", name)
     return plain if plain == name else f"{plain}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:6]}"

@@ -1,4 +1,4 @@
-"""From runs to figures: what a benchmark's JSON file and its tables hold."""
+"""Computes from runs the figures in a benchmark's JSON file and tables."""
 
 import json
 import math
@@ -21,17 +21,17 @@ from slimtrack.evaluation.runs import STATES, Run, cores_used, disturbed
 __all__ = ["Judged", "curves_of", "judged_frames", "summarise", "to_json"]
 
 _RIGHT = 0.5
-"""IoU above which a box is right."""
+"""IoU above which a box counts as right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Scores of frames and whether they were right; frames 1 .. of all runs put together.
+    """Scores of frames and whether their boxes were right, over all runs, without each run's frame 0.
 
     Attributes:
-        scores: ``(N,)`` where the target is present.
-        right: ``(N,)`` whether IoU > 0.5.
-        absent_called_tracked: Share of the absent frames in state TRACKED; ``nan`` when none is absent.
+        scores: ``(N,)`` of the frames in which the target is present.
+        right: ``(N,)`` whether IoU > 0.5 in these frames.
+        absent_called_tracked: Share of TRACKED in the frames without the target; ``nan`` without such frames.
     """
 
     scores: npt.NDArray[np.float64]
@@ -40,11 +40,10 @@ class Judged:
 
 
 def summarise(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything that was measured, as numbers, lists and dicts; what could not be measured is ``None``.
+    """All figures, as numbers, lists and dicts; a figure that could not be measured is ``None``.
 
     AUC and precision of a sequence are means over its runs; a tracker's are means over sequences.
-    ``auc_runs`` are the means over sequences of the runs one by one, ``auc_spread`` is their standard
-    deviation.
+    ``auc_runs`` holds the mean over sequences for each first box, ``auc_spread`` their standard deviation.
     """
     rules = evaluation.protocol
     return {
@@ -72,7 +71,7 @@ def to_json(summary: dict[str, Any]) -> str:
 
 
 def judged_frames(pairs: Iterable[tuple[Run, Sequence]]) -> Judged:
-    """Puts the frames of runs together, to judge their scores.
+    """Joins the frames of several runs, to assess their scores.
 
     Args:
         pairs: Runs with their sequences.
@@ -88,7 +87,7 @@ def judged_frames(pairs: Iterable[tuple[Run, Sequence]]) -> Judged:
 
 
 def curves_of(runs: Iterable[Run], sequence: Sequence, rules: Protocol) -> Curves:
-    """Curves of a sequence: the mean over its runs."""
+    """The curves of a sequence, averaged over its runs."""
     each = [measure(run.boxes, sequence.truth, rules) for run in runs]
     success, precision, normalized = (
         np.mean([getattr(curves, name) for curves in each], axis=0)
@@ -198,7 +197,7 @@ def _spread(values: list[float]) -> float:
 
 
 def _plain(value: Any) -> Any:
-    """The same with ``None`` for what is not finite, so that it is JSON."""
+    """The same with ``None`` for numbers that are not finite, which JSON cannot hold."""
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Who is told how an evaluation comes along."""
+"""Progress callbacks of an evaluation."""
 
 from slimtrack.datasets import Sequence
 from slimtrack.evaluation.runs import Run
@@ -7,47 +7,47 @@ __all__ = ["Watcher"]
 
 
 class Watcher:
-    """Is told how an evaluation comes along, never while the clock runs. Here it does nothing."""
+    """Progress callbacks, never called inside timed code; they do nothing by default."""
 
     def begin(self, frames: int) -> None:
         """Before the first run.
 
         Args:
-            frames: Frames of all runs, those already done included.
+            frames: Number of frames of all runs, including finished ones.
         """
 
     def working(self, tracker: str, sequence: str, index: int, frames: int) -> None:
         """Every quarter of a second inside a run (not with several jobs).
 
         Args:
-            tracker: Which one.
-            sequence: On what.
-            index: From which first box.
-            frames: Frames of this run done so far.
+            tracker: The tracker's name.
+            sequence: The sequence's name.
+            index: Index of the first box.
+            frames: Number of frames of this run done so far.
         """
 
     def again(self, tracker: str, sequence: str, index: int, frames: int) -> None:
-        """Before a run that is done once more, because the machine was busy during the last one.
+        """Before a run is repeated because the machine was busy.
 
         Args:
-            tracker: Which one.
-            sequence: On what.
-            index: From which first box.
-            frames: Frames that are tracked again: so many more than `begin` has said.
+            tracker: The tracker's name.
+            sequence: The sequence's name.
+            index: Index of the first box.
+            frames: Number of frames tracked again, in addition to those given to `begin`.
         """
 
     def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
         """After each run.
 
         Args:
-            run: It.
-            sequence: The truth.
-            kept: It was found finished and not done again.
+            run: The finished run.
+            sequence: Its sequence.
+            kept: Whether the run was finished earlier and not repeated.
         """
 
     def weighing(self, tracker: str) -> None:
         """After all runs, before the memory of a tracker is measured (a second or two).
 
         Args:
-            tracker: Which one.
+            tracker: The tracker's name.
         """
