@@ -19,13 +19,13 @@ pytest.importorskip("onnxruntime")
 
 from slimtrack.learning.backbones.vggm import WIDTHS, pruned, vgg_m  # noqa: E402
 from slimtrack.learning.checkpoint import Checkpoint  # noqa: E402
-from slimtrack.learning.correlation import Filtering, hit, level_loss  # noqa: E402
 from slimtrack.learning.data import read_training_set  # noqa: E402
 from slimtrack.learning.loop import BEST, machine, train  # noqa: E402
 from slimtrack.learning.recipes import Named, make  # noqa: E402
 from slimtrack.learning.recipes.cf_vgg import resampled  # noqa: E402
 from slimtrack.learning.schedule import Schedule  # noqa: E402
 from slimtrack.learning.views import Feed, Views  # noqa: E402
+from slimtrack.online.levels import Filtering, hit, level_loss  # noqa: E402
 from slimtrack.online.torch_network import TorchNetwork  # noqa: E402
 
 SMALL = "cf-vgg[ratio=96,side=107]"

@@ -13,13 +13,13 @@ from slimtrack.errors import InputError
 from slimtrack.learning.augment import Strength
 from slimtrack.learning.backbones.starts import IMAGENET_MEAN, IMAGENET_STD
 from slimtrack.learning.backbones.vggm import WIDTHS, vgg_m
-from slimtrack.learning.correlation import Filtering, hit, level_loss
 from slimtrack.learning.recipe import Recipe
 from slimtrack.learning.schedule import PRESETS, Schedule
 from slimtrack.learning.views import Views
 from slimtrack.networks import zoo
 from slimtrack.networks.layers import Tap
 from slimtrack.networks.network import Network
+from slimtrack.online.levels import Filtering, hit, level_loss
 from slimtrack.online.torch_network import TorchNetwork
 from slimtrack.options import Range
 
@@ -74,7 +74,7 @@ class _Looked(NamedTuple):
 class CfVgg(Recipe):
     """A network of VGG-M's shape learns a teacher's last features, and to track on three levels (equation 4).
 
-    The filter is solved on each level's own maps; see `learning/correlation.py` for what the maps go through
+    The filter is solved on each level's own maps; see `online/levels.py` for what the maps go through
     first. Departs from the paper in batch norm while it trains, in AdamW with a cosine instead of SGD with an
     exponential decay, and in weighing each level by its label's energy.
     """

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from slimtrack.learning.tracking_loss import correlation_filter, gaussian_label, response, tracking_loss
+from slimtrack.online.tracking_loss import correlation_filter, gaussian_label, response, tracking_loss
 
 __all__ = ["Filtering", "hit", "level_loss"]
 

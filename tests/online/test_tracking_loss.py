@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
-from slimtrack.learning.tracking_loss import (  # noqa: E402  needs torch
+from slimtrack.online.tracking_loss import (  # noqa: E402  needs torch
     correlation_filter,
     gaussian_label,
     response,
