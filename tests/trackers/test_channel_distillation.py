@@ -18,6 +18,7 @@ from slimtrack.compression import channels as selector
 from slimtrack.compression import distillation
 from slimtrack.confidence import Calibration
 from slimtrack.errors import InputError
+from slimtrack.features.taps import NetworkStack
 from slimtrack.filters.fft import irfft2
 from slimtrack.trackers import channels_cd
 from slimtrack.video.synthetic import CLIPS
@@ -101,14 +102,15 @@ def test_as_many_as_asked_for(keep: float, by: str, least: int, most: int, frame
     tracker = begun(V, frames, keep=keep, by=by, **SMALL)
     assert list(tracker.channels) == list(SIZES)
     assert least <= count(tracker) <= most
-    assert tracker._features_at(*frames[2])[0].shape[1] == count(tracker)
+    (seen,) = tracker.sampler.sample(frames[2][0], frames[2][1].cx, frames[2][1].cy, [1.0])
+    assert seen.shape[1] == count(tracker)
 
 
 class Picked:
     """The chosen channels, from the whole network."""
 
-    def __init__(self, tracker: Any) -> None:
-        self._whole = tracker._whole
+    def __init__(self, tracker: Any, whole: NetworkStack) -> None:
+        self._whole = whole
         self.margin, self.stride = self._whole.margin, self._whole.stride
         parts = zip(self._whole.slices, tracker.channels.values(), strict=True)
         self._at = np.concatenate([part.start + at for part, at in parts])
@@ -118,24 +120,29 @@ class Picked:
 
 
 def response(tracker: Any, image: Image) -> np.ndarray:
-    return np.asarray(tracker._look(image, np.ones(1))[1].values)
+    """Of the filter, in the window around the last box."""
+    box, filter_ = tracker.box, tracker.filter
+    sample = tracker.sampler.sample(image, box.cx, box.cy, np.ones(1))
+    return np.asarray(filter_.respond(filter_.transform(sample)).values)
 
 
 @pytest.mark.parametrize("name", [V, "deepcd[network=vgg19,taps=relu1_2]", "deepcd-s-all"])
 def test_the_pruned_network_gives_the_whole_ones_response(name: str, frames: Frames) -> None:
     tracker = begun(name, frames, keep=0.3, by="ratio", loss=0, **SMALL)
+    (whole,) = create(name, **SMALL).features  # type: ignore[attr-defined]
     for image, _ in frames[2:4]:
         small = response(tracker, image)
-        pruned, tracker._sampler.features[0] = tracker._sampler.features[0], Picked(tracker)
+        pruned, tracker.sampler.features[0] = tracker.sampler.features[0], Picked(tracker, whole)
         np.testing.assert_allclose(small, response(tracker, image), atol=1e-4 * small.max())
-        tracker._sampler.features[0] = pruned
+        tracker.sampler.features[0] = pruned
         tracker.update(image)
 
 
 def test_all_layers_come_half_the_way_to_one_level(frames: Frames, calls: Calls) -> None:
     tracker = begun("deepcd-s-all", frames, 0, keep=30, **SMALL)
-    patch = tracker.window.extract(frames[0][0], frames[0][1].cx, frames[0][1].cy, 1.0, tracker._whole.margin)
-    whole = tracker._whole(patch).std((1, 2))
+    (stack,) = tracker.features  # as yet the whole one
+    patch = tracker.window.extract(frames[0][0], frames[0][1].cx, frames[0][1].cy, 1.0, stack.margin)
+    whole = stack(patch).std((1, 2))
     tracker.update(frames[1][0])
     assert count(tracker) == 30
     ((((first, _), *_), _, _),) = calls
@@ -166,13 +173,13 @@ def test_a_small_targets_window_is_enlarged_for_coarse_layers(
 
 def test_what_no_chosen_channel_needs_is_not_computed(frames: Frames) -> None:
     tracker = begun(V, frames, keep=10, by="count", loss=0, **SMALL)
-    network, chosen = tracker._features[0].network, tracker.channels
+    network, chosen = tracker.features[0].network, tracker.channels
     widths = {layer.name: layer.out_channels for layer in network.layers}
     if len(chosen["relu2_1"]):
         assert widths == {"conv1_1": 8, "conv1_2": 8, "conv2_1": len(chosen["relu2_1"])}
     else:
         assert "conv2_1" not in widths
-    assert network.parameters < tracker._whole._maps.network.parameters
+    assert network.parameters < create(V, **SMALL).features[0].network.parameters  # type: ignore[attr-defined]
 
 
 def test_inner_channels_go_when_a_loss_is_allowed(frames: Frames) -> None:
@@ -181,15 +188,18 @@ def test_inner_channels_go_when_a_loss_is_allowed(frames: Frames) -> None:
         for x in (0, 0.4)
     )
     np.testing.assert_array_equal(exact.channels["relu2_1"], lossy.channels["relu2_1"])
-    widths = [[layer.out_channels for layer in t._features[0].network.layers] for t in (exact, lossy)]
+    widths = [[layer.out_channels for layer in t.features[0].network.layers] for t in (exact, lossy)]
     assert widths[0] == [8, 8, 8]
     assert widths[1][2] == 8 and sum(widths[1]) < 24
 
 
 def test_a_new_target_begins_with_all_channels(frames: Frames) -> None:
-    tracker = begun(V, frames, keep=10, by="count", **SMALL)
+    tracker = begun(V, frames, 0, keep=10, by="count", **SMALL)
+    (whole,) = tracker.features
+    tracker.update(frames[1][0])
+    assert tracker.channels and tracker.features[0] is not whole
     tracker.init(*frames[3])
-    assert not tracker.channels and tracker._features[0] is tracker._whole
+    assert not tracker.channels and tracker.features[0] is whole
     fresh = create(V, keep=10, by="count", **SMALL)
     fresh.calibration = CERTAIN
     fresh.init(*frames[3])
@@ -233,7 +243,7 @@ def test_eco_keeps_some_of_the_projected_channels(name: str, frames: Frames) -> 
     assert tracker.channels is None
     tracker.update(frames[1][0])
     assert [len(at) for at in tracker.channels] == [2, 3, 5]
-    assert [b.channels for b in tracker._filter.layout.blocks] == [2, 3, 5]
+    assert [b.channels for b in tracker.filter.layout.blocks] == [2, 3, 5]
     chosen = tracker.channels
     for image, _ in frames[2:]:
         assert np.isfinite([*tracker.update(image).box]).all()
@@ -248,7 +258,7 @@ def test_the_network_of_eco_loses_inner_channels(name: str, frames: Frames) -> N
     sizes = [sum(layer.out_channels for layer in t._network.network.layers) for t in (exact, lossy)]
     assert exact._network is exact._whole and sizes[0] > sizes[1]
     assert [tap.channels for tap in lossy._network.taps] == [tap.channels for tap in lossy._whole.taps]
-    assert [b.size for b in lossy._sampler.blocks] == [b.size for b in exact._sampler.blocks]
+    assert [b.size for b in lossy.sampler.blocks] == [b.size for b in exact.sampler.blocks]
 
 
 def test_eco_on_all_channels_is_nearly_eco(frames: Frames) -> None:
@@ -262,7 +272,7 @@ def test_fdeepstrcf_prunes_its_network_exactly(frames: Frames) -> None:
     tracker = begun("fdeepstrcf-cd", frames, 0, keep=0.5)
     assert tracker.channels is None
     tracker.update(frames[1][0])
-    feature, whole = tracker._sampler.features[1], tracker._features[1]
+    feature, whole = tracker.sampler.features[1], tracker.features[1]
     assert feature.channels == len(tracker.channels) == round(0.5 * whole.channels)
     assert sum(x.out_channels for x in feature.network.layers) < sum(
         x.out_channels for x in whole.network.layers
@@ -272,7 +282,7 @@ def test_fdeepstrcf_prunes_its_network_exactly(frames: Frames) -> None:
     for image, _ in frames[2:]:
         tracker.update(image)
     tracker.init(*frames[3])
-    assert tracker.channels is None and tracker._sampler.features[1] is whole
+    assert tracker.channels is None and tracker.sampler.features[1] is whole
 
 
 @pytest.mark.parametrize("name", [V, "deepcd-s-all", "cacf-cd", "fdeepstrcf-cd"])
@@ -299,9 +309,9 @@ def test_the_deepest_layers_response_weighs_most(frames: Frames) -> None:
     """HCF: 1, 0.5 and 0.02 from the deepest to the shallowest (Ma et al., section 5)."""
     tracker = begun("cf2-v-11+12+21", frames, 0, **SMALL)
     image, box = frames[1]
-    (whole,) = tracker._filter.transform(tracker._features_at(image, box))
-    (layers,), size, shares = tracker._filter.filters, tracker._sampler.blocks[0].size, []
-    for part, filter_ in zip(tracker._features[0].slices, layers._filters, strict=True):
+    (whole,) = tracker.filter.transform(tracker.sampler.sample(image, box.cx, box.cy, [1.0]))
+    (layers,), size, shares = tracker.filter.filters, tracker.sampler.blocks[0].size, []
+    for part, filter_ in zip(tracker.features[0].slices, layers._filters, strict=True):
         only = np.zeros_like(whole)
         only[:, part] = whole[:, part]
         heights = (irfft2(x, size).max() for x in (layers.spectrum(only), filter_.spectrum(whole[:, part])))

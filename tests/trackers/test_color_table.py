@@ -32,4 +32,4 @@ def test_dssts_ridge_is_the_value_that_its_filter_gets() -> None:
     tracker = create("dsst", ridge=0.125)
     image, box = next(iter(CLIPS["plain"].frames()))
     tracker.init(image, box)  # type: ignore[arg-type]
-    assert float(tracker._filter.filters[0]._ridge) == 0.125  # type: ignore[attr-defined]
+    assert float(tracker.filter.filters[0]._ridge) == 0.125  # type: ignore[attr-defined]

@@ -53,7 +53,7 @@ def test_each_target_has_a_network_of_its_own(network: Path) -> None:
     tracker = create("cpt-kcf", network=str(network), configuration="0.5/all", **OPTIONS)
 
     def channels() -> list[int]:
-        feature = tracker._features[0]  # type: ignore[attr-defined]
+        feature = tracker.features[0]  # type: ignore[attr-defined]
         return [layer.out_channels for layer in feature.network.layers]
 
     assert channels() == [16, 24, 32]

@@ -89,17 +89,18 @@ def test_what_is_learned_has_the_target_in_its_centre() -> None:
     learned: list[Spectrum] = []
     seen: list[Spectrum] = []
     alike = []
-    learn = tracker._filter.learn
+    learn = tracker.filter.learn
 
     def noting(sample: Spectrum, shift: tuple[float, float], weight: float) -> None:
-        learned.append(tracker._filter.layout.shift(sample, -shift[0], -shift[1]))
+        learned.append(tracker.filter.layout.shift(sample, -shift[0], -shift[1]))
         seen.append(sample)
         learn(sample, shift, weight)
 
-    tracker._filter.learn = noting  # type: ignore[method-assign]
+    tracker.filter.learn = noting  # type: ignore[method-assign]
     for image, _ in frames[1:]:
         tracker.update(image)
-        cut = tracker._sample_at(image, tracker.box)
+        filter_, box = tracker.filter, tracker.box
+        cut = filter_.at(filter_.transform(tracker.sampler.sample(image, box.cx, box.cy, [tracker.scale])), 0)
         alike.append([likeness(sample, cut) for sample in (learned[-1], seen[-1])])
     shifted, as_seen = np.mean(alike, axis=0)
     # Not 1: another window lies over another part of the background.
@@ -118,12 +119,12 @@ def test_the_filter_is_trained_every_third_frame_only() -> None:
     tracker = create("eco-hc")
     assert isinstance(tracker, EcoHc)
     tracker.init(frames[0][0], frames[0][1])  # type: ignore[arg-type]
-    before, changed = tracker._filter._filter.copy(), []
+    before, changed = tracker.filter._filter.copy(), []
     for index, (image, _) in enumerate(frames[1:], 1):
         tracker.update(image)
-        if not np.array_equal(before, tracker._filter._filter):
+        if not np.array_equal(before, tracker.filter._filter):
             changed.append(index)
-        before = tracker._filter._filter.copy()
+        before = tracker.filter._filter.copy()
     assert changed == [3, 6, 9, 12]
 
 

@@ -73,9 +73,9 @@ def test_each_block_sees_the_target_where_it_is(
     tracker = create("fdeepstrcf")
     assert isinstance(tracker, FdeepStrcf)
     tracker.init(scene(box), box)
-    samples = tracker._sampler.sample(scene(box.moved(*shift)), box.cx, box.cy, [1.0])
-    assert isinstance(tracker._filter, GridFilters)
-    for filter_, sample in zip(tracker._filter.filters, samples, strict=True):
+    samples = tracker.sampler.sample(scene(box.moved(*shift)), box.cx, box.cy, [1.0])
+    assert isinstance(tracker.filter, GridFilters)
+    for filter_, sample in zip(tracker.filter.filters, samples, strict=True):
         stride = tracker.window.patch[0] / sample.shape[-1]
         response = irfft2(filter_.spectrum(rfft2(sample)), sample.shape[-2:])[0]
         dy, dx = (at * stride * tracker.window.pixel for at in peak(response))
@@ -93,8 +93,8 @@ def test_little_motion_is_learned_from_what_was_seen() -> None:
         tracker._relearn_shift = shift
         tracker.init(scene(box), box)
         tracker.update(scene(near))
-        samples = tracker._sampler.sample(scene(near), near.cx, near.cy, [1.0])
-        responses.append(tracker._filter.respond(tracker._filter.transform(samples)).values[0])
+        samples = tracker.sampler.sample(scene(near), near.cx, near.cy, [1.0])
+        responses.append(tracker.filter.respond(tracker.filter.transform(samples)).values[0])
     assert np.corrcoef(responses[0].ravel(), responses[1].ravel())[0, 1] > 0.98
     assert peak(responses[1]) == pytest.approx(peak(responses[0]), abs=0.1)
 
@@ -110,8 +110,8 @@ def test_what_was_seen_is_learned_where_the_target_was_in_it(name: str, shift: t
     tracker.init(scene(box), box)
     tracker.update(scene(box.moved(*shift)))
     last = tracker._last
-    assert last is not None and isinstance(tracker._filter, GridFilters)
-    for filter_, x, block in zip(tracker._filter.filters, last.sample, tracker._sampler.blocks, strict=True):
+    assert last is not None and isinstance(tracker.filter, GridFilters)
+    for filter_, x, block in zip(tracker.filter.filters, last.sample, tracker.sampler.blocks, strict=True):
         stride = tracker.window.patch[0] / block.size[1]
         response = irfft2(filter_.spectrum(x[None]), block.size)[0]
         dy, dx = (at * stride * tracker.window.pixel * tracker.scale for at in peak(response))

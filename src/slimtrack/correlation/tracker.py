@@ -167,6 +167,31 @@ class CorrelationTracker(Tracker):
         return self._sampler.sample(image, box.cx, box.cy, [self._sizes.scale(box)])
 
     @property
+    def features(self) -> tuple[Feature, ...]:
+        """The features that describe the window, a grid each; before the first target those of any target."""
+        return tuple(self._features)
+
+    @property
+    def sampler(self) -> Sampler:
+        """What describes the window of this target.
+
+        Raises:
+            NotStartedError: There is no target yet.
+        """
+        self._started()
+        return self._sampler
+
+    @property
+    def filter(self) -> SpectralFilter:
+        """What has learned this target.
+
+        Raises:
+            NotStartedError: There is no target yet.
+        """
+        self._started()
+        return self._filter
+
+    @property
     def window(self) -> SearchWindow:
         """The search window.
 
