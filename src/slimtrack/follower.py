@@ -80,52 +80,19 @@ class Follower(Protocol):
 
     @property
     def box(self) -> Box:
-        """The last believed box.
-
-        Raises:
-            NotStartedError: `init` has not been called.
-        """
+        """The last believed box."""
         ...
 
     def init(self, image: AnyImage, box: Box | npt.ArrayLike) -> None:
-        """Learns a target. May be called again at any time; nothing of an earlier target is kept.
-
-        Args:
-            image: The frame: ``(H, W, 3)`` BGR or ``(H, W)`` grey, uint8; or a PIL image; or a torch tensor
-                on the CPU, uint8 RGB, ``(3, H, W)`` or ``(H, W, 3)``.
-            box: The target in it, a `Box` or four numbers x, y, w, h.
-
-        Raises:
-            InputError: The image or the box cannot be used.
-            InternalError: The tracker failed inside.
-        """
+        """Learns a target and forgets any earlier one; `slimtrack.Tracker.init` says what is an image."""
         ...
 
     def update(self, image: AnyImage) -> Track:
-        """Finds the target in the next frame.
-
-        Args:
-            image: The frame, of the size given to `init`.
-
-        Raises:
-            NotStartedError: `init` has not been called.
-            InputError: The image cannot be used, or its size has changed.
-            InternalError: The tracker failed inside.
-        """
+        """Finds the target in the next frame, of the size given to `init`."""
         ...
 
     def relocate(self, box: Box | npt.ArrayLike) -> None:
-        """Says where the target is now: found again, or corrected by hand. What was learned of it stays.
-
-        The box is believed, and the next `update` looks for the target there, in its new size.
-
-        Args:
-            box: The target in the frame that `init` or `update` saw last.
-
-        Raises:
-            NotStartedError: `init` has not been called.
-            InputError: The box cannot be used.
-        """
+        """Says where the target is in the frame seen last; what was learned of it stays."""
         ...
 
 

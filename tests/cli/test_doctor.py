@@ -166,6 +166,14 @@ def test_a_folder_of_networks_may_be_given(tmp_path: Path, monkeypatch: pytest.M
     }
 
 
+def test_a_file_of_names_that_cannot_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIMTRACK_NAMES", str(tmp_path / "none.toml"))
+    found = findings()["trackers", "SLIMTRACK_NAMES"]
+    assert found["value"] == "unreadable" and "none.toml cannot be read" in found["remedy"]
+
+
 def test_datasets_are_counted_and_bad_ones_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
     (good / "Walk" / "img").mkdir(parents=True)

@@ -156,7 +156,10 @@ def test_as_json(example: str) -> None:
     }  # fmt: skip
 
 
-def test_all_as_json_holds_every_tracker() -> None:
+def test_all_as_json_holds_every_tracker_and_no_infinity() -> None:
+    assert json.loads(output("--json"), parse_constant=pytest.fail)
+    (entry,) = json.loads(output("nanotrack-v2", "--json"))
+    assert next(each for each in entry["options"] if each["name"] == "threads")["range"] == [1, None]
     assert [entry["name"] for entry in json.loads(output("--json"))] == list_trackers(missing=True)
 
 

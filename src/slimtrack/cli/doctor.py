@@ -24,7 +24,9 @@ import slimtrack
 from slimtrack._cv2 import cv2
 from slimtrack.cli.trackers import causes
 from slimtrack.datasets import Dataset
-from slimtrack.errors import MissingError, SlimtrackError
+from slimtrack.errors import InputError, MissingError, SlimtrackError
+from slimtrack.names import VARIABLE as NAMES_VARIABLE
+from slimtrack.names import names as known_names
 from slimtrack.networks.find import VARIABLE, add_folder, network_folders
 from slimtrack.registry import list_trackers, why_missing
 from slimtrack.timing import cpu_name
@@ -84,7 +86,8 @@ def doctor(
 
 def examine() -> Iterator[Finding]:
     """Examines the installation, part by part."""
-    for part in (_machine, _opencv, _numba, _video, _threads, _packages, _trackers, _networks, _datasets):
+    parts = (_machine, _names, _opencv, _numba, _video, _threads, _packages, _trackers, _networks, _datasets)
+    for part in parts:
         yield from part()
 
 
@@ -195,6 +198,14 @@ def _packages() -> Iterator[Finding]:
         version = _version(package) if importlib.util.find_spec(package) else None
         remedy = "" if version else f"{purpose}: run `{command}`"
         yield Finding("packages", package, version or "missing", remedy)
+
+
+def _names() -> Iterator[Finding]:
+    try:
+        known_names()
+    except InputError as error:
+        yield Finding("trackers", NAMES_VARIABLE, "unreadable", f"correct {NAMES_VARIABLE}: {error}")
+        os.environ.pop(NAMES_VARIABLE)  # all else is looked at without that file
 
 
 def _trackers() -> Iterator[Finding]:

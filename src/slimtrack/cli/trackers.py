@@ -2,6 +2,7 @@
 
 import inspect
 import json as json_format
+import math
 import re
 import typing
 from collections.abc import Mapping
@@ -131,13 +132,18 @@ def _as_data(entry: _Entry) -> dict[str, Any]:
                 "name": option.name,
                 "type": _type_name(option.type),
                 "choices": list(option.choices),
-                "range": None if option.range is None else [option.range.low, option.range.high],
+                "range": option.range and [_finite(option.range.low), _finite(option.range.high)],
                 "default": option.default,
                 "help": option.help,
             }
             for option in entry.options
         ],
     }
+
+
+def _finite(end: float) -> float | None:
+    """The end of a range; JSON knows no infinity."""
+    return end if math.isfinite(end) else None
 
 
 def _type_name(kind: Any) -> str:
