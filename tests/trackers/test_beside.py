@@ -83,3 +83,14 @@ def test_of_two_boxes_the_network_likes_as_much_the_filter_takes_its_target() ->
         tracker.init(frame(), FIRST)
         assert tracker._best(image, ranks, dx, dy) == best
         tracker._learn(image, FIRST.moved(-30, 0), Track(FIRST, 1.0, State.TRACKED))
+
+
+@pytest.mark.parametrize(
+    ("height", "second", "trust"),
+    [(1.0, 0.1, 1.0), (0.5, 0.1, 0.5), (0.2, 0.1, 0.0), (1.0, 0.6, 0.5), (1.0, 0.9, 0.0), (2.0, -1.0, 1.0)],
+)
+def test_trust_needs_a_peak_as_high_as_usual_and_no_other(height: float, second: float, trust: float) -> None:
+    beside = started("kcf")
+    beside.look(frame(), FIRST)
+    beside.seen = {"peak": height * beside.seen["peak"], "psr": 3.0, "second": second}
+    assert beside.trust() == pytest.approx(trust)

@@ -37,3 +37,16 @@ def test_it_needs_no_file_of_anybody(name: str, monkeypatch: pytest.MonkeyPatch)
     found = [tuple(tracker.update(image).box) for image, _ in frames[1:]]
     truth = [tuple(box) for _, box in frames[1:] if box is not None]
     assert np.mean(overlaps(found, truth)) > 0.7
+
+
+def test_its_evidence_is_that_of_the_score_map() -> None:
+    """One clear object: a high best score, no second one."""
+    frames = Clip(length=5).frames()
+    tracker = create("slim")
+    image, first = next(frames)
+    assert first is not None
+    tracker.init(image, first)
+    tracker.update(next(frames)[0])
+    assert {"peak", "psr", "second", "peak_change", "psr_change", "color"} <= tracker.evidence.keys()
+    assert tracker.evidence["peak"] > 0.3
+    assert tracker.evidence["second"] < 0.5

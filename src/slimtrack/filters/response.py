@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from slimtrack.arrays import Floats, Spectrum
 
-__all__ = ["Responses", "evidence", "gaussian_label", "peak", "refine"]
+__all__ = ["APART", "Responses", "evidence", "gaussian_label", "peak", "refine"]
 
 _LOWEST = 1e-6
 """Lower bound of a peak in a ratio."""
 
-_APART = 5
+APART = 5
 """Cells on each side of the peak that do not count as sidelobe (11 x 11 cells, as in MOSSE)."""
 
 
@@ -51,8 +51,12 @@ def refine(before: float, centre: float, after: float) -> float:
     return 0.5 * (before - after) / curve if curve < 0 else 0.0
 
 
-def evidence(response: Floats) -> dict[str, float]:
+def evidence(response: Floats, apart: int = APART) -> dict[str, float]:
     """Measures how clear the peak of a wrapped response ``(h, w)`` is, as evidence for the score.
+
+    Args:
+        response: Its values.
+        apart: Cells on each side of the peak that do not count as sidelobe.
 
     Returns:
         ``peak``, its height; ``psr``, the peak-to-sidelobe ratio (Bolme et al., CVPR 2010: outside 11 x 11
@@ -62,7 +66,7 @@ def evidence(response: Floats) -> dict[str, float]:
     y, x = divmod(int(response.argmax()), w)
     rows, columns = (
         np.arange(at - reach, at + reach + 1) % n
-        for at, n, reach in ((y, h, min(_APART, max(h - 2, 0) // 2)), (x, w, min(_APART, max(w - 2, 0) // 2)))
+        for at, n, reach in ((y, h, min(apart, max(h - 2, 0) // 2)), (x, w, min(apart, max(w - 2, 0) // 2)))
     )
     # Sums over the sidelobes are those of the whole minus those around the peak, in float64 for accuracy.
     whole = response.astype(float)

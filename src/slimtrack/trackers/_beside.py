@@ -18,10 +18,14 @@ Online = Annotated[
     Literal["none", "eco-hc"], "The filter that learns the target beside the network; none for no one."
 ]
 
-WEIGHT = 0.3
+WEIGHT = 0.8
 """What the usual height of a response that can be trusted adds to the network's ranking."""
 _AGREED = 0.5
 """Share of the usual height that a response needs at the chosen place for the filter to learn it."""
+_HEIGHTS = 0.3, 0.7
+"""Height of the peak over the usual one: not believed below, wholly above."""
+_SECONDS = 0.4, 0.8
+"""Height of the second peak over the first: wholly believed below, not above."""
 _PACE = 0.1
 """Share of the newest frame in the usual height and in the agreement."""
 
@@ -77,8 +81,13 @@ class Beside:
         return np.asarray(found.ravel().clip(0) / self._usual, np.float32)
 
     def trust(self) -> float:
-        """How far the filter is to be believed, 0 to 1."""
-        return min(max(self.seen["peak"] / self._usual, 0.0), 1.0) * self._agreement
+        """How far the filter is to be believed, 0 to 1.
+
+        Where it sees its target, its response is about as high as usual and has one peak; over time, its
+        peak lies where the network sees the target, too.
+        """
+        height, second = self.seen["peak"] / self._usual, self.seen["second"]
+        return _rising(height, *_HEIGHTS) * (1 - _rising(second, *_SECONDS)) * self._agreement
 
     def choose(self, chosen: float) -> None:
         """Hears of the response, over its usual height, at the place that was chosen."""
@@ -96,3 +105,8 @@ class Beside:
         shift = (box.cy - self._at.cy) / h, (box.cx - self._at.cx) / w
         self._tracker._filter.learn(self._sample, shift, weight)
         self._usual += _PACE * weight * (self.seen["peak"] - self._usual)
+
+
+def _rising(value: float, low: float, high: float) -> float:
+    """0 up to ``low``, 1 from ``high`` on, a line between."""
+    return min(max((value - low) / (high - low), 0.0), 1.0)

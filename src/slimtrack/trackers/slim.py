@@ -9,6 +9,7 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
+from slimtrack.filters.response import evidence
 from slimtrack.tracker import Estimate
 from slimtrack.trackers._beside import Online
 from slimtrack.trackers._onnx import change, cut, planes
@@ -19,6 +20,8 @@ __all__ = ["Slim", "SlimLarge"]
 
 _STRIDE = 16
 """Pixels of the search image a cell stands for."""
+_APART = 2
+"""Cells around the best one that show the same object."""
 _LEAST = 4.0
 """Shortest side of a box in frame pixels."""
 
@@ -77,7 +80,8 @@ class _Slim(SiameseTracker):
             for old, new, limit in zip((last.w, last.h), (w, h), image.shape[1::-1], strict=True)
         )
         box = Box.from_center(last.cx + float(dx[best]), last.cy + float(dy[best]), *size)
-        return Estimate(box, evidence={"peak": float(scores[best])})
+        clear = evidence(scores.reshape(self.search // _STRIDE, -1), _APART)
+        return Estimate(box, clear | {"peak": float(scores[best])})
 
 
 class Slim(_Slim, name="slim"):
