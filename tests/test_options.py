@@ -123,6 +123,8 @@ def test_only_what_was_given_is_checked_and_returned() -> None:
         (Range(high=5), "at most 5"),
         (Range(1, 2, above=True), "greater than 1 and at most 2"),
         (Range(), "any number"),
+        (Range(1, 1 << 20), "between 1 and 1048576"),
+        (Range(1e-12, 1e6), "between 1e-12 and 1e+06"),
     ],
 )
 def test_a_range_in_words(range_: Range, words: str) -> None:

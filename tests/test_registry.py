@@ -118,7 +118,7 @@ def test_a_tracker_in_a_file(file: Path) -> None:
 
 def test_options_that_are_handed_on_are_not_part_of_the_one_before() -> None:
     options = {option.name: option for option in options_of(tracker_class("eco-cd"))}
-    assert options["loss"].help.endswith("the network stays.")
+    assert options["loss"].help.endswith("leaves the network whole.")
     assert all("**options" not in option.help for option in options.values())
 
 

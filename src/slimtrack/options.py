@@ -49,10 +49,14 @@ class Range:
     def __str__(self) -> str:
         """As a sentence says it: ``between 0 and 1``, ``at least 1``, ``greater than 1 and at most 2``."""
         if math.isfinite(self.low) and math.isfinite(self.high) and not self.above:
-            return f"between {self.low:g} and {self.high:g}"
-        least = f"{'greater than' if self.above else 'at least'} {self.low:g}"
-        ends = ((self.low, least), (self.high, f"at most {self.high:g}"))
+            return f"between {_digits(self.low)} and {_digits(self.high)}"
+        least = f"{'greater than' if self.above else 'at least'} {_digits(self.low)}"
+        ends = ((self.low, least), (self.high, f"at most {_digits(self.high)}"))
         return " and ".join(words for end, words in ends if math.isfinite(end)) or "any number"
+
+
+def _digits(end: float) -> str:
+    return str(end) if isinstance(end, int) else f"{end:g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,29 +19,35 @@ __all__ = [
     "TrackingError",
 ]  # fmt: skip
 
-Choosing = Annotated[Rule, "How channels are chosen; pca: dimensions by PCA alone; none: nothing is pruned."]
-Dimensions = Annotated[int, Range(1, 1 << 16), "Dimensions of the last layer."]
+Choosing = Annotated[
+    Rule, "How channels are chosen; pca: PCA of the last layer only; none: nothing is pruned."
+]
+Dimensions = Annotated[int, Range(1, 1 << 16), "Dimensions of the last layer after pruning."]
 Selected = Annotated[
     int,
     Range(0, 1 << 16),
-    "Channels of the last layer selected before PCA; 0: by the least loss, or, without the tracking "
-    "error, as many as there are dimensions.",
+    "Channels of the last layer selected before PCA; 0: the number with the least loss, or d if the "
+    "tracking error does not count.",
 ]
-Measure = Annotated[Metric, "How information is measured."]
+Measure = Annotated[Metric, "Measure of a channel's information."]
 TrackingError = Annotated[bool, "Whether a channel's tracking error counts."]
 Rebuilt = Annotated[
     str,
-    "Layers whose loss is made good in the weights that read them: all, deep (the shallower of the "
-    "two before the last), none, or names with + between.",
+    "Layers whose pruned channels are made up for in the weights that read them: all, deep (the shallower "
+    "of the two before the last), none, or names joined by +.",
 ]
-Background = Annotated[float, Range(0, 1e6), "Weight of the background's output against the target's loss."]
+Background = Annotated[
+    float, Range(0, 1e6), "Weight of the output on the background against the loss on the target."
+]
 Refit = Annotated[
-    float, Range(0, 1e6), "Weight of the regularisation in the weights that make good what was lost."
+    float,
+    Range(0, 1e6),
+    "Weight of the regularisation when weights are refitted to make up for what was pruned.",
 ]
 Cells = Annotated[
     int,
     Range(1, 1 << 20),
-    "Most cells of a map, on the target and off it, by which channels are chosen.",
+    "Maximum number of cells of a map, on and off the target, used to choose channels.",
 ]
 
 

@@ -29,18 +29,22 @@ __all__ = [
 CHANNELS = "channels.png"
 """Name of the picture of all channels."""
 
-Keep = Annotated[float, Range(1e-6, 1e6), "How many channels are kept; counted as option by says."]
-ChannelAmount = Annotated[Amount, "Share of the energy, share of the channels, or their number."]
+Keep = Annotated[float, Range(1e-6, 1e6), "How many channels to keep; the option by says in which unit."]
+ChannelAmount = Annotated[
+    Amount, "Unit of keep: share of the energy, share of the channels, or number of channels."
+]
 Inner = Annotated[
     float,
     Range(0, 1),
-    "Share of the variation of the network's inner channels that may be lost; 0: the network is pruned "
-    "exactly.",
+    "Share of the variation of the network's inner channels that pruning may lose; 0 prunes without any "
+    "loss.",
 ]
 LevelShare = Annotated[
-    float, Range(0, 1), "How far channels are brought to one level: 1 wholly, 0 not at all."
+    float, Range(0, 1), "How far channels are scaled to equal strength: 1 fully, 0 not at all."
 ]
-ReadingName = Annotated[Reading, "How friendliness is read: stable and salient, or the printed formula."]
+ReadingName = Annotated[
+    Reading, "How friendliness is computed: from stability and salience, or by the printed formula."
+]
 
 
 def check_keep(keep: float, by: Amount) -> None:
@@ -91,13 +95,17 @@ class Distillation(Method[NetworkStack]):
         ] = None,
         ratio: Annotated[float | None, "Share of the channels to drop, instead of keep."] = None,
         keep: Annotated[
-            float | None, Range(1e-6, 1e6), "How much is kept, 0.5; counted as option by says."
+            float | None,
+            Range(1e-6, 1e6),
+            "How much to keep, 0.5 if left out; the option by says in which unit.",
         ] = None,
         by: ChannelAmount = "energy",
         reading: ReadingName = "similarity",
         loss: Inner = 0.0,
         level: LevelShare = 1.0,
-        cell: Annotated[int, Range(1, 32), "Side of the common grid's cells in patch pixels."] = 4,
+        cell: Annotated[
+            int, Range(1, 32), "Side in patch pixels of the cells that all layers are resampled to."
+        ] = 4,
         ridge: Annotated[float, Range(1e-12, 1e6), "Weight of the regularisation."] = 1e-4,
         label_width: Annotated[
             float, Range(1e-3, 10), "Width of the desired response, as a share of the target's mean side."

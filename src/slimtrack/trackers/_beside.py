@@ -14,9 +14,7 @@ from slimtrack.trackers.eco import EcoHc
 
 __all__ = ["WEIGHT", "Beside", "Online"]
 
-Online = Annotated[
-    Literal["none", "eco-hc"], "The filter that learns the target beside the network; none for no one."
-]
+Online = Annotated[Literal["none", "eco-hc"], "A filter that learns the target beside the network, or none."]
 
 WEIGHT = 0.8
 """What the usual height of a response that can be trusted adds to the network's ranking."""

@@ -18,13 +18,13 @@ __all__ = [
 ]  # fmt: skip
 
 SearchAreaRatio = Annotated[
-    float, Range(1, 100), Formerly("area"), "Area of the search window over the target's."
+    float, Range(1, 100), Formerly("area"), "Area of the search window, as a multiple of the target's."
 ]
 SearchScale = Annotated[
     float,
     Range(1, 10),
     Formerly("side"),
-    "Side of the square search window over the root of the target's area.",
+    "Side of the square search window, as a multiple of the square root of the target's area.",
 ]
 LabelWidth = Annotated[
     float,
@@ -38,10 +38,10 @@ Rate = Annotated[float, Range(0, 1), "Share of the newest frame in the model."]
 KernelName = Annotated[Kernel, "The kernel."]
 Bandwidth = Annotated[float, Range(1e-3, 1e3), "Bandwidth of the Gaussian kernel."]
 Context = Annotated[
-    float, Range(0, 1e6), "Weight of the wish for a zero response on the four context patches."
+    float, Range(0, 1e6), "Weight of the penalty on responses in the four context patches around the target."
 ]
-Temporal = Annotated[float, Range(0, 1e6), "Weight of staying with the last frame's filter."]
-Iterations = Annotated[int, Range(1, 100), "Iterations of ADMM a frame."]
+Temporal = Annotated[float, Range(0, 1e6), "Weight of staying close to the previous frame's filter."]
+Iterations = Annotated[int, Range(1, 100), "ADMM iterations per frame."]
 
 HogCell = Annotated[int, Range(1, 32), "Side of a HOG cell in patch pixels."]
 ColorTable = Annotated[
@@ -54,10 +54,12 @@ ScaleStep = Annotated[float, Range(1, 2), "Ratio of neighbouring scales."]
 ScaleRate = Annotated[float, Range(0, 1), "Share of the newest frame in a scale filter; 0 for none."]
 
 NewSample = Annotated[float, Range(1e-6, 1), "Weight of a new sample."]
-Memory = Annotated[int, Range(2, 500), "Most samples kept."]
-Interval = Annotated[int, Range(1, 1000), "The filter is trained every so many frames."]
+Memory = Annotated[int, Range(2, 500), "Maximum number of samples kept."]
+Interval = Annotated[int, Range(1, 1000), "Number of frames from one training of the filter to the next."]
 
 NetworkName = Annotated[str, "The network: its name, or an ONNX file."]
 Tap = Annotated[str, "The layer."]
-Downsample = Annotated[int, Range(1, 16), "Cells of the layer averaged into one, each way."]
+Downsample = Annotated[
+    int, Range(1, 16), "Number of cells of the layer averaged into one, in each direction."
+]
 Threads = Annotated[int, Range(1), "Threads of ONNX Runtime."]

@@ -42,7 +42,8 @@ class Bacf(CorrelationTracker, name="bacf"):
         scales: ScaleCount = 5,
         step: ScaleStep = 1.01,
         colors: Annotated[
-            bool, "Colour names beside HOG. The article has HOG alone; the widely used public port has both."
+            bool,
+            "Use colour names beside HOG. The paper has HOG alone; the widely used public port has both.",
         ] = False,
     ) -> None:
         self._area, self._ridge, self._rate, self._label = search_scale**2, ridge, rate, label_width

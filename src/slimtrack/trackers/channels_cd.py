@@ -149,7 +149,8 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
         *,
         loss: Annotated[
             Inner,
-            "Share of the variation of the network's inner channels that may be lost; 0: the network stays.",
+            "Share of the variation of the network's inner channels that pruning may lose; 0 leaves the "
+            "network whole.",
         ] = 0.1,
         **options: Any,
     ) -> None:

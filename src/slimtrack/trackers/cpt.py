@@ -39,11 +39,11 @@ class CptKcf(NetworkTracker, CorrelationTracker, name="cpt-kcf"):
         self,
         *,
         network: NetworkName = "vgg19",
-        tap: Annotated[Tap, "The layer that is tracked with."] = "relu3_4",
+        tap: Annotated[Tap, "The layer to track with."] = "relu3_4",
         configuration: Annotated[
             str,
             "What is pruned, in the paper's notation: 0.25/all, 0.5/conv3_2, 0.25/deep (the two layers "
-            "before the last), several with + between; none.",
+            "before the last), several of these joined by +, or none.",
         ] = "0.5/all",
         method: Choosing = "proposed",
         d: Dimensions = 64,
@@ -59,8 +59,8 @@ class CptKcf(NetworkTracker, CorrelationTracker, name="cpt-kcf"):
             float,
             Range(32, 1024),
             Formerly("side"),
-            "Square root of the search window's pixels: small ones are enlarged, for a deep layer's cells "
-            "look far around them.",
+            "Side of the search window in pixels (square root of its area); small windows are enlarged, "
+            "because a deep layer's cells see far around them.",
         ] = 96.0,
         ridge: Ridge = 1e-4,
         rate: Rate = 0.1,

@@ -36,7 +36,7 @@ class Fkcf(NetworkTracker, CorrelationTracker, name="fkcf"):
         *,
         network: NetworkName = "cf_vggm",
         tap: Annotated[
-            str, "The layer; CF-VGG's relu1, relu2 and relu5 are low, middle and high level."
+            str, "The layer; in CF-VGG, relu1 is low, relu2 middle and relu5 high level."
         ] = "relu1",
         downsample: Downsample = 2,
         search_area_ratio: SearchAreaRatio = 6.25,
@@ -76,7 +76,7 @@ class DcfNet(NetworkTracker, CorrelationTracker, name="dcfnet"):
         self,
         *,
         network: Annotated[
-            Literal["dcfnet", "udt"] | str, "dcfnet or udt, or an ONNX file whose last layer is taken."
+            Literal["dcfnet", "udt"] | str, "dcfnet, udt, or an ONNX file, of which the last layer is used."
         ] = "dcfnet",
         search_area_ratio: SearchAreaRatio = 9.0,
         ridge: Ridge = 1e-4,

@@ -17,8 +17,8 @@ __all__ = ["Dsst", "Fdsst"]
 
 _Ridge = Annotated[
     Ridge,
-    "Weight of the translation filter's regularisation, on means over a patch's values; the scale filter has "
-    "its own, 0.01 on sums.",
+    "Weight of the translation filter's regularisation, relative to the mean over a patch; the scale filter"
+    " has its own.",
 ]
 
 

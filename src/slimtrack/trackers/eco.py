@@ -31,9 +31,9 @@ from slimtrack.trackers._options import (
 
 __all__ = ["Eco", "EcoHc", "Feco"]
 
-_Iterations = Annotated[int, Range(1, 100), "Conjugate gradient iterations a training."]
-_Shallow = Annotated[str, "The fine layer."]
-_Deep = Annotated[str, "The coarse layer."]
+_Iterations = Annotated[int, Range(1, 100), "Conjugate gradient iterations per training."]
+_Shallow = Annotated[str, "The layer with fine cells."]
+_Deep = Annotated[str, "The layer with coarse cells."]
 _ShallowDims = Annotated[int, Range(1, 2048), "Channels of the fine layer after projection."]
 _DeepDims = Annotated[int, Range(1, 2048), "Channels of the coarse layer after projection."]
 
@@ -87,7 +87,8 @@ class EcoHc(_ContinuousTracker, name="eco-hc"):
             int,
             Range(0, 100),
             Formerly("joint"),
-            "Gauss-Newton steps in which projections are learned with the first frame's filter; 0 for none.",
+            "Gauss-Newton steps that learn the projections together with the first frame's filter; 0 for "
+            "none.",
         ] = 6,
     ) -> None:
         self._area, self._dims, self._scale_rate = search_scale**2, (hog, colors), scale_rate
@@ -114,7 +115,9 @@ class Eco(NetworkTracker, _ContinuousTracker, name="eco"):
         network: NetworkName = "resnet18",
         shallow: _Shallow = "relu1",
         deep: _Deep = "layer3",
-        downsample: Annotated[int, Range(1, 8), "Cells of the fine layer averaged into one, each way."] = 2,
+        downsample: Annotated[
+            int, Range(1, 8), "Number of cells of the fine layer averaged into one, in each direction."
+        ] = 2,
         shallow_dims: _ShallowDims = 16,
         deep_dims: _DeepDims = 64,
         hog: Annotated[

@@ -19,7 +19,10 @@ from slimtrack.trackers._options import LabelWidth, NetworkName, Rate, Ridge, Se
 __all__ = ["Hcf", "LayeredTracker", "LayerFilters", "MaxSide"]
 
 MaxSide = Annotated[
-    float, Range(32, 1024), Formerly("side"), "Square root of the search window's most pixels."
+    float,
+    Range(32, 1024),
+    Formerly("side"),
+    "Maximum side of the search window in pixels (square root of its area).",
 ]
 
 _WEIGHTS = (1.0, 0.5, 0.02)
@@ -74,7 +77,7 @@ class LayeredTracker(NetworkTracker, CorrelationTracker):
         *,
         network: NetworkName = "vgg19",
         taps: Annotated[
-            str, "Layers of the network, the shallowest first, with + between."
+            str, "Layers of the network, shallowest first, joined by +."
         ] = "relu1_1+relu1_2+relu2_1",
         search_area_ratio: SearchAreaRatio = 7.84,
         ridge: Ridge = 1e-4,
@@ -84,18 +87,20 @@ class LayeredTracker(NetworkTracker, CorrelationTracker):
             float,
             Range(0, 10),
             Formerly("still"),
-            "Shift, as a share of the target's mean side, up to which the network runs once a frame; 0: it "
-            "always runs twice, as published.",
+            "If the target moved by less than this share of its mean side, it is learned from the search "
+            "window, without running the network again; 0 always runs it again, as published.",
         ] = 0.2,
         max_side: MaxSide = 160.0,
         coarse_cells: Annotated[
             float,
             Range(0, 256),
             Formerly("coarse"),
-            "Square root of the cells of the coarsest layer to which a smaller search window is enlarged, as "
-            "far as max_side allows.",
+            "Small search windows are enlarged until the coarsest layer has this many cells along a side, "
+            "as far as max_side allows.",
         ] = 12.0,
-        cell: Annotated[int, Range(1, 32), "Side of the common grid's cells in patch pixels."] = 4,
+        cell: Annotated[
+            int, Range(1, 32), "Side in patch pixels of the cells that all layers are resampled to."
+        ] = 4,
     ) -> None:
         self._area, self._ridge, self._rate, self._label = search_area_ratio, ridge, rate, label_width
         self._relearn_shift, self._cell = relearn_shift, cell

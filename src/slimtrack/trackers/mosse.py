@@ -36,7 +36,7 @@ class Mosse(CorrelationTracker, name="mosse"):
         warps: Annotated[
             int,
             Range(0, 1000),
-            "Slightly rotated and scaled copies of the first patch that the filter is trained on.",
+            "Number of slightly rotated and scaled copies of the first patch to train on.",
         ] = 8,
     ) -> None:
         self._area, self._rate, self._ridge, self._sigma, self._warps = (

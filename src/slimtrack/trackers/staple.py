@@ -46,7 +46,7 @@ class Staple(CorrelationTracker, name="staple"):
             float,
             Range(0, 1),
             Formerly("color"),
-            "Weight of the colour response in the sum; the HOG filter's is the rest.",
+            "Weight of the colour response in the sum; the HOG filter has the rest.",
         ] = 0.3,
         ridge: Ridge = 1e-3,
         rate: Rate = 0.01,

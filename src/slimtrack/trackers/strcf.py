@@ -78,7 +78,7 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
         self,
         *,
         network: NetworkName = "cf_vggm",
-        tap: Annotated[Tap, "The layer; its stride divides the window."] = "relu3",
+        tap: Annotated[Tap, "The layer; its stride has to divide the window."] = "relu3",
         search_scale: SearchScale = 4.5,
         temporal: Temporal = 15.0,
         label_width: LabelWidth = 1 / 16,
