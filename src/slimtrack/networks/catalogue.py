@@ -10,7 +10,7 @@ from slimtrack.errors import UnknownNameError
 from slimtrack.networks.card import Card
 from slimtrack.networks.entry import TORCHVISION, Entry, File, Published
 
-__all__ = ["CATALOGUE", "WEIGHTS", "entry", "owner"]
+__all__ = ["CATALOGUE", "WEIGHTS", "entry", "files_of", "owner"]
 
 
 _GITHUB = "https://raw.githubusercontent.com"
@@ -323,6 +323,15 @@ def entry(name: str) -> Entry:
     if name not in CATALOGUE:
         raise UnknownNameError.of("network", name, CATALOGUE)
     return CATALOGUE[name]
+
+
+def files_of(name: str) -> tuple[str, ...]:
+    """The places of a network's files in a folder of networks.
+
+    Raises:
+        UnknownNameError: There is no network of that name in the catalogue.
+    """
+    return tuple(file.path for file in entry(name).files)
 
 
 def owner(path: str) -> Entry | None:

@@ -13,6 +13,7 @@ import numpy as np
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
+from slimtrack.networks.catalogue import files_of
 from slimtrack.tracker import Estimate
 from slimtrack.trackers._beside import Online
 from slimtrack.trackers._onnx import Color, OnnxTracker, change, cut, planes, with_context
@@ -84,21 +85,21 @@ class _Nano(SiameseTracker):
 class NanoTrackV1(_Nano, name="nanotrack-v1"):
     """NanoTrack v1 in ONNX Runtime (a small siamese network)."""
 
-    files = ("nanotrackv1/backbone.onnx", "nanotrackv1/head.onnx")
+    files = files_of("nanotrackv1")
     influence, penalty, rate = 0.462, 0.148, 0.390
 
 
 class NanoTrackV2(_Nano, name="nanotrack-v2"):
     """NanoTrack v2 in ONNX Runtime (a small siamese network)."""
 
-    files = ("nanotrackv2/backbone.onnx", "nanotrackv2/head.onnx")
+    files = files_of("nanotrackv2")
     influence, penalty, rate = 0.490, 0.150, 0.385
 
 
 class NanoTrackV3(_Nano, name="nanotrack-v3"):
     """NanoTrack v3 in ONNX Runtime (a small siamese network)."""
 
-    files = ("nanotrackv3/backbone.onnx", "nanotrackv3/head.onnx")
+    files = files_of("nanotrackv3")
     cells = 15
     influence, penalty, rate = 0.455, 0.138, 0.348
 
@@ -106,7 +107,7 @@ class NanoTrackV3(_Nano, name="nanotrack-v3"):
 class FearXs(SiameseTracker, name="fear-xs"):
     """FEAR-XS in ONNX Runtime (a siamese network with pixel-wise correlation)."""
 
-    files = ("fear_xs/template.onnx", "fear_xs/search.onnx")
+    files = files_of("fear_xs")
 
     def __init__(self, *, threads: Threads = 1, online: Online = "none") -> None:
         super().__init__(threads=threads, online=online)
@@ -144,7 +145,7 @@ class FearXs(SiameseTracker, name="fear-xs"):
 class VitTrack(OnnxTracker, name="vittrack"):
     """VitTrack in ONNX Runtime (a small one-stream vision transformer, its first release)."""
 
-    files = ("vittrack/vittrack.onnx",)
+    files = files_of("vittrack")
     cells: ClassVar[int] = 16
     least: ClassVar[float] = 0.20
     """Below this windowed score the box is kept."""

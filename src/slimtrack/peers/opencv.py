@@ -17,6 +17,7 @@ from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
 from slimtrack.errors import InputError, InternalError, MissingError
 from slimtrack.follower import checked_box
+from slimtrack.networks.catalogue import files_of
 from slimtrack.networks.find import find_network
 from slimtrack.tracker import Estimate, Track, Tracker
 
@@ -28,6 +29,11 @@ _FLAVOURS = (
     "opencv-python-headless",
     "opencv-python",
 )
+
+
+def _files(network: str, *parameters: str) -> dict[str, str]:
+    """Parameters of a constructor -> the files of a network of the catalogue, in its order."""
+    return dict(zip(parameters, files_of(network), strict=True))
 
 
 class OpenCvTracker(Tracker):
@@ -187,11 +193,7 @@ class DaSiamRpn(OpenCvTracker, name="opencv:dasiamrpn"):
     contrib = False
     since = "4.5.3"
     scored = True
-    files: ClassVar[Mapping[str, str]] = {
-        "model": "dasiamrpn/dasiamrpn_model.onnx",
-        "kernel_cls1": "dasiamrpn/dasiamrpn_kernel_cls1.onnx",
-        "kernel_r1": "dasiamrpn/dasiamrpn_kernel_r1.onnx",
-    }
+    files: ClassVar[Mapping[str, str]] = _files("dasiamrpn", "model", "kernel_cls1", "kernel_r1")
 
 
 class Nano(OpenCvTracker, name="opencv:nano"):
@@ -201,10 +203,7 @@ class Nano(OpenCvTracker, name="opencv:nano"):
     contrib = False
     since = "4.7.0"
     scored = True
-    files: ClassVar[Mapping[str, str]] = {
-        "backbone": "nanotrackv2/backbone.onnx",
-        "neckhead": "nanotrackv2/head.onnx",
-    }
+    files: ClassVar[Mapping[str, str]] = _files("nanotrackv2", "backbone", "neckhead")
 
 
 class Vit(OpenCvTracker, name="opencv:vit"):
@@ -214,7 +213,7 @@ class Vit(OpenCvTracker, name="opencv:vit"):
     contrib = False
     since = "4.9.0"
     scored = True
-    files: ClassVar[Mapping[str, str]] = {"net": "vittrack/vittrack.onnx"}
+    files: ClassVar[Mapping[str, str]] = _files("vittrack", "net")
 
 
 def flavour() -> str:
