@@ -20,7 +20,7 @@ BOX = Box(20, 10, 30, 20)
 class Scripted(Tracker):
     """Answers with the estimates it is given and notes what it is asked; not registered."""
 
-    judged = False
+    uses_appearance = False
     thresholds = Thresholds(tracked=0.5, doubt=0.5, lost=0.2, found=0.4, patience=2)
 
     def __init__(self, *estimates: Estimate | Exception, fail: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What follows a target, as its users see it: `Follower`, and the `Track` that it gives."""
+"""The interface of trackers and wrappers, `Follower`, and its result, `Track`."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from slimtrack.foreign import as_array
 __all__ = ["Follower", "Track", "checked_box", "checked_image"]
 
 _LEAST_INSIDE = 0.1
-"""Share of the first box that must lie inside the frame: less of a target cannot be learned from."""
+"""Share of the first box that must lie inside the frame; less is not enough to learn from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,12 @@ class Track:
     state: State
 
     def to_dict(self) -> dict[str, Any]:
-        """The track as JSON can say it: ``{"box": [x, y, w, h], "score": .., "state": "tracked"}``."""
+        """The track as a dict for JSON: ``{"box": [x, y, w, h], "score": .., "state": "tracked"}``."""
         return {"box": [*map(float, self.box)], "score": float(self.score), "state": self.state.value}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "Track":
-        """The track that `to_dict` wrote; other fields are passed over.
+        """Reads what `to_dict` wrote; other fields are ignored.
 
         Raises:
             InputError: A field is missing or holds something else.
@@ -49,34 +49,34 @@ class Track:
             return cls(Box(*map(float, fields["box"])), float(fields["score"]), State(fields["state"]))
         except (KeyError, TypeError, ValueError) as error:
             reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise InputError(f"{fields!r} is no track: {reason}") from error
+            raise InputError(f"{fields!r} is not a track: {reason}") from error
 
     def to_json(self) -> str:
-        """The same as a line of JSON."""
+        """The track as a line of JSON."""
         return json.dumps(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Track":
-        """The track that `to_json` wrote.
+        """Reads what `to_json` wrote.
 
         Raises:
-            InputError: It is no JSON, or no track.
+            InputError: The text is not JSON, or not a track.
         """
         try:
             fields = json.loads(text)
         except ValueError as error:
-            raise InputError(f"{text!r} is no JSON: {error}") from error
+            raise InputError(f"{text!r} is not JSON: {error}") from error
         return cls.from_dict(fields)
 
 
 class Follower(Protocol):
-    """What follows one target: a tracker, or something around one that decides when it is told what.
+    """Follows one target: a tracker, or a wrapper that controls one.
 
-    `init` begins with a target, `update` finds it in the next frame, and `relocate` says where it is now.
+    `init` starts with a target, `update` finds it in the next frame, and `relocate` moves it.
     """
 
     name: str
-    """What results call it."""
+    """Its name in results."""
 
     @property
     def box(self) -> Box:
@@ -97,13 +97,13 @@ class Follower(Protocol):
 
 
 def checked_image(image: AnyImage) -> Image:
-    """The frame as ``(H, W, 3)`` uint8 BGR; grey is repeated three times.
+    """The frame as ``(H, W, 3)`` uint8 BGR; a grey image is repeated three times.
 
     Args:
-        image: An array of that kind or grey, or what `as_array` makes one of.
+        image: Such an array, a grey one, or anything that `as_array` converts.
 
     Raises:
-        InputError: It is not an image of that kind, or empty.
+        InputError: The image is of another kind, or empty.
     """
     image = as_array(image)
     if not isinstance(image, np.ndarray):
@@ -111,7 +111,7 @@ def checked_image(image: AnyImage) -> Image:
     if image.dtype != np.uint8:
         raise InputError(f"image has dtype {image.dtype}, not uint8: convert it to 0..255 first")
     if image.size == 0 or image.ndim not in (2, 3):
-        raise InputError(f"image has shape {image.shape}, not (H, W, 3) or (H, W) with pixels in it")
+        raise InputError(f"image has shape {image.shape}, not (H, W, 3) or (H, W) with at least one pixel")
     if image.ndim == 2 or image.shape[2] == 1:
         return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)
     if image.shape[2] != 3:
@@ -122,10 +122,10 @@ def checked_image(image: AnyImage) -> Image:
 
 
 def checked_box(box: Box | npt.ArrayLike, shape: tuple[int, ...]) -> Box:
-    """The box as a `Box` that can be tracked in a frame of this height and width.
+    """The box as a `Box`, after checking that it can be tracked in a frame of this size.
 
     Raises:
-        InputError: It is not four finite numbers, smaller than one pixel, or (nearly) outside the frame.
+        InputError: The box is not four finite numbers, smaller than one pixel, or (nearly) outside the frame.
     """
     try:
         box = Box(*map(float, np.asarray(box, dtype=float).reshape(4)))

@@ -1,4 +1,4 @@
-"""Trackers by name: which exist, which can be made here, what options they have."""
+"""Trackers by name: lists them, creates them, and says what is missing."""
 
 import importlib
 import re
@@ -19,7 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 DEFAULT_TRACKER = "eco-hc"
-"""Taken where none is named."""
+"""The tracker that is used if none is named."""
 
 _BY_MODULE = {
     "trackers.mosse": ("mosse",),
@@ -43,21 +43,21 @@ _BY_MODULE = {
     "peers.onnx_tracker": ("nanotrack-v1", "nanotrack-v2", "nanotrack-v3", "fear-xs", "vittrack"),
 }
 _MODULES = {name: f"slimtrack.{module}" for module, names in _BY_MODULE.items() for name in names}
-"""Name -> module that defines it, so that listing names imports nothing."""
+"""Name -> the module that defines it, so that listing names imports nothing."""
 
 
 def create(name: str = DEFAULT_TRACKER, **options: Any) -> Tracker:
-    """Makes a tracker.
+    """Creates a tracker.
 
     Args:
-        name: Its name in any case, ``"kcf"`` or ``"KCF"``; also with options, ``"kcf[kernel=linear]"``, and
-            ``"file.py:name"`` for a tracker defined in a file of yours.
-        **options: Its options; the constructor's keyword-only parameters.
+        name: Its name, in upper or lower case; possibly with options, ``"kcf[kernel=linear]"``, or
+            ``"file.py:name"`` for a tracker in a file of yours.
+        **options: Its options, the constructor's keyword-only parameters.
 
     Raises:
-        UnknownNameError: No such tracker, or no such option.
-        InputError: An option has a value that does not fit.
-        MissingError: It needs a package or a network that is not here.
+        UnknownNameError: There is no such tracker or option.
+        InputError: The value of an option does not fit.
+        MissingError: A package or network that it needs is missing.
     """
     listed, cls, values = _named(name)
     made = cls(**{**values, **options})
@@ -67,10 +67,10 @@ def create(name: str = DEFAULT_TRACKER, **options: Any) -> Tracker:
 
 
 def settings(name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Every option of a tracker with the value that `create` gives it, defaults included.
+    """All options of a tracker with the values that `create` would use, including defaults.
 
     Args:
-        name: Its name, also with options.
+        name: Its name, possibly with options.
         options: Its options.
 
     Raises:
@@ -83,7 +83,7 @@ def settings(name: str, options: Mapping[str, Any] | None = None) -> dict[str, A
 
 
 def options_named(name: str) -> tuple[Option, ...]:
-    """The options of a tracker, each with the default that its name gives it.
+    """The options of a tracker, with the defaults that its name implies.
 
     Raises:
         UnknownNameError: No such tracker.
@@ -93,13 +93,13 @@ def options_named(name: str) -> tuple[Option, ...]:
 
 
 def with_threads(name: str, threads: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The options, and the number of threads for a tracker that asks for one and was not given one.
+    """Adds the number of threads to a tracker's options, if it has such an option and it is not set.
 
-    A runtime of networks fixes its threads when the tracker is made; no limit set later changes them.
+    Runtimes of networks fix their threads when the tracker is created; a later limit does not change them.
 
     Args:
-        name: The tracker's name, also with options.
-        threads: How many it may use.
+        name: The tracker's name, possibly with options.
+        threads: Number of threads that it may use.
         options: Its options.
 
     Raises:
@@ -112,10 +112,10 @@ def with_threads(name: str, threads: int, options: Mapping[str, Any] | None = No
 
 
 def list_trackers(*, missing: bool = False) -> list[str]:
-    """Names of the trackers that can be made here, ours first.
+    """Names of the available trackers, slimtrack's own first.
 
     Args:
-        missing: List also those whose package or network is not here (`why_missing` says what).
+        missing: Also list those whose package or network is missing (`why_missing` says what).
     """
     stand = {name: parse_spec(spec)[0] for name, spec in NAMES.items()}
     found = [each for base in _MODULES for each in (base, *(name for name in stand if stand[name] == base))]
@@ -124,7 +124,7 @@ def list_trackers(*, missing: bool = False) -> list[str]:
 
 
 def why_missing(name: str) -> str | None:
-    """One sentence that says why a known tracker cannot be made here; ``None`` when it can."""
+    """One sentence that says why a known tracker is not available; ``None`` if it is."""
     try:
         cls = tracker_class(name)
         cls.require()
@@ -135,17 +135,17 @@ def why_missing(name: str) -> str | None:
 
 
 def tracker_class(name: str) -> type[Tracker]:
-    """The class behind a name, in any case.
+    """The class of a name, in upper or lower case.
 
     Raises:
-        UnknownNameError: There is none.
+        UnknownNameError: There is no such tracker.
         SlimtrackError: Its module cannot be imported.
     """
     return _named(name)[1]
 
 
 def _named(spec: str) -> tuple[str, type[Tracker], dict[str, Any]]:
-    """A name as it is listed, its class, and the options in its brackets and in what it stands for."""
+    """A name as it is listed, its class, and the options in its brackets and in the name it stands for."""
     plain, texts = parse_spec(spec)
     name = base = spelt(plain)
     passed = [name]
@@ -163,16 +163,16 @@ def _class(name: str) -> type[Tracker]:
     if name not in REGISTERED:
         _import_for(name)
     if name.rpartition(":")[0].endswith(".py"):
-        name = _in_case(name.rpartition(":")[2], REGISTERED)  # known by now
+        name = _in_case(name.rpartition(":")[2], REGISTERED)  # already imported
     if name not in REGISTERED:
         raise UnknownNameError.of("tracker", name, list_trackers(missing=True), "`slimtrack trackers`")
     return REGISTERED[name]
 
 
 def spelt(spec: str) -> str:
-    """A tracker's name, with its options where it has any, as it is listed: ``"kcf"`` for ``"KCF"``.
+    """A tracker's name with its options, in the case in which it is listed: ``"kcf"`` for ``"KCF"``.
 
-    A name that is not known, and one in a file, stay as they are.
+    Unknown names, and names in files, are returned unchanged.
     """
     name, bracket, options = spec.strip().partition("[")
     if name in REGISTERED or name in _MODULES or name.rpartition(":")[0].endswith(".py"):
@@ -182,7 +182,7 @@ def spelt(spec: str) -> str:
 
 
 def _in_case(name: str, known: Collection[str]) -> str:
-    """The known name that differs in case only; the name itself where it, or none, is known."""
+    """The known name that differs only in case; otherwise the name itself."""
     folded = {each.casefold(): each for each in known}
     return name if name in known else folded.get(name.casefold(), name)
 
@@ -191,7 +191,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
     """Splits ``"kcf[kernel=linear,rate=0.01]"`` into a name and the texts of its options.
 
     Raises:
-        InputError: It is not of that form.
+        InputError: The text is not of that form.
     """
     match = re.fullmatch(r"(?P<name>[^\[\]]+)(\[(?P<options>[^\[\]]*)\])?", spec.strip())
     if match is None:
@@ -206,7 +206,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
 
 
 def _import_for(name: str) -> None:
-    """Imports the module that defines a tracker; nothing where none is known."""
+    """Imports the module that defines a tracker, if it is known."""
     file, _, _ = name.rpartition(":")
     if file.endswith(".py"):
         import_file(Path(file), "tracker")

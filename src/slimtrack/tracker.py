@@ -1,4 +1,4 @@
-"""The tracker: two verbs for its user, three hooks for its author."""
+"""The base class of trackers: `init` and `update` for users, three hooks for authors."""
 
 import logging
 from abc import abstractmethod
@@ -32,12 +32,12 @@ REGISTERED: dict[str, type["Tracker"]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What a tracker's `_locate` found in one frame.
+    """The result of a tracker's `_locate` in one frame.
 
     Attributes:
-        box: The most likely box, or ``None`` when nothing was found.
+        box: The most likely box, or ``None`` if nothing was found.
         evidence: Named figures that the calibration turns into a score (see `slimtrack.filters.response`).
-        score: A score that the tracker brings itself; the calibration is then not asked.
+        score: The tracker's own score; the evidence is then ignored.
     """
 
     box: Box | None
@@ -46,9 +46,9 @@ class Estimate:
 
 
 class Tracker(metaclass=CheckedOptions):
-    """Follows one target from one box: `init` once a target, `update` once a frame.
+    """Follows one target: call `init` once per target and `update` once per frame.
 
-    A subclass names itself and fills in three hooks; checks, score, state and re-init are done here::
+    A subclass has a name and three hooks; checks, score, state and re-init are done here::
 
         class Mine(Tracker, name="mine"):
             def __init__(
@@ -58,22 +58,22 @@ class Tracker(metaclass=CheckedOptions):
             def _locate(self, image: Image) -> Estimate: ...
             def _learn(self, image: Image, box: Box, track: Track) -> None: ...
 
-    Options are keyword-only constructor parameters with defaults; their annotations say type, range and
+    Options are keyword-only constructor parameters with defaults; their annotations give type, range and
     meaning (`slimtrack.options`), and they are checked before the constructor runs.
     """
 
     name: str = ""
-    """The name it is registered under; of an object the name it was made by (`slimtrack.names`)."""
+    """The registered name; of an object, the name by which it was created (`slimtrack.names`)."""
 
     calibration: ClassVar[Calibration | None] = None
-    """From its evidence to its score; ``None``: that in the file beside it (`slimtrack.calibrations`), or the
-    common one."""
+    """Turns its evidence into a score; ``None``: use the file beside it (`slimtrack.calibrations`), or the
+    common calibration."""
 
     thresholds: ClassVar[Thresholds] = Thresholds()
-    """Where its score changes its state."""
+    """The scores at which the state changes."""
 
-    judged: ClassVar[bool] = True
-    """Whether the appearance in the box is compared with the first frame's for its score."""
+    uses_appearance: ClassVar[bool] = True
+    """Whether the score also uses the appearance of the box, compared with the first frame."""
 
     _session: "_Session | None" = None
 
@@ -91,7 +91,7 @@ class Tracker(metaclass=CheckedOptions):
 
     @classmethod
     def require(cls) -> None:
-        """Refuses with one sentence where something this tracker always needs is not here.
+        """Raises an error of one sentence if something that this tracker always needs is missing.
 
         Raises:
             MissingError: A package is missing.
@@ -99,21 +99,21 @@ class Tracker(metaclass=CheckedOptions):
 
     @classmethod
     def reads(cls, options: Mapping[str, Any]) -> list[Path]:
-        """The files, such as networks, that it reads when it is made with these options; most read none.
+        """The files, such as networks, that it reads with these options; most trackers read none.
 
-        What a run gives depends on them: a finished one counts only as long as they are the same.
+        Results depend on these files, so a stored run is only valid while they are unchanged.
 
         Args:
-            options: Its options with their values; those left out have their defaults.
+            options: Options with their values; missing ones have their defaults.
 
         Raises:
-            MissingError: One of them is not here.
-            UnknownNameError: An option names a network that there is none of.
+            MissingError: A file is missing.
+            UnknownNameError: An option names an unknown network.
         """
         return []
 
     def init(self, image: AnyImage, box: Box | npt.ArrayLike) -> None:
-        """Learns a target. May be called again at any time; nothing of an earlier target is kept.
+        """Starts with a target. May be called again at any time, and then forgets the earlier target.
 
         Args:
             image: The frame: ``(H, W, 3)`` BGR or ``(H, W)`` grey, uint8; or a PIL image; or a torch tensor
@@ -129,7 +129,7 @@ class Tracker(metaclass=CheckedOptions):
         self._session = None
         with self._guarded("init"), halved_once(image):
             session = _Session.begun(image.shape[:2], box, self.thresholds, self._calibration())
-            if self.judged:
+            if self.uses_appearance:
                 session.appearance = Appearance(image, box)
             self._session = session
             try:
@@ -165,9 +165,9 @@ class Tracker(metaclass=CheckedOptions):
         return track
 
     def relocate(self, box: Box | npt.ArrayLike) -> None:
-        """Says where the target is now: found again, or corrected by hand. What was learned of it stays.
+        """Moves the target to a box, because it was found again or corrected by hand; keeps what was learned.
 
-        The box is believed, and the next `update` looks for the target there, in its new size.
+        The state becomes TRACKED, and the next `update` searches there, in the size of the box.
 
         Args:
             box: The target in the frame that `init` or `update` saw last.
@@ -190,27 +190,27 @@ class Tracker(metaclass=CheckedOptions):
 
     @property
     def _place(self) -> Box:
-        """Where to look for the target: the last box, while LOST the one that the response leads to."""
+        """Where to search for the target: the last box; while LOST, the places that `Lookout` chooses."""
         return self._started().place
 
     @property
     def evidence(self) -> Mapping[str, float]:
-        """The evidence behind the last score, for fitting calibrations and for reports."""
+        """The evidence of the last score, for fitting calibrations and for reports."""
         return self._started().evidence
 
     @abstractmethod
     def _start(self, image: Image, box: Box) -> None:
-        """Learns everything about this target and forgets the last one."""
+        """Learns the target, and forgets everything about an earlier one."""
 
     @abstractmethod
     def _locate(self, image: Image) -> Estimate:
-        """Finds the target near `_place`; changes nothing that cannot be taken back."""
+        """Finds the target near `_place`, without learning."""
 
     @abstractmethod
     def _learn(self, image: Image, box: Box, track: Track) -> None:
-        """Adapts to the target at ``box``; not called while LOST or where the score is too low to be TRACKED.
+        """Adapts to the target at ``box``; not called while LOST, or if the score is too low for TRACKED.
 
-        ``track.score`` is the share of the usual learning rate that the frame is worth.
+        Multiply the learning rate by ``track.score``.
         """
 
     def _started(self) -> "_Session":
@@ -225,19 +225,19 @@ class Tracker(metaclass=CheckedOptions):
         """Whether its scores were fitted to be probabilities.
 
         Args:
-            name: A name that stands for it with options (`slimtrack.names`); if left out, its own.
+            name: A name that stands for it with options (`slimtrack.names`). Default: its own name.
         """
         return cls.calibration is not None or calibration_of(cls, name or cls.name) is not None
 
     def _calibration(self) -> Calibration:
-        """Its own under the name it was made by, or else under its class's, or else the common one."""
+        """Its calibration: that of the name by which it was created, that of its class, or the common one."""
         cls = type(self)
         names = dict.fromkeys((self.name, cls.name))
         found = (self.calibration, *(calibration_of(cls, name) for name in names))
         return next((each for each in found if each is not None), None) or common_calibration()
 
     def _score(self, image: Image, box: Box, estimate: Estimate) -> float | None:
-        """The calibrated score of a box; ``None`` where it holds nothing to see."""
+        """The calibrated score of a box; ``None`` if the box shows nothing but a flat colour."""
         session = self._started()
         if estimate.score is not None:
             session.evidence = {"score": estimate.score}
@@ -245,10 +245,10 @@ class Tracker(metaclass=CheckedOptions):
         evidence = dict(estimate.evidence)
         if session.appearance is not None:
             evidence |= session.appearance.evidence(image, box)
-        if evidence.get("flat", 0.0) > 0:  # nothing to see: no calibration has to learn that
+        if evidence.get("flat", 0.0) > 0:  # a flat colour: calibrations are not fitted on this case
             session.evidence = evidence
             return None
-        # While LOST each frame looks at another place: their evidence is not to be averaged.
+        # While LOST each frame searches at another place, so evidence is not averaged.
         session.evidence = session.course.follow(evidence, 1.0 if session.lookout else SHARE)
         return _bounded(session.calibration.score(session.evidence))
 
@@ -268,15 +268,15 @@ class Tracker(metaclass=CheckedOptions):
 
 @dataclass(slots=True)
 class _Session:
-    """What is known since the last `init`.
+    """Everything known since the last `init`.
 
     Attributes:
         shape: Height and width of the frames.
-        box: What is said of where the target is.
-        place: Where to look for the target.
-        believed: The last box whose score was high enough for TRACKED.
-        thresholds: Where the score changes the state.
-        calibration: From evidence to the score.
+        box: The box that `update` returned last.
+        place: Where to search for the target.
+        believed: The last box with a score high enough for TRACKED.
+        thresholds: The scores at which the state changes.
+        calibration: Turns evidence into the score.
     """
 
     shape: tuple[int, ...]
@@ -298,10 +298,10 @@ class _Session:
         return cls(shape, box, box, box, thresholds, calibration, Hysteresis(thresholds))
 
     def believe(self, box: Box | None, score: float | None) -> Track:
-        """What is said of a frame in which this was found; ``None``: nothing."""
+        """The track of a frame in which this box was found; ``None``: nothing was found."""
         state = self.hysteresis.decide(score)
         if box is None or score is None:
-            box = self.believed  # nothing was seen: nowhere does the response lead
+            box = self.believed  # nothing was found, so there is no response to follow
         if state is State.LOST:
             if self.lookout is None:
                 self.box, self.lookout = self.believed, Lookout(self.believed, box)
@@ -313,27 +313,29 @@ class _Session:
         return Track(self.box, score or 0.0, state)
 
     def relocate(self, box: Box) -> None:
-        """Believes that the target is there; what was seen elsewhere says nothing of it."""
+        """Moves the target; evidence from elsewhere is dropped."""
         self.box = self.place = self.believed = box
         self.lookout, self.hysteresis = None, Hysteresis(self.thresholds)
         self.course.move()
 
     def learn(self, weight: float) -> None:
-        """Takes the frame last judged for the target's, ``weight`` (0 to 1) times as much as at most."""
+        """Adapts to the last frame, at ``weight`` (0 to 1) times the full rate."""
         self.course.learn(weight)
         if self.appearance is not None:
             self.appearance.learn(weight)
 
 
 def _bounded(score: float) -> float:
-    """The score in [0, 1]; what is not a number is no ground for belief."""
+    """The score, limited to [0, 1]; 0 if it is not a number."""
     return float(min(max(score, 0.0), 1.0)) if score == score else 0.0
 
 
 def _kept_in(box: Box | None, image: Image) -> Box | None:
-    """The box with its centre inside the frame; ``None`` for one that is none."""
+    """The box, moved so that its centre is inside the frame; ``None`` if it is not finite."""
     if box is None or not box.is_finite or box.w <= 0 or box.h <= 0:
         return None
     height, width = image.shape[:2]
-    cx, cy, w, h = map(float, (box.cx, box.cy, box.w, box.h))  # numbers of Python, whatever the tracker's are
+    cx, cy, w, h = map(
+        float, (box.cx, box.cy, box.w, box.h)
+    )  # Python's own numbers, whatever the tracker returns
     return Box.from_center(min(max(cx, 0.0), float(width)), min(max(cy, 0.0), float(height)), w, h)

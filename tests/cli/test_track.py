@@ -39,7 +39,7 @@ class Still(Tracker, name="test-still"):
         kind: A word.
     """
 
-    judged = False
+    uses_appearance = False
 
     def __init__(self, *, score: float = 0.9, kind: str = "a") -> None:
         self._said = score

@@ -21,7 +21,7 @@ class Still(Tracker):
     """
 
     name = "still"
-    judged = False
+    uses_appearance = False
 
     def __init__(self, *, score: float = 0.75) -> None:
         self.given = score

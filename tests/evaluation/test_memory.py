@@ -21,7 +21,7 @@ class Holder(Tracker, name="holder"):
         mib: So much of it.
         then: What it does at the second update.
     """
-    judged = False
+    uses_appearance = False
     def __init__(self, *, mib: int = 1, then: str = "") -> None: self.mib, self.then = mib, then
     def _start(self, image, box): self.held, self.updates = np.ones((self.mib, 1 << 20), np.uint8), 0
     def _locate(self, image):

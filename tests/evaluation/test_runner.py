@@ -26,7 +26,7 @@ from slimtrack.tracker import Estimate, Tracker
 
 class FromFile(Tracker, name="from-file"):
     """Stays."""
-    judged = False
+    uses_appearance = False
     def _start(self, image, box): pass
     def _locate(self, image): return Estimate(self.box, score=0.5)
     def _learn(self, image, box, track): pass

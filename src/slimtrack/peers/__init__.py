@@ -1,1 +1,1 @@
-"""Other people's trackers under our interface, to measure against."""
+"""Trackers from other projects behind slimtrack's interface, for comparison."""

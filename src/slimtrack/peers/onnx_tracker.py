@@ -1,8 +1,8 @@
-"""Published network trackers in ONNX Runtime, to measure against.
+"""Published network trackers, run by ONNX Runtime, for comparison.
 
-Each runs its published files with its published settings. Where the published code forgets that it has
-rounded a crop to whole pixels (NanoTrack), the crop is sampled exactly; where it goes on with the
-rounded one, so do we.
+Each runs its published files with its published settings. NanoTrack's code rounds its crop to whole pixels
+but computes with the exact crop, so here the crop is sampled exactly. Trackers that compute with the rounded
+crop do so here too.
 """
 
 import math
@@ -30,7 +30,7 @@ class _Nano(SiameseTracker):
         cells: Cells of the response map along one side.
         influence: Weight of the cosine window against the penalised score.
         penalty: Strength of the penalty on changes of size and shape.
-        rate: How fast the box's size follows, times score and penalty.
+        rate: How fast the box's size adapts, multiplied by score and penalty.
     """
 
     any_size = True
@@ -148,7 +148,7 @@ class VitTrack(OnnxTracker, name="vittrack"):
     files = files_of("vittrack")
     cells: ClassVar[int] = 16
     least: ClassVar[float] = 0.20
-    """Below this windowed score the box is kept."""
+    """Windowed score below which the box does not change."""
 
     def __init__(self, *, threads: Threads = 1) -> None:
         super().__init__(threads=threads)
@@ -195,7 +195,7 @@ class _Normalisation(NamedTuple):
 
 
 def _normalisation(mean: Color, std: Color) -> _Normalisation:
-    """Brings RGB in 0..255 to ``(pixel / 255 - mean) / std``."""
+    """Converts RGB in 0..255 to ``(pixel / 255 - mean) / std``."""
     m, s = (np.array(v, np.float32).reshape(3, 1, 1) for v in (mean, std))
     return _Normalisation((1 / (255 * s)).astype(np.float32), -m / s)
 
@@ -204,7 +204,7 @@ _IMAGENET = _normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def _extended(box: Box, share: float) -> Box:
-    """The box with ``share`` of its sides more on every side, in whole pixels."""
+    """The box, enlarged by ``share`` of its sides on every side, in whole pixels."""
     left, top = int(box.x - share * box.w), int(box.y - share * box.h)
     w, h = int(box.w * (1 + 2 * share)), int(box.h * (1 + 2 * share))
     return Box(left, top, max(w, 1), max(h, 1))

@@ -1,7 +1,7 @@
-"""OpenCV's own trackers under our interface, to measure against.
+"""OpenCV's own trackers behind slimtrack's interface, for comparison.
 
-They are taken as they are: their boxes, and their score where they have one. What the wrapper adds keeps a
-program alive: sizes that make them abort, crash or hang are refused before they see them.
+Their boxes, and their scores if they have one, are passed on unchanged. The wrapper only refuses sizes that
+make them abort, crash or hang.
 """
 
 import importlib.metadata
@@ -37,16 +37,16 @@ def _files(network: str, *parameters: str) -> dict[str, str]:
 
 
 class OpenCvTracker(Tracker):
-    """What OpenCV's trackers share: rebuilt at each init, whole-pixel first box, LOST when they fail."""
+    """Common code of OpenCV's trackers: created at each `init`, whole-pixel first box, LOST if they fail."""
 
     thresholds = Thresholds(tracked=0.5, doubt=0.5, lost=0.0, found=0.0, patience=1)
-    judged = False
+    uses_appearance = False
     kind: ClassVar[str]
-    """Its class in OpenCV is ``Tracker<kind>``."""
+    """Name of its class in OpenCV, without ``Tracker``."""
     contrib: ClassVar[bool] = True
-    """Whether only the contrib packages of OpenCV hold it."""
+    """Whether only OpenCV's contrib packages have it."""
     since: ClassVar[str] = "4.5.1"
-    """First version of OpenCV that holds it."""
+    """First version of OpenCV that has it."""
     files: ClassVar[Mapping[str, str]] = {}
     """Parameter of OpenCV's constructor -> network file."""
     scored: ClassVar[bool] = False
@@ -61,16 +61,16 @@ class OpenCvTracker(Tracker):
 
     @classmethod
     def require(cls) -> None:
-        """Refuses where this OpenCV has no such tracker, or a network file is missing.
+        """Raises an error if this OpenCV lacks the tracker, or a network file is missing.
 
         Raises:
-            MissingError: What is missing and how to get it.
+            MissingError: Says what is missing and how to get it.
         """
         if _factory(cls.kind) is None:
             package = "opencv-contrib-python-headless" if cls.contrib else "opencv-python-headless"
             raise MissingError(
                 f"{cls.name} is not in the OpenCV installed here ({flavour()} {cv2.__version__}): "
-                f'install "{package}>={cls.since}" in its place'
+                f'install "{package}>={cls.since}" instead'
             )
         cls.reads({})
 
@@ -79,7 +79,7 @@ class OpenCvTracker(Tracker):
         """Its network files.
 
         Raises:
-            MissingError: One is not here.
+            MissingError: A file is missing.
         """
         return [find_network(file) for file in cls.files.values()]
 
@@ -88,7 +88,7 @@ class OpenCvTracker(Tracker):
         self._check_size(image.shape, box)
         rectangle = _rectangle(box)
         self._inner = self._made()
-        # The newer interface returns None, the legacy one whether it could.
+        # The newer interface returns None, the legacy one whether it succeeded.
         if self._inner.init(image, rectangle) is False:
             raise InternalError(f"{self.name}: OpenCV's init refused box {box}")
 
@@ -103,27 +103,27 @@ class OpenCvTracker(Tracker):
         return Estimate(Box(float(x), float(y), float(w), float(h)), score=score)
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
-        """Nothing: OpenCV's trackers learn inside their update."""
+        """Does nothing, because OpenCV's trackers learn inside their update."""
 
     def relocate(self, box: Box | npt.ArrayLike) -> None:
-        """As `slimtrack.follower.Follower.relocate`, but what was learned is lost.
+        """As `slimtrack.follower.Follower.relocate`, but forgets what was learned.
 
-        OpenCV's trackers cannot be moved: this one begins anew in the next frame, at this box.
+        OpenCV's trackers cannot be moved, so the tracker starts anew at this box in the next frame.
         """
         self._check_size(self._started().shape, checked_box(box, self._started().shape))
         super().relocate(box)
         self._anew = True
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """Copies and pickles like other objects, as long as OpenCV holds no target.
+        """Can be copied and pickled as long as it has no target.
 
         Raises:
-            InputError: It does.
+            InputError: It has a target.
         """
         if "_inner" in vars(self):
             raise InputError(
                 f"{self.name} cannot be copied or pickled while it follows a target, because OpenCV does not "
-                f"hand out what it learned: make another one with create({self.name!r}) and call init"
+                f"expose what it learned: create another one with create({self.name!r}) and call init"
             )
         return super().__reduce_ex__(protocol)
 
@@ -166,7 +166,7 @@ class Csrt(OpenCvTracker, name="opencv:csrt"):
 class Mil(OpenCvTracker, name="opencv:mil"):
     """OpenCV's MIL (boosted classifier, multiple instance learning).
 
-    It seeds itself by the clock: alone among all trackers here, two runs of it differ.
+    OpenCV seeds it by the clock, so two runs of it differ, unlike those of all other trackers here.
     """
 
     kind = "MIL"
@@ -217,7 +217,7 @@ class Vit(OpenCvTracker, name="opencv:vit"):
 
 
 def flavour() -> str:
-    """Which of OpenCV's packages is installed; ``"a build of OpenCV"`` when it came another way."""
+    """The OpenCV package that is installed; ``"a build of OpenCV"`` if it is none of the packages."""
     found = [name for name in _FLAVOURS if _installed(name)]
     return " + ".join(found) or "a build of OpenCV"
 

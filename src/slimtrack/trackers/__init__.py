@@ -1,1 +1,1 @@
-"""trackers."""
+"""Trackers, one file each."""

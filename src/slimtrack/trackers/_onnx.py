@@ -29,7 +29,7 @@ class OnnxTracker(Tracker):
     """
 
     thresholds = Thresholds(tracked=0.5, doubt=0.5, lost=0.0, found=0.0, patience=1)
-    judged = False
+    uses_appearance = False
     files: ClassVar[tuple[str, ...]] = ()
     """The network files it needs, as `find_network` names them."""
     any_size: ClassVar[bool] = False

@@ -39,7 +39,7 @@ class _Slim(SiameseTracker):
     template: ClassVar[int]
     search: ClassVar[int]
     thresholds = Thresholds()
-    judged = True
+    uses_appearance = True
     influence: ClassVar[float] = 0.3
     penalty: ClassVar[float] = 0.1
     rate: ClassVar[float] = 0.6
