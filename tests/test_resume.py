@@ -35,7 +35,7 @@ class Wanderer(Tracker, name="test-wanderer"):
         pace: How far it goes.
     """
 
-    judged = False
+    uses_appearance = False
     updates = 0
 
     def __init__(self, *, pace: float = 1.0) -> None:

@@ -31,7 +31,7 @@ class Drifter(Tracker, name="test-drifter"):
         score: What it says of itself.
     """
 
-    judged = False
+    uses_appearance = False
 
     def __init__(self, *, score: float = 0.9) -> None:
         self._said = score

@@ -26,7 +26,7 @@ class Still(Tracker):
     """
 
     name = "still"
-    judged = False
+    uses_appearance = False
 
     def __init__(self, *, score: float = 0.75, other: int = 1) -> None:
         self.given = score
@@ -92,7 +92,7 @@ from slimtrack.tracker import Estimate, Tracker
 
 class Threaded(Tracker, name="NAME"):
     """Says as its score how many threads it was given."""
-    judged = False
+    uses_appearance = False
     def __init__(self, *, threads: int = 1): self.threads = threads
     def _start(self, image, box): pass
     def _locate(self, image): return Estimate(self.box, score=self.threads / 10)
