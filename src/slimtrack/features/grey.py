@@ -7,9 +7,6 @@ from slimtrack.arrays import Features, Image
 
 __all__ = ["Grey", "LogGrey", "cell_means"]
 
-_LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
-"""Logarithm of 1 + each grey level."""
-
 
 def cell_means(patch: Image, cell: int) -> Image:
     """Mean colour of each cell: ``(.., H, W, 3)`` uint8 -> ``(.., H // cell, W // cell, 3)`` uint8."""
@@ -63,7 +60,7 @@ class LogGrey:
     def __call__(self, patch: Image) -> Features:
         """Features ``(1, H, W)`` of a patch ``(H, W, 3)``, or ``(S, 1, H, W)`` of several."""
         grey = cv2.cvtColor(patch.reshape(-1, patch.shape[-2], 3), cv2.COLOR_BGR2GRAY)
-        level = _LOGARITHMS[grey].reshape(*patch.shape[:-3], 1, -1)
+        level = np.log1p(grey.astype(np.float32)).reshape(*patch.shape[:-3], 1, -1)
         level -= level.mean(axis=-1, keepdims=True)
         level /= level.std(axis=-1, keepdims=True) + np.float32(1e-5)
         return np.asarray(level.reshape(*patch.shape[:-3], 1, *patch.shape[-3:-1]))
