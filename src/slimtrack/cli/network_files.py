@@ -73,9 +73,11 @@ def fetch(
     for each in wanted:
         if each.published:
             _fetch_one(console, each, folder, overwrite)
+        elif each.shipped:
+            console.print(f"[bold]{each.card.name}[/bold] comes with slimtrack")
     if any(each.published for each in wanted):
         console.print(_where(folder, networks is not None), soft_wrap=True)
-    unpublished = [each for each in wanted if not each.published]
+    unpublished = [each for each in wanted if not each.published and not each.shipped]
     if unpublished:
         raise MissingError("\n".join(_how(each, folder) for each in unpublished))
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from slimtrack.errors import UnknownNameError
 from slimtrack.networks.card import Card
-from slimtrack.networks.entry import TORCHVISION, Entry, File, Published
+from slimtrack.networks.entry import Entry, File
+from slimtrack.networks.weights import CAFFE_BGR, IMAGENET_MEAN, IMAGENET_SCALE, WEIGHTS
 
-__all__ = ["CATALOGUE", "WEIGHTS", "entry", "files_of", "owner"]
+__all__ = ["CATALOGUE", "entry", "files_of", "owner"]
 
 
 _GITHUB = "https://raw.githubusercontent.com"
@@ -20,47 +21,11 @@ _VITTRACK = f"{_ZOO}/fef72f8fa7c52eaf116d3df358d24e6e959ada0e/models/object_trac
 _DASIAMRPN = f"{_ZOO}/89696dacd6bd819dfd67dbb0935d778e0dc5cdc4/models/object_tracking_dasiamrpn"
 
 _IMAGENET_BGR = (103.939, 116.779, 123.68)
-_CAFFE_BGR = (104.0, 117.0, 123.0)
-_IMAGENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-_IMAGENET_SCALE = (1 / (255 * 0.229), 1 / (255 * 0.224), 1 / (255 * 0.225))
 
 
 def _nanotrack(version: int, backbone: File, head: File) -> Entry:
     origin = f"NanoTrack v{version} (Chu, SiamTrackers), its author's weights"
     return Entry(Card(f"nanotrackv{version}", "Apache-2.0", origin, colors="bgr"), (backbone, head))
-
-
-def _torchvision(name: str, file: str, size: str = "") -> Published:
-    """Weights of torchvision's classifiers, all trained on ImageNet in RGB."""
-    origin = f"torchvision's {name}, ImageNet, {TORCHVISION}/{file}"
-    card = Card(name, "BSD-3-Clause", origin, mean=_IMAGENET_MEAN, scale=_IMAGENET_SCALE)
-    return Published(card, file, size)
-
-
-_PUBLISHED = (
-    _torchvision("vgg11", "vgg11-8a719046.pth"),
-    _torchvision("vgg13", "vgg13-19584684.pth"),
-    _torchvision("vgg16", "vgg16-397923af.pth", "528 MB"),
-    _torchvision("vgg19", "vgg19-dcbb9e9d.pth", "548 MB"),
-    _torchvision("vgg11_bn", "vgg11_bn-6002323d.pth"),
-    _torchvision("vgg13_bn", "vgg13_bn-abd245e5.pth"),
-    _torchvision("vgg16_bn", "vgg16_bn-6c64b313.pth"),
-    _torchvision("vgg19_bn", "vgg19_bn-c79401a0.pth"),
-    _torchvision("alexnet", "alexnet-owt-7be5be79.pth"),
-    Published(  # as first published: trained on Caffe's colours
-        Card("alexnet-groups", "BSD-3-Clause", "AlexNet in two groups", colors="bgr", mean=_CAFFE_BGR), ""
-    ),
-    _torchvision("squeezenet1.0", "squeezenet1_0-b66bff10.pth"),
-    _torchvision("squeezenet1.1", "squeezenet1_1-b8a52dc0.pth", "5 MB"),
-    _torchvision("resnet18", "resnet18-f37072fd.pth", "45 MB"),
-    _torchvision("resnet34", "resnet34-b627a593.pth"),
-    _torchvision("resnet50", "resnet50-0676ba61.pth"),
-    _torchvision("resnet101", "resnet101-63fe2227.pth"),
-    _torchvision("mobilenet_v2", "mobilenet_v2-b0353104.pth"),
-)
-
-WEIGHTS: Mapping[str, Published] = {each.card.name: each for each in _PUBLISHED}
-"""Weights alone that `slimtrack network import FILE --as NAME` makes a network of, by name."""
 
 
 def _from_torchvision(name: str, options: str = "") -> str:
@@ -149,7 +114,7 @@ _ENTRIES = (
         taps="convx1_1, relux1_1, convx1_2, norm_x1",
     ),
     Entry(
-        Card("squeezenet1.1", "BSD-2-Clause", "SqueezeNet 1.1, ImageNet", colors="bgr", mean=_CAFFE_BGR),
+        Card("squeezenet1.1", "BSD-2-Clause", "SqueezeNet 1.1, ImageNet", colors="bgr", mean=CAFFE_BGR),
         (
             File(
                 "squeezenet1.1/squeezenet1.1.fp16.npz",
@@ -166,7 +131,7 @@ _ENTRIES = (
             "BSD-2-Clause",
             "SqueezeNet 1.0 after Deep Compression (66 % zeros), ImageNet",
             colors="bgr",
-            mean=_CAFFE_BGR,
+            mean=CAFFE_BGR,
         ),
         (
             File(
@@ -185,8 +150,8 @@ _ENTRIES = (
             "resnet18",
             "BSD-3-Clause",
             "ResNet-18 of torchvision, ImageNet, batch normalisation folded in",
-            mean=_IMAGENET_MEAN,
-            scale=_IMAGENET_SCALE,
+            mean=IMAGENET_MEAN,
+            scale=IMAGENET_SCALE,
         ),
         (
             File(
@@ -197,6 +162,42 @@ _ENTRIES = (
         ),
         taps="conv1, relu1, layer1_0_conv1, layer1 .. layer3",
         make=_from_torchvision("resnet18", " --fold"),
+    ),
+    Entry(
+        Card("slim", "Apache-2.0", "MobileNetV2 thinned to half, trained by slimtrack.learning"),
+        (
+            File(
+                "slim/template.onnx",
+                755_361,
+                "0a60e2a3b0e2b6062c2c7fca653b9742f9c72c70db7f5155bc3f3f1826e6443e",
+            ),
+            File(
+                "slim/search.onnx",
+                954_423,
+                "feb8fe852f43f126f4dcf3aa31d807c091fc9405556c8ca2c363a968d1efc19c",
+            ),
+        ),
+        shipped=True,
+    ),
+    Entry(
+        Card(
+            "slim-large",
+            "Apache-2.0",
+            "slim-large: EfficientNet-Lite0 thinned, trained by slimtrack.learning",
+        ),
+        (
+            File(
+                "slim-large/template.onnx",
+                1_416_966,
+                "e57d2baea1bf70a03941c98302df5fb76036d9011f1cfd32d6831c9a7a61fa9e",
+            ),
+            File(
+                "slim-large/search.onnx",
+                1_747_563,
+                "05d3399cc9d21b4fdedda12e891178f3c8854017ccd47ed1c5da01b3d078211c",
+            ),
+        ),
+        shipped=True,
     ),
     _nanotrack(
         1,
@@ -271,8 +272,8 @@ _ENTRIES = (
             "vittrack",
             "Apache-2.0",
             "VitTrack (Liu, OpenCV's model zoo, September 2023)",
-            mean=_IMAGENET_MEAN,
-            scale=_IMAGENET_SCALE,
+            mean=IMAGENET_MEAN,
+            scale=IMAGENET_SCALE,
         ),
         (
             File(

@@ -38,6 +38,7 @@ class Entry:
         others: .. or any one of these, which hold the same.
         taps: The taps that its features are had from; empty for a tracker's network, which is run as it is.
         make: How to make it, where its files have no address.
+        shipped: Whether it comes with slimtrack.
     """
 
     card: Card
@@ -45,6 +46,7 @@ class Entry:
     others: tuple[File, ...] = ()
     taps: str = ""
     make: str = ""
+    shipped: bool = False
 
     @property
     def published(self) -> bool:

@@ -10,6 +10,7 @@ from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
 from slimtrack.filters.response import evidence
+from slimtrack.networks.catalogue import files_of
 from slimtrack.tracker import Estimate
 from slimtrack.trackers._beside import Online
 from slimtrack.trackers._onnx import change, cut, planes
@@ -87,14 +88,14 @@ class _Slim(SiameseTracker):
 class Slim(_Slim, name="slim"):
     """A small siamese network of our own, trained by `slimtrack.learning`."""
 
-    files = ("slim/template.onnx", "slim/search.onnx")
+    files = files_of("slim")
     template, search = 112, 224
 
 
 class SlimLarge(_Slim, name="slim-large"):
     """A larger siamese network of our own, trained by `slimtrack.learning`."""
 
-    files = ("slim-large/template.onnx", "slim-large/search.onnx")
+    files = files_of("slim-large")
     template, search = 128, 256
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from slimtrack.errors import InputError
-from slimtrack.networks.catalogue import WEIGHTS
 from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import NETWORKS, import_npz, read_npz
 from slimtrack.networks.importers.onnx_file import import_onnx
 from slimtrack.networks.importers.torchvision import ARCHITECTURES, import_torchvision
 from slimtrack.networks.network import Network
 from slimtrack.networks.sources import read_bytes
+from slimtrack.networks.weights import WEIGHTS
 
 __all__ = ["import_file"]
 

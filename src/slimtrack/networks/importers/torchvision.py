@@ -18,12 +18,12 @@ import numpy as np
 from slimtrack.arrays import AnyArray
 from slimtrack.errors import InputError, MissingError, UnknownNameError
 from slimtrack.networks.build import Builder
-from slimtrack.networks.catalogue import WEIGHTS
 from slimtrack.networks.importers import architectures as plans
 from slimtrack.networks.importers.npz import read_npz, vgg_aliases
 from slimtrack.networks.importers.store import Store
 from slimtrack.networks.network import Network
 from slimtrack.networks.sources import digest, read_bytes
+from slimtrack.networks.weights import WEIGHTS
 
 __all__ = ["ARCHITECTURES", "Architecture", "import_torchvision", "read_state"]
 
