@@ -1,22 +1,29 @@
 """``train``, ``distill``, ``evaluate``: from a folder of pictures to a judged network."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from slimtrack.cli import app
 from slimtrack.errors import InputError, MissingError, SlimtrackError, UnknownNameError
+from slimtrack.evaluation import runner
 from slimtrack.learning.journal import read_log
 from small_training import RECIPE, write_training_set
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
+
+from slimtrack.learning.checkpoint import Checkpoint  # noqa: E402
+from slimtrack.learning.recipes import make  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +108,7 @@ def test_what_cannot_be_trained_is_said(
 def test_a_recipe_without_a_tracker_is_not_tracked_with(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="needs --data"):
         said("evaluate", trained / "best.pt")
-    clip = tmp_path / "Clip"
-    (clip / "img").mkdir(parents=True)
-    import cv2
-    import numpy as np
-
-    cv2.imwrite(str(clip / "img" / "0001.png"), np.zeros((20, 20, 3), np.uint8))
-    (clip / "groundtruth_rect.txt").write_text("1,1,5,5\n")
+    clip(tmp_path / "Clip", frames=1)
     with pytest.raises(InputError, match="names no tracker"):
         said("evaluate", trained / "best.pt", "--sequences", tmp_path)
 
@@ -132,3 +133,27 @@ def test_a_machine_to_train_on_needs_no_video_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
+
+
+def test_evaluate_tracks_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("SLIMTRACK_NETWORKS", "")  # evaluate adds a folder of its own
+    monkeypatch.setattr(runner, "peak_memory", lambda *_, **__: float("nan"))  # in a process of its own
+    named = make("slim")
+    Checkpoint(named.name, named.options, named.recipe.network.state_dict()).write(tmp_path / "best.pt")
+    clip(tmp_path / "clips" / "Clip", frames=8)
+    text = said("evaluate", tmp_path / "best.pt", "--sequences", tmp_path / "clips")
+    assert "slim" in text
+    assert "AUC" in text
+    assert Path(os.environ["SLIMTRACK_NETWORKS"]).name.startswith("tmp")  # not the network that is shipped
+
+
+def clip(folder: Path, frames: int) -> None:
+    """A bright square that stands still."""
+    (folder / "img").mkdir(parents=True)
+    for index in range(frames):
+        image = np.full((120, 160, 3), 100, np.uint8)
+        image[40:70, 60:90] = (40, 250, 180)
+        cv2.imwrite(str(folder / "img" / f"{index + 1:04}.png"), image)
+    (folder / "groundtruth_rect.txt").write_text("61,41,30,30\n" * frames)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from slimtrack.cli.progress import progress
 from slimtrack.cli.train import LimitOption, WithoutOption, require_torch
 from slimtrack.errors import InputError
 
@@ -60,6 +61,7 @@ def _judge(named: "Named", data: list[Path], pairs: int, choice: "Choice") -> No
 def _track(named: "Named", sequences: Path) -> None:
     """Prints the table of a benchmark of the tracker that runs the network."""
     from slimtrack.evaluation import Dataset, evaluate, summarise
+    from slimtrack.evaluation.protocols import OTB
     from slimtrack.evaluation.report.tables import accuracy_table
     from slimtrack.networks.find import add_folder
 
@@ -67,5 +69,6 @@ def _track(named: "Named", sequences: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         spec = named.recipe.tracker(named.recipe.network, Path(folder))
         add_folder(Path(folder))
-        result = evaluate([spec], dataset)
+        with progress(OTB, starts=1) as watcher:
+            result = evaluate([spec], dataset, repeats=0, watcher=watcher)
     Console().print(accuracy_table(summarise(result)))
