@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.compression.report import summed
-from slimtrack.compression.view import Shown, View
+from slimtrack.compression.view import PlacedFeature, View
 
 __all__ = ["AFTER", "BEFORE", "Comparison", "compare"]
 
@@ -28,7 +28,9 @@ class Comparison:
     rows: list[tuple[str, Image, dict[str, Floats]]] = field(default_factory=list)
 
 
-def compare(before: Shown, after: Shown, view: View, places: Iterable[tuple[Image, Box]]) -> Comparison:
+def compare(
+    before: PlacedFeature, after: PlacedFeature, view: View, places: Iterable[tuple[Image, Box]]
+) -> Comparison:
     """Shows both networks the target in every frame.
 
     Args:

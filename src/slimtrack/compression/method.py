@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeAlias, TypeVar
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.compression.channels import Indices
-from slimtrack.compression.view import Shown
+from slimtrack.compression.view import PlacedFeature
 from slimtrack.networks.network import Network
 from slimtrack.options import CheckedOptions
 
@@ -18,7 +18,7 @@ __all__ = ["Compressed", "Method", "Progress", "silent"]
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is done next, how many steps are done and how many there are."""
 
-_Whole = TypeVar("_Whole", bound=Shown)
+_Whole = TypeVar("_Whole", bound=PlacedFeature)
 
 
 def silent(what: str, done: int, steps: int) -> None:
@@ -36,7 +36,7 @@ class Compressed:
     """
 
     network: Network
-    feature: Shown
+    feature: PlacedFeature
     kept: Mapping[str, Indices]
 
     def lines(self, whole: Network) -> list[tuple[str, int, int]]:

@@ -11,14 +11,14 @@ from slimtrack.features.network import Margin
 from slimtrack.networks.network import Network
 from slimtrack.search import SearchWindow
 
-__all__ = ["Shown", "View", "ratio_of"]
+__all__ = ["PlacedFeature", "View", "ratio_of"]
 
 
 _AREA = 9.0
 """Area of the window over the target's (paper 000, section IV-A)."""
 
 
-class Shown(Protocol):
+class PlacedFeature(Protocol):
     """Features that want a margin around the search window: of one tap or of several.
 
     Attributes:
@@ -49,7 +49,7 @@ class View:
     margin: Margin
 
     @classmethod
-    def around(cls, box: Box, feature: Shown, *, side: float = 96.0) -> "View":
+    def around(cls, box: Box, feature: PlacedFeature, *, side: float = 96.0) -> "View":
         """The view on a target in the first frame.
 
         Args:
@@ -75,7 +75,7 @@ class View:
         """The patch ``(h, w, 3)`` around the centre of a box, at the first frame's scale."""
         return self.window.extract(image, box.cx, box.cy, margin=self.margin)
 
-    def ratio(self, feature: Shown, maps: Features) -> float:
+    def ratio(self, feature: PlacedFeature, maps: Features) -> float:
         """Target information ratio of a feature's maps ``(C, h, w)`` of a patch (paper 000, Fig. 6)."""
         return _ratio(maps, feature.stride, feature.offset, self.target)
 

@@ -87,7 +87,7 @@ class OpenCvTracker(Tracker):
         self._anew = False
         self._check_size(image.shape, box)
         rectangle = _rectangle(box)
-        self._inner = self._made()
+        self._inner = self._make()
         # The newer interface returns None, the legacy one whether it succeeded.
         if self._inner.init(image, rectangle) is False:
             raise InternalError(f"{self.name}: OpenCV's init refused box {box}")
@@ -127,7 +127,7 @@ class OpenCvTracker(Tracker):
             )
         return super().__reduce_ex__(protocol)
 
-    def _made(self) -> Any:
+    def _make(self) -> Any:
         factory = _factory(self.kind)
         assert factory is not None, "require() was asked when this object was made"
         if not self.files:
