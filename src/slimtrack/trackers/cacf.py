@@ -52,19 +52,5 @@ class Cacf(CorrelationTracker, name="cacf"):
 class DcfCa(Cacf, name="dcf-ca"):
     """DCF with context: DCF's window and rate, CACF's filter (Mueller et al., CVPR 2017)."""
 
-    def __init__(
-        self,
-        *,
-        search_area_ratio: SearchAreaRatio = 6.25,
-        context: Context = 25.0,
-        ridge: Ridge = 1e-4,
-        rate: Rate = 0.02,
-        label_width: LabelWidth = 0.1,
-    ) -> None:
-        super().__init__(
-            search_area_ratio=search_area_ratio,
-            context=context,
-            ridge=ridge,
-            rate=rate,
-            label_width=label_width,
-        )
+    def __init__(self, *, rate: Rate = 0.02, **options: Any) -> None:
+        super().__init__(rate=rate, **options)

@@ -25,14 +25,9 @@ from slimtrack.filters.spectral import GridFilters
 from slimtrack.tracker import Track, Tracker
 from slimtrack.trackers._options import (
     ChannelAmount,
-    Context,
-    HogCell,
     Inner,
     Keep,
-    LabelWidth,
     Rate,
-    Ridge,
-    SearchAreaRatio,
     check_keep,
 )
 from slimtrack.trackers.cacf import Cacf
@@ -58,25 +53,9 @@ class CacfCd(Cacf, name="cacf-cd"):
     """
 
     def __init__(
-        self,
-        *,
-        keep: Keep = 0.8,
-        by: ChannelAmount = "energy",
-        search_area_ratio: SearchAreaRatio = 6.25,
-        context: Context = 25.0,
-        ridge: Ridge = 1e-4,
-        rate: Rate = 0.035,
-        label_width: LabelWidth = 0.1,
-        cell: HogCell = 4,
+        self, *, keep: Keep = 0.8, by: ChannelAmount = "energy", rate: Rate = 0.035, **options: Any
     ) -> None:
-        super().__init__(
-            search_area_ratio=search_area_ratio,
-            context=context,
-            ridge=ridge,
-            rate=rate,
-            label_width=label_width,
-            cell=cell,
-        )
+        super().__init__(rate=rate, **options)
         check_keep(keep, by)
         self._keep, self._by = keep, by
 
