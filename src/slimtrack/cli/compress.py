@@ -47,7 +47,7 @@ __all__ = ["command_of", "compress_app"]
 
 compress_app = typer.Typer(
     name="compress",
-    help="Make a network smaller for one target, and show what became of it.",
+    help="Prune a network for one target, and show the result.",
     no_args_is_help=True,
 )
 
@@ -79,14 +79,19 @@ class Request:
     out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")]
     side: Annotated[
         float | None,
-        typer.Option(help="Square root of the search window's pixels; as the tracker has it if left out."),
+        typer.Option(
+            help="Side of the search window in pixels (square root of its area). Default: the tracker's."
+        ),
     ] = None
-    frames: Annotated[int, typer.Option(min=1, help="Frames over which the ratio is shown.")] = 50
+    frames: Annotated[
+        int, typer.Option(min=1, help="Number of frames over which the target information ratio is plotted.")
+    ] = 50
     pictures: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the pictures; beside --out if left out.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for the pictures. Default: that of --out.")
     ] = None
     networks: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of networks, before SLIMTRACK_NETWORKS.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of networks, searched before SLIMTRACK_NETWORKS."),
     ] = None
 
 

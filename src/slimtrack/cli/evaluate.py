@@ -23,17 +23,17 @@ def evaluate_checkpoint(
         Path, typer.Argument(metavar="CHECKPOINT", help="best.pt or last.pt of a training run.")
     ],
     data: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Judge it by the held-out pairs of it.")
+        list[Path] | None, typer.Option(metavar="DIR", help="Data set whose held-out pairs are used.")
     ] = None,
     sequences: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Track these sequences with it, as `slimtrack bench` does."),
+        typer.Option(metavar="DIR", help="Sequences to track with it, as `slimtrack bench` does."),
     ] = None,
-    pairs: Annotated[int, typer.Option(min=1, help="Pairs of --data.")] = 1024,
+    pairs: Annotated[int, typer.Option(min=1, help="Number of pairs from --data.")] = 1024,
     without: WithoutOption = None,
     limit: LimitOption = None,
 ) -> None:
-    """Judge a trained network: on held-out pairs (--data), and by tracking (--sequences)."""
+    """Evaluate a trained network on held-out pairs (--data) and by tracking (--sequences)."""
     require_torch()
     if not data and sequences is None:
         raise InputError("evaluate needs --data (held-out pictures), --sequences (clips to track), or both")

@@ -115,7 +115,7 @@ NamesOption: TypeAlias = Annotated[
         metavar="FILE",
         rich_help_panel=_TRACKER,
         help='TOML file of your own names for trackers, in a table [trackers]: mine = "kcf[rate=0.01]". '
-        "If left out: the file in SLIMTRACK_NAMES.",
+        "Default: the file in SLIMTRACK_NAMES.",
     ),
 ]
 

@@ -27,7 +27,7 @@ _FETCH = r"network fetch (\S+)`"
 
 _YES_NO = {True: "yes", False: "no"}
 
-_UNCALIBRATED = "the order of its scores can be trusted, their values are no probabilities"
+_UNCALIBRATED = "the order of its scores can be trusted, but their values are not probabilities"
 
 
 def trackers(

@@ -25,63 +25,67 @@ RecipeArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
-        help="What is trained and how: slim, slim[design=slim-large], or file.py:Name for one of yours.",
+        help="The recipe: slim, slim[design=slim-large], or file.py:Name for a recipe of your own.",
     ),
 ]
 DataOption: TypeAlias = Annotated[
     list[Path],
-    typer.Option(metavar="DIR", help="Annotated pictures: docs/learning.md says in which forms; repeatable."),
+    typer.Option(
+        metavar="DIR", help="Annotated pictures, in a layout listed in docs/learning.md; can be repeated."
+    ),
 ]
 OutOption: TypeAlias = Annotated[
-    Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for checkpoints, log, curves, the network.")
+    Path,
+    typer.Option("--out", "-o", metavar="DIR", help="Folder for checkpoints, log, curves and the network."),
 ]
 PresetOption: TypeAlias = Annotated[
     str,
     typer.Option(
-        help="How long and how fast: cpu (two cores, two hours), gpu (ten minutes), paper, smoke (a minute)."
+        help="Length and batch size: cpu (two cores, two hours), gpu (ten minutes), paper, smoke (a minute)."
     ),
 ]
 StartOption: TypeAlias = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Weights to begin with, such as ImageNet's.")
+    Path | None, typer.Option(metavar="FILE", help="Initial weights, such as those of ImageNet.")
 ]
 MinutesOption: TypeAlias = Annotated[
-    float | None, typer.Option(min=0.01, help="Minutes instead of the preset's length.")
+    float | None, typer.Option(min=0.01, help="Length in minutes, instead of the preset's.")
 ]
 StepsOption: TypeAlias = Annotated[
-    int | None, typer.Option(min=1, help="Steps instead: such a run is the same each time.")
+    int | None, typer.Option(min=1, help="Length in steps; such a run is reproducible.")
 ]
-PairsOption: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Pairs in a step of a process.")]
+PairsOption: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Pairs per step and process.")]
 RateOption: TypeAlias = Annotated[float | None, typer.Option(help="Highest learning rate.")]
-SeedOption: TypeAlias = Annotated[int, typer.Option(help="Of all that is drawn at random.")]
+SeedOption: TypeAlias = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 ResumeOption: TypeAlias = Annotated[
     bool,
     typer.Option(
-        "--resume", help="Go on with the run in --out, exactly where its last checkpoint was; or begin it."
+        "--resume",
+        help="Continue the run in --out exactly from its last checkpoint, or start it if there is none.",
     ),
 ]
 DevicesOption: TypeAlias = Annotated[
     int | None,
-    typer.Option(min=1, help="GPUs, or processes on a CPU, of each machine. All GPUs if left out."),
+    typer.Option(min=1, help="GPUs, or processes on a CPU, per machine. Default: all GPUs."),
 ]
 NodesOption: TypeAlias = Annotated[
-    int, typer.Option("--num-nodes", min=1, help="Machines; each is started by this command.")
+    int, typer.Option("--num-nodes", min=1, help="Number of machines; start this command on each.")
 ]
 WithoutOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option(metavar="SOURCE", help="A source to leave out; repeatable.")
+    list[str] | None, typer.Option(metavar="SOURCE", help="A source to leave out; can be repeated.")
 ]
 LimitOption: TypeAlias = Annotated[
-    int | None, typer.Option(min=1, help="At most so many objects of each split, evenly spread.")
+    int | None, typer.Option(min=1, help="Largest number of objects per split, evenly spread.")
 ]
 MemoryOption: TypeAlias = Annotated[
-    float, typer.Option(min=0.01, metavar="GIB", help="Memory that the pictures of a split may take.")
+    float, typer.Option(min=0.01, metavar="GIB", help="Memory for the pictures of a split.")
 ]
 RareOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(metavar="SOURCE", help="A source to draw from a tenth as often; repeatable."),
+    typer.Option(metavar="SOURCE", help="A source to use a tenth as often; can be repeated."),
 ]
 TeacherOption: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="PATH", help="A larger network whose answers are learned, too: a file or a folder."),
+    typer.Option(metavar="PATH", help="A larger network whose outputs are learned too: a file or a folder."),
 ]
 
 
@@ -106,7 +110,7 @@ def train(
     limit: LimitOption = None,
     memory: MemoryOption = 8.0,
 ) -> None:
-    """Train a network from annotated pictures; `distill` is the same command for when there is a teacher.
+    """Train a network from annotated pictures. `distill` is the same command, for training with a teacher.
 
     Ctrl-C keeps a checkpoint, and the same command with --resume goes on from there; a run that is killed
     loses a few minutes. With several machines, start it on each as torchrun or the cluster does.

@@ -32,7 +32,7 @@ __all__ = ["CptKcf", "CptSamf"]
 class CptKcf(NetworkTracker, CorrelationTracker, name="cpt-kcf"):
     """KCF on one layer of a network that is pruned for the target in the first frame.
 
-    Paper 000, section IV-A. With ``method=none`` it is the paper's Base, the same on the whole network.
+    Paper 000, section IV-A. ``method=none`` is the paper's Base: the same tracker on the whole network.
     """
 
     def __init__(

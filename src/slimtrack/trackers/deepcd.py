@@ -1,4 +1,4 @@
-"""DeepCD: the good channels of a network's layers, found in the first two frames, and one filter on them."""
+"""DeepCD: chooses channels of a network's layers in the first two frames, with one filter on them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,12 +22,11 @@ __all__ = ["DeepCd"]
 class DeepCd(LayeredTracker, name="deepcd"):
     """Channel distillation of a network's layers (DeepCD, Ge et al.).
 
-    After two frames the channels that are salient and stable on this target are chosen; the rest is neither
-    computed, where nothing else needs it, nor filtered. Unlike the paper's, channels come to the filter
-    without their mean of the first frame and with equal deviation: strong and weak channels are so chosen by
-    what they show, and not by their level. And inner channels of the network that say little about this
-    target go too (the joined method that the paper names as future work); ``loss=0`` computes what the paper
-    does.
+    After two frames, the channels that are salient and stable on this target are chosen. The other channels
+    are no longer filtered, and no longer computed unless another layer needs them. Unlike in the paper,
+    channels are centred and scaled to one standard deviation, both from the first frame, so that the choice
+    does not depend on their magnitude. Inner channels of the network that vary little on this target are
+    pruned too, which the paper names as future work; ``loss=0`` is the paper's method.
     """
 
     _sampler: FeatureGrids
@@ -53,7 +52,7 @@ class DeepCd(LayeredTracker, name="deepcd"):
 
     @property
     def channels(self) -> Mapping[str, Indices]:
-        """The good channels of each layer; empty until they are chosen."""
+        """The chosen channels of each layer; empty until they are chosen."""
         return self._chosen
 
     def _start(self, image: Image, box: Box) -> None:
@@ -83,7 +82,7 @@ class DeepCd(LayeredTracker, name="deepcd"):
         self._filter.learn(self._filter.at(samples, 0), weight=weight)
 
     def _distil(self) -> None:
-        """Chooses channels, prunes the network to them, and begins the filter anew on them."""
+        """Chooses channels, prunes the network to them, and restarts the filter on them."""
         view = View(self._window, self._whole.margin)
         found = self._method.compress(self._whole, self._examples, view.target)
         self._features, self._chosen = (found.feature,), found.kept

@@ -25,8 +25,8 @@ _Ridge = Annotated[
 class Dsst(CorrelationTracker, name="dsst"):
     """Discriminative scale space tracker (Danelljan et al., BMVC 2014), HOG and grey.
 
-    The article adds a ridge of 0.01 to sums over a patch's values, our filter to their mean over some 10^4 of
-    them: hence 1e-6.
+    The article adds a ridge of 0.01 to sums over a patch's values, this filter to their mean over about 10^4
+    values, hence 1e-6.
     """
 
     def __init__(

@@ -65,8 +65,9 @@ class _ContinuousTracker(CorrelationTracker):
 class EcoHc(_ContinuousTracker, name="eco-hc"):
     """ECO with hand-crafted features (Danelljan et al., CVPR 2017): HOG and colour names, a scale filter.
 
-    Departs from the article in training every third frame instead of every sixth, in a rate of 0.012 instead
-    of 0.009, and in a scale filter that learns from the samples it was asked with, moved to the size found.
+    Departs from the article in training every third frame instead of every sixth, in a learning rate of 0.012
+    instead of 0.009, and in a scale filter that learns from the samples of the search, shifted to the new
+    size.
     """
 
     def __init__(
@@ -103,10 +104,10 @@ class EcoHc(_ContinuousTracker, name="eco-hc"):
 class Eco(NetworkTracker, _ContinuousTracker, name="eco"):
     """ECO on a shallow and a deep layer of a network (Danelljan et al., CVPR 2017).
 
-    The article has VGG-M's first and fifth convolution, and its published settings HOG beside them; with a
-    file of VGG-M, name its layers here. It departs from the article in training every third frame instead of
-    every sixth, and in taking the size from a scale filter: five scales of a network cost five times as much
-    (``scales=5,scale_rate=0`` is the article's).
+    The article uses VGG-M's first and fifth convolution, and the published settings add HOG. With a file of
+    VGG-M, name its layers in the options. Departs from the article in training every third frame instead of
+    every sixth, and in taking the size from a scale filter, because five scales of a network cost five times
+    as much (``scales=5,scale_rate=0`` is the article's form).
     """
 
     def __init__(
@@ -156,7 +157,7 @@ class Eco(NetworkTracker, _ContinuousTracker, name="eco"):
 class Feco(Eco, name="feco"):
     """ECO on a shallow and a deep layer of a small, distilled network.
 
-    The form of paper 002; departs from it as `Eco` does from its article.
+    As in paper 002, with the same departures as `Eco` from its article.
     """
 
     def __init__(

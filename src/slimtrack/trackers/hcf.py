@@ -26,11 +26,11 @@ MaxSide = Annotated[
 ]
 
 _WEIGHTS = (1.0, 0.5, 0.02)
-"""Of the responses, the deepest layer's first; layers beyond weigh as the last (Ma et al., section 5)."""
+"""Weights of the responses, deepest layer first; the last one is repeated (Ma et al., section 5)."""
 
 
 class LayerFilters:
-    """A linear filter for each group of a grid's channels; their responses are added by weight.
+    """A linear filter for each group of channels; the sum of their responses is weighted.
 
     Args:
         label: The desired response ``(h, w)``.
@@ -62,12 +62,13 @@ class LayerFilters:
 
 
 class LayeredTracker(NetworkTracker, CorrelationTracker):
-    """Several layers of a network on one grid, one scale.
+    """Tracks with several layers of a network on one grid, at one scale.
 
-    Where the target moved little, what it was found in is learned from, with the desired response moved to
-    where it is: looking anew would give nearly the same, at the cost of a second run of the network.
+    If the target moved little, the filter learns from the sample of the search, with the desired response
+    shifted to the target. A new sample would be nearly the same, at the cost of a second run of the network.
 
-    The window of a small target is enlarged for layers of large stride: of a few cells no place can be read.
+    The window of a small target is enlarged for layers of large stride, because a few cells give no exact
+    position.
     """
 
     _features: tuple[NetworkStack]
@@ -116,7 +117,7 @@ class LayeredTracker(NetworkTracker, CorrelationTracker):
 class Hcf(LayeredTracker, name="hcf"):
     """Hierarchical convolutional features (HCF, also CF2; Ma et al., ICCV 2015).
 
-    The responses of the deepest three layers weigh 1, 0.5 and 0.02.
+    The responses of the three deepest layers have the weights 1, 0.5 and 0.02.
     """
 
     def _make_filter(self, label: Floats, target: tuple[float, float]) -> GridFilter:

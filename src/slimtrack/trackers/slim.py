@@ -1,4 +1,4 @@
-"""`slim` and `slim-large`: tracker networks of our own, trained by `slimtrack.learning`."""
+"""`slim` and `slim-large`: the networks that come with slimtrack, as trackers."""
 
 import math
 from typing import ClassVar
@@ -20,11 +20,11 @@ from slimtrack.trackers._siamese import SiameseTracker
 __all__ = ["Slim", "SlimLarge"]
 
 _STRIDE = 16
-"""Pixels of the search image a cell stands for."""
+"""Pixels of the search image per cell."""
 _APART = 2
 """Cells around the best one that show the same object."""
 _LEAST = 4.0
-"""Shortest side of a box in frame pixels."""
+"""Smallest side of a box in frame pixels."""
 
 
 class _Slim(SiameseTracker):
@@ -34,7 +34,7 @@ class _Slim(SiameseTracker):
         template, search: Sides of the two images in pixels.
         influence: Weight of the cosine window against the penalised score.
         penalty: Strength of the penalty on changes of size and shape.
-        rate: How fast the box's size follows, times score and penalty.
+        rate: How fast the box's size adapts, multiplied by score and penalty.
     """
 
     template: ClassVar[int]
@@ -67,7 +67,7 @@ class _Slim(SiameseTracker):
         area = _around(last, 4.0)
         picture = planes(cut(image, area, self.search, self._border), rgb=True)
         scores, sides = self._networks[1].run({"image": picture, **self._target})
-        # From here on in frame pixels about the middle of the area.
+        # From here on in frame pixels, relative to the middle of the area.
         step = area.w / self.search
         sides, grid = sides.reshape(4, -1), self._grid
         low, high = (grid - sides[:2]) * np.float32(step), (grid + sides[2:]) * np.float32(step)
@@ -86,21 +86,21 @@ class _Slim(SiameseTracker):
 
 
 class Slim(_Slim, name="slim"):
-    """A small siamese network of our own, trained by `slimtrack.learning`."""
+    """A small siamese network that comes with slimtrack (trained by `slimtrack distill slim`)."""
 
     files = files_of("slim")
     template, search = 112, 224
 
 
 class SlimLarge(_Slim, name="slim-large"):
-    """A larger siamese network of our own, trained by `slimtrack.learning`."""
+    """A larger siamese network that comes with slimtrack (trained by `slimtrack distill slim`)."""
 
     files = files_of("slim-large")
     template, search = 128, 256
 
 
 def _around(box: Box, factor: float) -> Box:
-    """The square about the box, ``factor`` times the side of a square of its area."""
+    """The square around the box, with ``factor`` times the side of a square of its area."""
     side = factor * math.sqrt(box.w * box.h)
     return Box.from_center(box.cx, box.cy, side, side)
 

@@ -27,10 +27,10 @@ from slimtrack.trackers._options import LabelWidth, Rate, Ridge
 __all__ = ["Staple"]
 
 _INNER = 0.2
-"""Share of the target's mean side shaved off the box for the sure-target histogram."""
+"""Share of the target's mean side cut off the box for the histogram of the target."""
 
 _AREA = 6.25
-"""Most area of the search window over the target's."""
+"""Largest area of the search window over the target's."""
 
 
 class Staple(CorrelationTracker, name="staple"):
@@ -64,9 +64,9 @@ class Staple(CorrelationTracker, name="staple"):
         return ScaleFilter()
 
     def _make_window(self, box: Box) -> SearchWindow:
-        """The target and half its mean side of surroundings on each side; less around a thin one.
+        """The target with surroundings of half its mean side on each side; less around a thin target.
 
-        Of a thin target the article's window is nearly all surroundings, and the filter would follow these.
+        For a thin target the article's window is nearly all surroundings, which the filter would follow.
         """
         sum_ = box.w + box.h
         most = (math.sqrt(sum_**2 + 4 * (_AREA - 1) * box.area) - sum_) / 2
@@ -81,7 +81,7 @@ class Staple(CorrelationTracker, name="staple"):
         super()._begin(image, box)
 
     def _look(self, image: Image, scales: Floats) -> tuple[Any, Responses]:
-        """The window and what the colour response needs around it are one cut."""
+        """Cuts the window, together with what the colour response needs around it."""
         patch, (x, y) = self._wide_patch(image)
         w, h = self._window.patch
         samples = self._transformed(patch[y : y + h, x : x + w])
@@ -100,14 +100,14 @@ class Staple(CorrelationTracker, name="staple"):
         return self._filter.transform(self._sampler.describe(patch[None]))
 
     def _wide_patch(self, image: Image) -> tuple[Image, tuple[int, int]]:
-        """The window with half a target around it, and where in it the window begins."""
+        """The window with half a target around it, and the position of the window in it."""
         x, y = (side // 2 + 1 for side in self._box_pixels())
         w, h = (side + 2 * more for side, more in zip(self._window.patch, (x, y), strict=True))
         step = self._window.pixel * self.scale
         return extract(image, self._place.cx, self._place.cy, w * step, h * step, (w, h)), (x, y)
 
     def _box_pixels(self) -> tuple[int, int]:
-        """Width and height of the target in patch pixels, even: its middle is then that of the patch."""
+        """Width and height of the target in patch pixels, both even, so that both centres agree."""
         w, h = (max(round(side / 2), 1) * 2 for side in self._window.target)
         return w, h
 
@@ -126,7 +126,7 @@ class Staple(CorrelationTracker, name="staple"):
 
 
 def _masks(window: SearchWindow) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Pixels of the window that are surely the target, and surely its surroundings."""
+    """Masks of the window's pixels that certainly belong to the target, and to its surroundings."""
     w, h = window.patch
     tw, th = window.target
     shave = _INNER * (tw + th) / 2

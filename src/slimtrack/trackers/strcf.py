@@ -31,9 +31,9 @@ __all__ = ["FdeepStrcf", "Strcf"]
 class Strcf(CorrelationTracker, name="strcf"):
     """Spatial-temporal regularised correlation filter (Li et al., CVPR 2018): HOG, colour names, grey.
 
-    Departs from the article in scales 1.5 % apart instead of 1 %, and in what is learned from: where the
-    target moved by no more than a fifth of its mean side, the sample in which it was found, with the desired
-    response moved to where it is, instead of one cut out anew.
+    Departs from the article in two points. Scales are 1.5 % apart instead of 1 %. If the target moved by no
+    more than a fifth of its mean side, the filter learns from the sample of the search, with the desired
+    response shifted to the target, instead of from a new sample.
     """
 
     _square = True
@@ -64,11 +64,12 @@ class Strcf(CorrelationTracker, name="strcf"):
 class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
     """STRCF with a block of a network's features beside the hand-crafted ones.
 
-    Fast DeepSTRCF of paper 002, and DeepSTRCF with a network of full size. The network runs once a frame: it
-    helps to find the place. Each of its channels is brought to 0 .. 1 in every patch. Departs from the
-    published form in taking the size from a scale filter: five scales of hand-crafted features cost more than
-    the network (``scales=5,scale_rate=0`` is the published form, 1.5 % apart instead of 1 %); and in learning
-    from the sample in which the target was found where that moved by no more than a fifth of its mean side.
+    Fast DeepSTRCF of paper 002; with a network of full size, DeepSTRCF. The network runs once a frame, to
+    find the position. Each of its channels is scaled to 0 .. 1 in every patch. Departs from the published
+    form in two points. The size comes from a scale filter, because five scales of hand-crafted features cost
+    more than the network (``scales=5,scale_rate=0`` is the published form, with scales 1.5 % apart instead of
+    1 %). If the target moved by no more than a fifth of its mean side, the filter learns from the sample of
+    the search.
     """
 
     _pixels = (200.0**2, 250.0**2)
