@@ -17,6 +17,7 @@ from slimtrack.networks.catalogue import CATALOGUE
 from slimtrack.networks.entry import Entry, File
 from slimtrack.networks.find import VARIABLE
 from slimtrack.networks.network import Network
+from slimtrack.registry import list_trackers, tracker_class
 
 
 @pytest.fixture
@@ -161,6 +162,8 @@ class Served:
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
     served = Served(tmp_path)
+    for name in list_trackers(missing=True):
+        tracker_class(name)  # while its network is in the catalogue
     for module in ("networks.catalogue", "cli.network_files"):
         monkeypatch.setattr(f"slimtrack.{module}.CATALOGUE", served.entries)
     monkeypatch.setenv(VARIABLE, str(tmp_path / "networks"))

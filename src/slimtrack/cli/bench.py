@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 
 from slimtrack.box import Box
+from slimtrack.cli.asked import asking
 from slimtrack.cli.options import NamesOption, NetworksOption, add_places
 from slimtrack.cli.progress import progress
 from slimtrack.datasets import Dataset
@@ -32,16 +34,19 @@ from slimtrack.timing import BUSY, NOISE
 __all__ = ["bench", "split_specs"]
 
 
-def bench(
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command is told; the help of each option says what it means."""
+
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help=f"Sequences in the layout of {', '.join(READERS)}.")
-    ],
+    ]
     trackers: Annotated[
         str, typer.Option(help="Names, separated by commas; options in brackets: kcf[kernel=linear].")
-    ] = "kcf",
-    threads: Annotated[int, typer.Option(min=1, help="Threads that a tracker may use.")] = 1,
-    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
-    plots: Annotated[Path | None, typer.Option(help="Write plots to this folder; needs matplotlib.")] = None,
+    ] = "kcf"
+    threads: Annotated[int, typer.Option(min=1, help="Threads that a tracker may use.")] = 1
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None
+    plots: Annotated[Path | None, typer.Option(help="Write plots to this folder; needs matplotlib.")] = None
     jitter: Annotated[
         float,
         typer.Option(
@@ -49,8 +54,8 @@ def bench(
             help="Pixels. If above 0, each sequence runs from five first boxes: as given, and shifted by "
             "this much left, right, up and down. Their mean is steadier than one run.",
         ),
-    ] = 0.0,
-    sequences: Annotated[str, typer.Option(help="Only these sequences; names separated by commas.")] = "",
+    ] = 0.0
+    sequences: Annotated[str, typer.Option(help="Only these sequences; names separated by commas.")] = ""
     layout: Annotated[
         str | None,
         typer.Option(
@@ -58,18 +63,18 @@ def bench(
             help=f"Layout of the folder: {', '.join(READERS)}, or file.py:Class for a reader of your own. "
             "Default: detected.",
         ),
-    ] = None,
-    networks: NetworksOption = None,
-    names: NamesOption = None,
+    ] = None
+    networks: NetworksOption = None
+    names: NamesOption = None
     rules: Annotated[
         str,
         typer.Option("--protocol", help=f"Toolkit whose rules the metrics use: {', '.join(PROTOCOLS)}."),
-    ] = "otb",
+    ] = "otb"
     runs: Annotated[
         Path | None,
         typer.Option(help="Folder that keeps finished runs. Default: beside the --json file."),
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Repeat finished runs too.")] = False,
+    ] = None
+    fresh: Annotated[bool, typer.Option("--fresh", help="Repeat finished runs too.")] = False
     repeat: Annotated[
         int,
         typer.Option(
@@ -77,39 +82,43 @@ def bench(
             help="How many times a run is repeated, at most, if the machine was busy; the quietest run "
             "counts. 0: never.",
         ),
-    ] = 1,
+    ] = 1
     jobs: Annotated[
         int,
         typer.Option(min=1, help="Processes at a time. For accuracy only: they disturb each other's timing."),
-    ] = 1,
-) -> None:
+    ] = 1
+
+
+@asking(Request)
+def bench(asked: Request) -> None:
     """Measure accuracy, speed and score quality of trackers on a data set.
 
     Ctrl-C shows what is finished. With --json it is kept, too, and the same command goes on from there.
     """
-    add_places(networks, names)
-    dataset = Dataset.read(folder, names=_split(sequences) or None, layout=layout)
-    kept = runs or (json.with_name(f"{json.stem}.runs") if json else None)
-    chosen, specs = protocol(rules), [spelt(spec) for spec in split_specs(trackers)]
-    save_plots = _plotter() if plots else None
-    with progress(chosen, len(first_boxes(Box(0, 0, 1, 1), jitter))) as account:
+    add_places(asked.networks, asked.names)
+    dataset = Dataset.read(asked.folder, names=_split(asked.sequences) or None, layout=asked.layout)
+    kept = asked.runs or (asked.json.with_name(f"{asked.json.stem}.runs") if asked.json else None)
+    chosen, specs = protocol(asked.rules), [spelt(spec) for spec in split_specs(asked.trackers)]
+    save_plots = _plotter() if asked.plots else None
+    with progress(chosen, len(first_boxes(Box(0, 0, 1, 1), asked.jitter))) as account:
         try:
             result = evaluate(
-                specs, dataset, jitter=jitter, threads=threads, jobs=jobs, repeats=repeat,
-                store=Store(kept) if kept else None, fresh=fresh, protocol=chosen, watcher=account,
+                specs, dataset, jitter=asked.jitter, threads=asked.threads, jobs=asked.jobs,
+                repeats=asked.repeat, store=Store(kept) if kept else None, fresh=asked.fresh,
+                protocol=chosen, watcher=account,
             )  # fmt: skip
         except Interrupted as stop:
             result, part = None, stop.part
     console = Console()
     if result is None:
-        _stopped(console, part, _how_to_resume(kept, fresh))
+        _stopped(console, part, _how_to_resume(kept, asked.fresh))
         raise typer.Exit(130)
     summary = summarise(result)
-    if json is not None:
-        with atomic_write(json) as file:
+    if asked.json is not None:
+        with atomic_write(asked.json) as file:
             file.write(to_json(summary))
-    if plots is not None and save_plots is not None:
-        save_plots(result, summary, plots)
+    if asked.plots is not None and save_plots is not None:
+        save_plots(result, summary, asked.plots)
     _print(console, summary)
     if account.repeats:
         console.print(_why_again(account.repeats))

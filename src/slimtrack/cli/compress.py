@@ -17,6 +17,7 @@ from rich.table import Table
 
 from slimtrack.arrays import Image
 from slimtrack.box import Box
+from slimtrack.cli.asked import parameters_of
 from slimtrack.cli.boxes import parse_box
 from slimtrack.compression.comparison import AFTER, BEFORE, Comparison, compare
 from slimtrack.compression.cpt import Cpt
@@ -97,14 +98,13 @@ class Request:
 
 def command_of(method: type[Method[Any]]) -> Callable[..., None]:
     """A command with the parameters of `Request` and the options of a method."""
+    asked = parameters_of(Request)
 
     def run(**words: Any) -> None:
-        asked = {name: words.pop(name) for name in Request.__annotations__}
-        _compress(method(**words), Request(**asked), words)
+        request = Request(**{each.name: words.pop(each.name) for each in asked})
+        _compress(method(**words), request, words)
 
-    asked = inspect.signature(Request).parameters.values()
-    options = (_parameter(option) for option in options_of(method))
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*asked, *options)]
+    parameters = [*asked, *(_parameter(option) for option in options_of(method))]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__doc__ = (inspect.getdoc(method) or "").partition("\n\n")[0]

@@ -1,7 +1,7 @@
 """``slimtrack network``: get networks, take in those of other programs, look at them, time them."""
 
 import json as json_format
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from slimtrack.cli.asked import asking
 from slimtrack.cli.network_files import fetch, list_
 from slimtrack.errors import InputError, MissingError
 from slimtrack.networks.find import add_folder
@@ -41,10 +42,12 @@ Folder = Annotated[
 Side = Annotated[int, typer.Option(help="Side of the square input in pixels.")]
 
 
-@network.command("import")
-def import_(
-    file: Annotated[Path, typer.Argument(help=".onnx, MatConvNet .mat, .npz, .safetensors or .pth file.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What the command is told; the help of each option says what it means."""
+
+    file: Annotated[Path, typer.Argument(help=".onnx, MatConvNet .mat, .npz, .safetensors or .pth file.")]
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")]
     kind: Annotated[
         str | None,
         typer.Option(
@@ -52,43 +55,47 @@ def import_(
             metavar="NAME",
             help="Architecture that the weights of a .npz, .safetensors or .pth file belong to.",
         ),
-    ] = None,
+    ] = None
     sha256: Annotated[
         str | None, typer.Option(help="SHA-256 that the file must have, or its first digits.")
-    ] = None,
+    ] = None
     taps: Annotated[
         list[str] | None, typer.Option("--tap", help="Keep only what this tap needs; can be repeated.")
-    ] = None,
-    fold: Annotated[
-        bool, typer.Option("--fold", help="Fold batch normalisation into the convolutions.")
-    ] = False,
-    colors: Annotated[
-        str | None, typer.Option(help="Order of the input's colour channels: bgr or rgb.")
-    ] = None,
+    ] = None
+    fold: Annotated[bool, typer.Option("--fold", help="Fold batch normalisation into the convolutions.")] = (
+        False
+    )
+    colors: Annotated[str | None, typer.Option(help="Order of the input's colour channels: bgr or rgb.")] = (
+        None
+    )
     mean: Annotated[
         str | None,
         typer.Option(metavar="A,B,C", help="Mean of each colour channel, subtracted first (0..255)."),
-    ] = None,
+    ] = None
     scale: Annotated[
         str | None,
         typer.Option(metavar="A,B,C", help="Factor for each colour channel, applied after the mean."),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name to store in the card.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Licence to store in the card.")] = None,
-    origin: Annotated[str | None, typer.Option(help="Origin to store in the card.")] = None,
-) -> None:
+    ] = None
+    name: Annotated[str | None, typer.Option(help="Name to store in the card.")] = None
+    licence: Annotated[str | None, typer.Option(help="Licence to store in the card.")] = None
+    origin: Annotated[str | None, typer.Option(help="Origin to store in the card.")] = None
+
+
+@network.command("import")
+@asking(ImportRequest)
+def import_(asked: ImportRequest) -> None:
     """Convert a network from another program to an .onnx file with a card and taps."""
-    if out.suffix != ".onnx":
-        raise InputError(f"--out {out}: the name must end in .onnx")
-    guard_files(str(file.resolve()), [out])
-    made = import_file(file, kind, sha256, taps or ())
-    if fold:
+    if asked.out.suffix != ".onnx":
+        raise InputError(f"--out {asked.out}: the name must end in .onnx")
+    guard_files(str(asked.file.resolve()), [asked.out])
+    made = import_file(asked.file, asked.kind, asked.sha256, asked.taps or ())
+    if asked.fold:
         made = _folded(made)
-    changes: dict[str, Any] = {"colors": colors, "name": name, "licence": licence, "origin": origin}
-    changes |= {"mean": _three("--mean", mean), "scale": _three("--scale", scale)}
+    changes: dict[str, Any] = {key: getattr(asked, key) for key in ("colors", "name", "licence", "origin")}
+    changes |= {"mean": _three("--mean", asked.mean), "scale": _three("--scale", asked.scale)}
     made = made.with_card(replace(made.card, **{k: v for k, v in changes.items() if v is not None}))
-    made.save(out)
-    typer.echo(f"{out}: {made.card.name}, {len(made.layers)} layers, {made.parameters:,} parameters")
+    made.save(asked.out)
+    typer.echo(f"{asked.out}: {made.card.name}, {len(made.layers)} layers, {made.parameters:,} parameters")
     if made.card.note:
         typer.echo(f"note: {made.card.note}")
 

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 
 from slimtrack.box import Box
+from slimtrack.cli.asked import asking
 from slimtrack.cli.boxes import BoxFormat, corners_meant, parse_box, parse_correction
 from slimtrack.cli.options import (
     BoxFormatOption,
@@ -55,59 +57,70 @@ from slimtrack.video.results import Row, row_fields
 __all__ = ["parse_options", "track"]
 
 
-def track(
-    source: SourceArgument,
-    box: BoxOption = None,
-    box_format: BoxFormatOption = BoxFormat.XYWH,
-    first_frame: FirstFrameOption = None,
-    correct: CorrectOption = None,
-    start: StartOption = None,
-    end: EndOption = None,
-    tracker: TrackerOption = DEFAULT_TRACKER,
-    options: SetOption = None,
-    threads: ThreadsOption = 1,
-    networks: NetworksOption = None,
-    names: NamesOption = None,
-    out: OutOption = None,
-    resume: ResumeOption = False,
-    overwrite: OverwriteOption = False,
-    formats: FormatOption = None,
-    video: VideoOption = None,
-    plot: PlotOption = None,
-    json_to: JsonOption = None,
-    quiet: QuietOption = False,
-    show: ShowOption = False,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command is told; the help of each option says what it means."""
+
+    source: SourceArgument
+    box: BoxOption = None
+    box_format: BoxFormatOption = BoxFormat.XYWH
+    first_frame: FirstFrameOption = None
+    correct: CorrectOption = None
+    start: StartOption = None
+    end: EndOption = None
+    tracker: TrackerOption = DEFAULT_TRACKER
+    options: SetOption = None
+    threads: ThreadsOption = 1
+    networks: NetworksOption = None
+    names: NamesOption = None
+    out: OutOption = None
+    resume: ResumeOption = False
+    overwrite: OverwriteOption = False
+    formats: FormatOption = None
+    video: VideoOption = None
+    plot: PlotOption = None
+    json_to: JsonOption = None
+    quiet: QuietOption = False
+    show: ShowOption = False
+
+
+@asking(Request)
+def track(asked: Request) -> None:
     """Follow a target through a video and write an annotated video and a table of boxes."""
-    add_places(networks, names)
-    if json_to not in (None, "-"):
+    add_places(asked.networks, asked.names)
+    if asked.json_to not in (None, "-"):
         raise InputError(
-            f"--json {json_to}: this option only writes to stdout: give --json -, or --format json for a file"
+            f"--json {asked.json_to}: this option only writes to stdout: give --json -, "
+            "or --format json for a file"
         )
-    if quiet:
+    if asked.quiet:
         logging.getLogger("slimtrack").setLevel(logging.WARNING)
-    first = 0 if start is None else parse_position(start, "--start")
-    last = None if end is None else parse_position(end, "--end")
-    if first_frame is not None:
-        with open_frames(source, start=first) as frames:
-            given = None if box is None else _box(box, frames, box_format)
-            _write_first(first_frame, frames, given, overwrite)
+    first = 0 if asked.start is None else parse_position(asked.start, "--start")
+    last = None if asked.end is None else parse_position(asked.end, "--end")
+    if asked.first_frame is not None:
+        with open_frames(asked.source, start=first) as frames:
+            given = None if asked.box is None else _box(asked.box, frames, asked.box_format)
+            _write_first(asked.first_frame, frames, given, asked.overwrite)
         return
-    chosen = with_threads(tracker, threads, parse_options(tracker, options or ()))
-    made = create(tracker, **chosen)
-    tables = None if formats is None else chosen_formats(formats)
-    wanted = Wanted(out, tables, video, plot, overwrite, resume)
-    if show:
+    chosen = with_threads(asked.tracker, asked.threads, parse_options(asked.tracker, asked.options or ()))
+    made = create(asked.tracker, **chosen)
+    tables = None if asked.formats is None else chosen_formats(asked.formats)
+    wanted = Wanted(asked.out, tables, asked.video, asked.plot, asked.overwrite, asked.resume)
+    if asked.show:
         require_screen("--show", "leave it out")
-    if box is None and not resume:
+    if asked.box is None and not asked.resume:
         require_screen("drawing the target", "give --box x,y,w,h (--first-frame FILE shows coordinates)")
-    said = _Said(stdout=json_to is not None, quiet=quiet, show=show)
-    with limit_threads(threads), open_frames(source, start=first, end=last) as frames:
-        by_hand = dict(parse_correction(text, frames.size, box_format) for text in correct or ())
+    said = _Said(stdout=asked.json_to is not None, quiet=asked.quiet, show=asked.show)
+    with limit_threads(asked.threads), open_frames(asked.source, start=first, end=last) as frames:
+        by_hand = dict(parse_correction(text, frames.size, asked.box_format) for text in asked.correct or ())
         with _placed(wanted, frames, made, said) as results:
-            past = Past.read(results.table, by_hand) if resume else None
-            target = past.box if past is not None and box is None else _box(box, frames, box_format)
-            about = {"options": settings(tracker, chosen), "threads": threads}
+            past = Past.read(results.table, by_hand) if asked.resume else None
+            target = (
+                past.box
+                if past is not None and asked.box is None
+                else _box(asked.box, frames, asked.box_format)
+            )
+            about = {"options": settings(asked.tracker, chosen), "threads": asked.threads}
             _follow(frames, target, made, results, said, about, by_hand, past)
 
 

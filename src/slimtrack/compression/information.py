@@ -10,7 +10,6 @@ import numpy.typing as npt
 from slimtrack.arrays import AnyArray, Features, Floats
 from slimtrack.box import Box
 from slimtrack.errors import InputError
-from slimtrack.filters.correlation import kernel_correlation
 from slimtrack.filters.fft import irfft2, rfft2
 from slimtrack.filters.response import gaussian_label
 
@@ -122,6 +121,8 @@ def tracking_error(maps: Features, mask: Mask, ridge: float = 1e-4) -> Floats:
     Returns:
         ``(C,)`` float64, the squared norm of each response.
     """
+    from slimtrack.filters.correlation import kernel_correlation  # it compiles loops: not for a help text
+
     h, w = mask.shape
     gain = np.float32(_LEVEL / max(float(np.sqrt(np.mean(np.square(maps)))), 1e-6))
     label = gaussian_label(h, w, max(_LABEL * float(np.sqrt(mask.sum())), 0.5))
