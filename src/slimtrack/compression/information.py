@@ -108,10 +108,10 @@ def information(maps: Features, metric: Metric = "l2") -> Floats:
 
 
 def tracking_error(maps: Features, mask: Mask, ridge: float = 1e-4) -> Floats:
-    """How strongly a filter of the target answers in the background (paper 000, equation 5).
+    """Response of a filter of the target in the background, per channel (paper 000, equation 5).
 
-    For each channel by itself a ridge filter is trained on the target's part (all else zero) and detects in
-    the rest. All maps together are first brought to one level, because the ridge is meant for that.
+    For each channel, a ridge filter is trained on the target's part (all else zero) and applied to the rest.
+    All maps together are scaled to one magnitude first, for which the ridge is chosen.
 
     Args:
         maps: ``(C, h, w)``.
@@ -121,7 +121,8 @@ def tracking_error(maps: Features, mask: Mask, ridge: float = 1e-4) -> Floats:
     Returns:
         ``(C,)`` float64, the squared norm of each response.
     """
-    from slimtrack.filters.correlation import kernel_correlation  # it compiles loops: not for a help text
+    # imported here, so that `slimtrack --help` does not wait for the compiler
+    from slimtrack.filters.correlation import kernel_correlation
 
     h, w = mask.shape
     gain = np.float32(_LEVEL / max(float(np.sqrt(np.mean(np.square(maps)))), 1e-6))
