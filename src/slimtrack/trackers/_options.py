@@ -62,4 +62,7 @@ Tap = Annotated[str, "The layer."]
 Downsample = Annotated[
     int, Range(1, 16), "Number of cells of the layer averaged into one, in each direction."
 ]
+Adapt = Annotated[
+    bool, "Fine-tune the network to the target in the first frame (paper 002); needs torch, takes seconds."
+]
 Threads = Annotated[int, Range(1), "Threads of ONNX Runtime."]

@@ -156,8 +156,8 @@ class EcoCd(_Keeping, Eco, name="eco-cd"):
 
     def _thin(self, image: Image, box: Box) -> None:
         """Goes on with the network without inner channels that say little about this target."""
-        network, taps = self._whole.network, self._whole.taps
-        patch = self._window.extract(image, box.cx, box.cy, self.scale, self._whole.margin)
+        network, taps = self._network.network, self._network.taps
+        patch = self._window.extract(image, box.cx, box.cy, self.scale, self._network.margin)
         every = {tap.name: np.arange(tap.channels) for tap in taps}
         small, _ = prune_inner(network, every, network.prepare(patch), self._loss)
         self._network = NetworkFeatures(small, [tap.name for tap in taps])

@@ -8,8 +8,10 @@ from slimtrack.correlation.sizes import scale_factors
 from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter, LinearFilter
-from slimtrack.trackers._network import NetworkTracker, network_of
+from slimtrack.networks.network import Network
+from slimtrack.trackers._network import AdaptingTracker, NetworkTracker, network_of
 from slimtrack.trackers._options import (
+    Adapt,
     Bandwidth,
     Downsample,
     KernelName,
@@ -26,7 +28,7 @@ from slimtrack.trackers.samf import SCALES
 __all__ = ["DcfNet", "Fkcf", "Fsamf"]
 
 
-class Fkcf(NetworkTracker, CorrelationTracker, name="fkcf"):
+class Fkcf(AdaptingTracker, CorrelationTracker, name="fkcf"):
     """KCF on one layer of a network (papers 000 and 002)."""
 
     _pixels = (32.0**2, 192.0**2)
@@ -45,10 +47,15 @@ class Fkcf(NetworkTracker, CorrelationTracker, name="fkcf"):
         ridge: Ridge = 1e-4,
         rate: Rate = 0.01,
         label_width: LabelWidth = 0.1,
+        adapt: Adapt = False,
     ) -> None:
         self._area, self._kernel, self._sigma, self._ridge = search_area_ratio, kernel, sigma, ridge
         self._rate, self._label = rate, label_width
-        self._features = (NetworkFeature(network_of(network), tap, downsample=downsample),)
+        self._downsample = downsample
+        self._reads_from(network, (tap,), adapt=adapt)
+
+    def _read(self, network: Network) -> None:
+        self._features = (NetworkFeature(network, *self._taps, downsample=self._downsample),)
 
     def _make_windowing(self) -> FirstLevel:
         return FirstLevel()

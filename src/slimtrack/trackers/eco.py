@@ -15,9 +15,11 @@ from slimtrack.features.color_names import ColorNames
 from slimtrack.features.hog import Hog
 from slimtrack.features.network import NetworkFeatures
 from slimtrack.filters.eco.filter import EcoFilter
+from slimtrack.networks.network import Network
 from slimtrack.options import Formerly, Range
-from slimtrack.trackers._network import NetworkTracker, network_of
+from slimtrack.trackers._network import AdaptingTracker
 from slimtrack.trackers._options import (
+    Adapt,
     Interval,
     LabelWidth,
     Memory,
@@ -101,7 +103,7 @@ class EcoHc(_ContinuousTracker, name="eco-hc"):
         }  # fmt: skip
 
 
-class Eco(NetworkTracker, _ContinuousTracker, name="eco"):
+class Eco(AdaptingTracker, _ContinuousTracker, name="eco"):
     """ECO on a shallow and a deep layer of a network (Danelljan et al., CVPR 2017).
 
     The article uses VGG-M's first and fifth convolution, and the published settings add HOG. With a file of
@@ -133,13 +135,14 @@ class Eco(NetworkTracker, _ContinuousTracker, name="eco"):
         scales: ScaleCount = 1,
         step: ScaleStep = 1.02,
         scale_rate: ScaleRate = 0.025,
+        adapt: Adapt = False,
     ) -> None:
         self._features = (Hog(4),) if hog else ()
         self._dims = (shallow_dims, deep_dims, hog) if hog else (shallow_dims, deep_dims)
         self._area, self._scale_rate = search_scale**2, scale_rate
         self._scales = scale_factors(scales, step)
         self._pixels = (200.0**2, 250.0**2)
-        self._network = NetworkFeatures(network_of(network), (shallow, deep))
+        self._reads_from(network, (shallow, deep), adapt=adapt)
         self._averaged = (downsample, 1)
         strides = (n * tap.stride for n, tap in zip(self._averaged, self._network.taps, strict=True))
         self._stride = math.lcm(*strides)
@@ -147,6 +150,9 @@ class Eco(NetworkTracker, _ContinuousTracker, name="eco"):
             "sigma": label_width, "rate": rate, "memory": memory, "interval": interval,
             "iterations": iterations, "ridge": 5e-8,
         }  # fmt: skip
+
+    def _read(self, network: Network) -> None:
+        self._network = NetworkFeatures(network, self._taps)
 
     def _make_sampler(self) -> TapGrids:
         return TapGrids(

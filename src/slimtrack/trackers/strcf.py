@@ -12,8 +12,10 @@ from slimtrack.features.network import NetworkFeature
 from slimtrack.features.stack import Feature, Stack
 from slimtrack.filters.regularisation import box_weight
 from slimtrack.filters.strcf import StrcfFilter
-from slimtrack.trackers._network import NetworkTracker, network_of
+from slimtrack.networks.network import Network
+from slimtrack.trackers._network import AdaptingTracker
 from slimtrack.trackers._options import (
+    Adapt,
     Iterations,
     LabelWidth,
     NetworkName,
@@ -61,7 +63,7 @@ class Strcf(CorrelationTracker, name="strcf"):
         return StrcfFilter(label, weight, temporal=self._temporal, iterations=self._iterations)
 
 
-class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
+class FdeepStrcf(AdaptingTracker, Strcf, name="fdeepstrcf"):
     """STRCF with a block of a network's features beside the hand-crafted ones.
 
     Fast DeepSTRCF of paper 002; with a network of full size, DeepSTRCF. The network runs once a frame, to
@@ -87,6 +89,7 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
         scales: ScaleCount = 1,
         step: ScaleStep = 1.015,
         scale_rate: ScaleRate = 0.025,
+        adapt: Adapt = False,
     ) -> None:
         super().__init__(
             search_scale=search_scale,
@@ -97,4 +100,8 @@ class FdeepStrcf(NetworkTracker, Strcf, name="fdeepstrcf"):
             step=step,
         )
         self._scale_rate = scale_rate
-        self._features = (*self._features, NetworkFeature(network_of(network), tap, stretched=True))
+        self._others = self._features
+        self._reads_from(network, (tap,), adapt=adapt)
+
+    def _read(self, network: Network) -> None:
+        self._features = (*self._others, NetworkFeature(network, *self._taps, stretched=True))
