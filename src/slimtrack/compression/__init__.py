@@ -1,1 +1,1 @@
-"""Networks made smaller for one target, from its first frame."""
+"""Prunes networks for one target, from its first frames (papers 000 and 001)."""

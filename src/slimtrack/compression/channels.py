@@ -1,7 +1,7 @@
 """Channel distillation: which channels of a feature are good for following this target (paper 001).
 
-Arrays in, indices out: nothing here knows a tracker. `select` is the whole of it for a correlation filter;
-a tracker with a filter of its own (ECO) takes `friendliness`, `initial_set` and `swap_search`.
+Takes arrays and returns indices, independently of trackers. `select` does everything for a correlation
+filter; a tracker with another filter (ECO) uses `friendliness`, `initial_set` and `swap_search`.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ __all__ = [
 Indices: TypeAlias = npt.NDArray[np.intp]
 
 Reading: TypeAlias = Literal["similarity", "formula", "normalised"]
-"""How friendliness is read, see `friendliness`."""
+"""How friendliness is computed, see `friendliness`."""
 
 Amount: TypeAlias = Literal["energy", "ratio", "count"]
-"""What the number that says how many channels are kept means."""
+"""Unit of the number of channels to keep."""
 
 _TINY = 1e-12
 
@@ -34,18 +34,18 @@ _LEVEL = 0.1
 """Deviation that `Level` gives channels: about HOG's, for which filters' settings are published."""
 
 _SILENT = 0.02
-"""Share of its group's deviation below which a channel is not raised to the level of the others."""
+"""Share of its group's deviation below which a channel is not amplified."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Good channels.
+    """The chosen channels.
 
     Attributes:
-        channels: Their indices, rising.
+        channels: Their indices, ascending.
         priority: Friendliness of every channel, ``(d,)``.
-        losses: Equation 3 after each half step of the alternation: filters, channels, filters, ..; never
-            rising.
+        losses: Equation 3 after each half step of the alternation (filters, channels, filters, ..); it never
+            increases.
     """
 
     channels: Indices
@@ -56,7 +56,7 @@ class Selection:
 def friendliness(
     frames: Sequence[Features], *, reading: Reading = "similarity", groups: Sequence[slice] | None = None
 ) -> Floats:
-    """How much each channel promises for tracking (section III-B, steps 2 and 3), mean over frame pairs.
+    """Friendliness of each channel (section III-B, steps 2 and 3), averaged over pairs of frames.
 
     With ``s(l) = ||f_i(l)|| / m`` and ``t(l) = -||f_i(l) - f_i+1(l)||^2`` the paper's formula is
     ``r = (s - 1) t``. Its words ask for channels with large s *and* large t ("salient and stable", Fig. 2).
@@ -98,23 +98,24 @@ def friendliness(
 def common_energy(frames: Sequence[Features]) -> Floats:
     """The energy ``(d,)`` that a channel has in each of several frames ``(d, h, w)``.
 
-    A channel that sleeps in the first and wakes up in the second has little: with its sum it would take the
-    whole of a budget of energy.
+    A channel that is silent in the first frame and active in the second has little common energy; by the sum
+    of its energies it would use up the whole budget.
     """
     return np.asarray(np.min([np.square(frame, dtype=float).sum(axis=(1, 2)) for frame in frames], axis=0))
 
 
 class Level:
-    """Brings channels to mean 0 and nearer to one deviation, as they are in the first frame.
+    """Centres channels and scales them towards one standard deviation, measured in the first frame.
 
-    Channels of rectified layers are mostly mean, and differ in level by factors of a hundred. Brought to one
-    level they are chosen, and weigh in a filter, by what they show. Not in the paper.
+    Channels of rectified layers consist mostly of their mean, and differ in magnitude by factors of a
+    hundred. After scaling, the choice of channels and their weight in a filter no longer depend on that. Not
+    in the paper.
 
     Args:
         features: ``(C, h, w)`` of the first frame.
         groups: Channels that are compared with each other, such as layers; ``None``: all.
-        share: How far they are brought there: 1 wholly, 0 not at all, 0.5 to the root of their deviations.
-            What is left of the differences has the root mean square that one level would have.
+        share: How far channels are scaled: 1 to equal deviations, 0 not at all, 0.5 to the square root of
+            their deviations. The root mean square over channels is the same for every share.
     """
 
     def __init__(
@@ -129,24 +130,24 @@ class Level:
         self._gain = np.asarray(_LEVEL / (deviation**share * rest), np.float32)
 
     def __call__(self, features: Features, window: Floats) -> Features:
-        """``(..., C, h, w)`` at that level, times a window ``(h, w)``."""
+        """``(..., C, h, w)`` after scaling, times a window ``(h, w)``."""
         return np.asarray((features - self._mean) * (self._gain * window))
 
 
 def initial_set(
     priority: Floats, energy: Floats, keep: float, by: Amount = "energy", *, least: int = 1
 ) -> Indices:
-    """The first guess of the good channels, most friendly first (III-C, step 1.1); its size stays.
+    """The initial set of channels, most friendly first (III-C, step 1.1); its size is final.
 
     Args:
         priority: Friendliness ``(d,)``.
         energy: Energy of each channel ``(d,)``; for ``by="energy"`` only.
-        keep: The share of the energy that the kept channels have, or of the channels, or their number.
-        by: Which of the three it is.
-        least: Fewest channels.
+        keep: Share of the energy, share of the channels, or number of channels to keep.
+        by: Which of the three ``keep`` is.
+        least: Smallest number of channels.
 
     Raises:
-        InputError: ``keep`` is not of its kind.
+        InputError: ``keep`` does not fit ``by``.
     """
     d = len(priority)
     ranked = np.argsort(-np.asarray(priority, float), kind="stable")
@@ -167,21 +168,22 @@ def initial_set(
 def swap_search(
     contributions: Any, wish: Any, penalties: Floats, ranked: Indices
 ) -> tuple[Indices, list[float]]:
-    """Exchanges channels as long as equation 4 falls (III-C, step 1.3).
+    """Exchanges channels as long as equation 4 decreases (III-C, step 1.3).
 
-    From the least friendly of the chosen to the most, each is exchanged for the channel outside that makes
-    ``E(a) = || sum_l a_l A_l - B ||^2 + sum_l a_l g_l`` smallest, if that is less than now. The inner
-    products of the residual with all contributions are kept and follow an exchange by the difference of two
-    columns of the Gram matrix: the sum over channels is formed once.
+    Each chosen channel, from the least to the most friendly, is exchanged for that other channel which
+    minimises ``E(a) = || sum_l a_l A_l - B ||^2 + sum_l a_l g_l``, if that decreases E. The inner products of
+    the residual with all contributions are stored, and updated after an exchange by the difference of two
+    columns of the Gram matrix, so the sum over channels is computed only once.
 
     Args:
-        contributions: ``(d, M)`` A, real, or complex: real and imaginary parts count as values of their own.
+        contributions: ``(d, M)`` A, real or complex; real and imaginary parts count as separate values.
         wish: ``(M,)`` B.
         penalties: ``(d,)``: lambda / c times gamma of the paper.
-        ranked: The channels to begin with, most friendly first.
+        ranked: The initial channels, most friendly first.
 
     Returns:
-        The chosen, each in the place of the one it has replaced; and E before, and after each element.
+        The chosen channels, each at the position of the one that it replaced; and E before, and after each
+        position.
     """
     a, b = _real(contributions), _real(wish[None])[0]
     gram = a @ a.T
@@ -194,13 +196,13 @@ def swap_search(
     losses = [loss]
     for place in range(len(chosen) - 1, -1, -1):
         out = chosen[place]
-        # || R - a_out + a_in ||^2 - || R ||^2 and what the penalty changes, for every channel outside.
+        # || R - a_out + a_in ||^2 - || R ||^2 plus the change of the penalty, for every channel outside.
         change = square[outside] + square[out] - 2 * gram[outside, out]
         change += 2 * (products[outside] - products[out]) + penalties[outside] - penalties[out]
         best = int(change.argmin()) if len(outside) else -1
         if best >= 0 and change[best] < 0:
             new = outside[best]
-            # What is promised may be rounding: it is looked at before it is taken.
+            # The predicted gain may be a rounding error, so it is checked first.
             trial = residual + a[new] - a[out]
             found = float(trial @ trial + penalties[chosen].sum() + penalties[new] - penalties[out])
             if found < loss - _TINY * max(losses[0], _TINY):
@@ -214,7 +216,7 @@ def swap_search(
 def joint_filters(
     spectra: Spectrum, wishes: Spectrum, ridge: float, chosen: Indices | None = None
 ) -> Spectrum:
-    """The filters that fit several examples at once (equations 5-7), for every frequency by itself.
+    """The filters that fit several examples at once (equations 5-7), separately for every frequency.
 
     (7) is a system of c unknowns a frequency. With F the ``n x c`` matrix of the examples at a frequency, it
     equals ``F^H (F F^H + ridge I)^-1 y``, a system of n unknowns, and for n = 1 the closed form of the DCF.
@@ -223,9 +225,9 @@ def joint_filters(
         spectra: ``(n, d, h, w)`` complex: n examples.
         wishes: ``(n, h, w)``, or ``(h, w)`` for all.
         ridge: lambda / c.
-        chosen: The channels C that the filters are fitted with; ``None``: all. The others get the filter
-            that the same dual solution gives them, ``conj(f_l) . dual``: the direction in which they would
-            reduce the error that is left, which is what `swap_search` compares them by.
+        chosen: The channels C with which the filters are fitted; ``None``: all. The other channels get the
+            filter of the same dual solution, ``conj(f_l) . dual``. It is the direction in which they would
+            reduce the remaining error, by which `swap_search` compares them.
 
     Returns:
         ``(d, h, w)`` conjugate filters ``h*``, of the spectra's dtype: the response to z is the inverse of
@@ -237,7 +239,7 @@ def joint_filters(
     gram = fitted @ fitted.conj().swapaxes(-1, -2) + ridge * np.eye(n)
     y = np.broadcast_to(wishes, (n, *spectra.shape[2:]))
     dual = np.linalg.solve(gram, np.moveaxis(y, 0, -1)[..., None])[..., 0]
-    # For all channels only in the spectra's own precision, and without a copy of them: they may be thousands.
+    # In the spectra's own precision and without a copy, as there may be thousands of channels.
     dual = np.moveaxis(dual.conj().astype(spectra.dtype), -1, 0)
     return np.asarray(np.einsum("ndhw,nhw->dhw", spectra, dual).conj())
 
@@ -263,22 +265,23 @@ def select(
     groups: Sequence[slice] | None = None,
     rounds: int = 2,
 ) -> Selection:
-    """Good channels of a correlation filter by alternation of channels and filters (equations 2-7).
+    """Chooses channels for a correlation filter by alternating between channels and filters (equations 2-7).
 
     Args:
         frames: Windowed features ``(d, h, w)``, the target in the middle of each; two in the paper.
-        label: The wished response ``(h, w)``.
-        context: More examples, ``(k, d, h, w)`` times the root of their weight, that must not respond: those
-            of a context-aware filter.
-        keep: How much is kept, see `initial_set`.
-        by: What ``keep`` counts.
+        label: The desired response ``(h, w)``.
+        context: Further examples with a desired response of 0, ``(k, d, h, w)`` times the root of their
+            weight: the context of a context-aware filter.
+        keep: How much to keep, see `initial_set`.
+        by: Unit of ``keep``.
         ridge: lambda of (2) over ``d^2 h w``: with all channels, what `LinearFilter` calls its ridge.
-        reading: How friendliness is read.
-        groups: Channels whose level is not comparable with that of the others, such as layers.
-        rounds: Most rounds of step 1 (channels) and step 2 (filters); fewer when the loss stays.
+        reading: How friendliness is computed.
+        groups: Channels whose magnitudes are not comparable with those of other groups, such as layers.
+        rounds: Largest number of rounds of step 1 (channels) and step 2 (filters); fewer if the loss no
+            longer decreases.
 
     Raises:
-        InputError: An argument is not of its kind.
+        InputError: An argument cannot be used.
     """
     priority = friendliness(frames, reading=reading, groups=groups)
     chosen = initial_set(priority, common_energy(frames), keep, by)

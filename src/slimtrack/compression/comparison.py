@@ -1,4 +1,4 @@
-"""A network and the smaller one made of it, side by side over the frames of a video."""
+"""Compares a network with its pruned version over the frames of a video."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ BEFORE, AFTER = "whole network", "pruned"
 
 @dataclass(slots=True)
 class Comparison:
-    """What both networks show over a video.
+    """The comparison of both networks over a video.
 
     Attributes:
-        before: Target information ratio of the whole network, a frame each.
-        after: Of the smaller one.
-        rows: Of the first and the last frame: name, patch, maps by network.
+        before: Target information ratio of the whole network in each frame.
+        after: Target information ratio of the pruned network in each frame.
+        rows: For the first and the last frame: name, patch, maps by network.
     """
 
     before: list[float] = field(default_factory=list)
@@ -31,16 +31,16 @@ class Comparison:
 def compare(
     before: PlacedFeature, after: PlacedFeature, view: View, places: Iterable[tuple[Image, Box]]
 ) -> Comparison:
-    """Shows both networks the target in every frame.
+    """Runs both networks on the target in every frame.
 
     Args:
         before: Maps of the whole network.
         after: Maps of the smaller one.
         view: How the whole network sees the target.
-        places: Frames, and where the target is in them.
+        places: Frames with the target's box.
     """
     seen = Comparison()
-    # A network that has lost its deepest tap wants less around the window.
+    # A network without its deepest tap needs a smaller margin around the window.
     views = [View(view.window, feature.margin) for feature in (before, after)]
     for number, (image, box) in enumerate(places):
         patch, smaller = (each.patch(image, box) for each in views)

@@ -1,8 +1,8 @@
-"""What each input channel of a convolution adds to its outputs, never formed (paper 000, equations 7-10).
+"""Losses over the contributions of a convolution's input channels (paper 000, equations 7-10).
 
 With ``X_i`` the ``k x N`` samples of input channel i at N cells and ``W_i`` its ``k x n`` filters, its
-contribution is ``W_i^T X_i``. Inner products of contributions need only the blocks of two Gram matrices:
-``<W_i^T X_i, W_j^T X_j> = sum over u, v of (X X^T)_{iu,jv} (W W^T)_{iu,jv}``.
+contribution is ``W_i^T X_i``. Contributions are never computed: their inner products only need the blocks of
+two Gram matrices: ``<W_i^T X_i, W_j^T X_j> = sum over u, v of (X X^T)_{iu,jv} (W W^T)_{iu,jv}``.
 """
 
 from dataclasses import dataclass
@@ -30,17 +30,17 @@ class Quadratic:
     moment: Floats
 
     def __add__(self, other: "Quadratic") -> "Quadratic":
-        """The loss of two readers, or of the two parts of a convolution, together."""
+        """The sum of two losses, of two layers that read a channel or of two parts of a convolution."""
         return Quadratic(self.gram + other.gram, self.moment + other.moment)
 
     def placed(self, at: npt.NDArray[np.intp], count: int) -> "Quadratic":
-        """The same loss among ``count`` channels, of which these are ``at``."""
+        """The same loss over ``count`` channels, with these channels at the indices ``at``."""
         gram, moment = np.zeros((count, count)), np.zeros(count)
         gram[np.ix_(at, at)], moment[at] = self.gram, self.moment
         return Quadratic(gram, moment)
 
     def part(self, at: npt.NDArray[np.intp]) -> "Quadratic":
-        """The loss over some channels, the others staying as they are (``beta = 1``)."""
+        """The loss over some channels, with the others unchanged (``beta = 1``)."""
         others = np.setdiff1d(np.arange(len(self.moment)), at)
         fixed = self.gram[np.ix_(at, others)].sum(axis=1)
         return Quadratic(self.gram[np.ix_(at, at)], self.moment[at] - fixed)
@@ -52,7 +52,7 @@ class Samples:
 
     Attributes:
         values: ``(k, C, N)`` float32: the values under each of the k places of the kernel.
-        weights: ``(N,)`` float32: how many cells each stands for.
+        weights: ``(N,)`` float32: number of cells that each sample represents.
     """
 
     values: Features
@@ -60,7 +60,7 @@ class Samples:
 
 
 def cells(mask: Mask, most: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
-    """Rows and columns of at most ``most`` cells of a mask, evenly spread, and how many each stands for."""
+    """Rows and columns of at most ``most`` cells of a mask, evenly spread, and how many each represents."""
     flat = np.flatnonzero(mask)
     if len(flat) > most:
         # A golden-ratio step visits rows and columns evenly, where equal steps could fall on one column.
@@ -77,10 +77,10 @@ def samples(maps: Features, layer: Layer, mask: Mask, most: int = 1 << 30) -> Sa
     """The samples of equation 7 at the masked cells of a convolution's output.
 
     Args:
-        maps: What the layer reads, ``(C, h, w)``.
+        maps: The layer's input, ``(C, h, w)``.
         layer: The convolution.
         mask: ``(h', w')``, of its output.
-        most: Take at most so many cells, evenly spread.
+        most: Largest number of cells, evenly spread.
     """
     rows, columns, weights = cells(mask, most)
     (kh, kw), (sy, sx), (dy, dx) = layer.kernel, layer.stride, layer.dilation
@@ -123,9 +123,9 @@ def quadratic(
 ) -> Quadratic:
     """The loss of equation 10 for the channels ``ours`` of what a convolution reads.
 
-    Departures from the paper: where the convolution also reads channels of other layers (behind a
-    concatenation), these count with the bias: in the background they belong to ``B``, and ``A`` is what our
-    channels add. And both losses are divided by their number of cells, so that ``background`` does not depend
+    There are two departures from the paper. If the convolution also reads channels of other layers (behind a
+    concatenation), these are treated like the bias: in the background they belong to ``B``, and ``A`` is what
+    our channels add. Both losses are divided by their number of cells, so that ``background`` does not depend
     on how much larger the patch is than the target.
 
     Args:
@@ -154,7 +154,7 @@ def _normalised(part: Samples, gain: float) -> Floats:
 
 
 def _outputs(weights: Features, values: Features) -> Features:
-    """What a convolution without bias gives, ``(n, N)``."""
+    """The outputs of a convolution without bias, ``(n, N)``."""
     out = np.zeros((len(weights), values.shape[2]), np.float32)
     for u in range(len(values)):
         out += weights[:, :, u] @ values[u]

@@ -1,4 +1,4 @@
-"""A network pruned for one target, from its first frame: CPT (paper 000, algorithm 1)."""
+"""CPT: prunes a network for one target in its first frame (paper 000, algorithm 1)."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -88,16 +88,16 @@ class Cpt(Method[NetworkFeature]):
         return NetworkFeature(network, self._tap or list(network.taps)[-1])
 
     def planned(self, whole: NetworkFeature) -> Plan:
-        """What the options mean for a network.
+        """Applies the options to a network.
 
         Raises:
-            UnknownNameError: No such layer.
-            InputError: The configuration has another form.
+            UnknownNameError: There is no such layer.
+            InputError: The configuration is not of the required form.
         """
         return planned(whole.network, whole.tap.name, self.how)
 
     def compress(
         self, whole: NetworkFeature, patches: Sequence[Image], target: Box, progress: Progress = silent
     ) -> Pruned:
-        """Prunes for what the first patch shows (algorithm 1, equations 21 and 22)."""
+        """Prunes for the target in the first patch (algorithm 1, equations 21 and 22)."""
         return compress(whole.network, whole.tap.name, patches[0], target, self.how, progress)

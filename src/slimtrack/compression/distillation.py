@@ -1,4 +1,4 @@
-"""Channel distillation of a network's layers: which channels, and the network of these (paper 001)."""
+"""Channel distillation: chooses channels of a network's layers, and prunes the network (paper 001)."""
 
 import math
 import re
@@ -48,7 +48,7 @@ ReadingName = Annotated[
 
 
 def check_keep(keep: float, by: Amount) -> None:
-    """Refuses more channels than there are.
+    """Raises an error if more channels are to be kept than there are.
 
     Raises:
         InputError: ``keep`` is a share, and above 1.
@@ -59,20 +59,20 @@ def check_keep(keep: float, by: Amount) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Distilled(Compressed):
-    """What came out.
+    """The result of channel distillation.
 
     Attributes:
-        feature: The channels kept, tap by tap.
-        kept: Tap -> its channels; of a tap that layers read the others may still be there.
+        feature: The chosen channels, tap by tap.
+        kept: Tap -> its chosen channels. A tap that other layers read may still have the others.
     """
 
     feature: ChosenStack
 
     def lines(self, whole: Network) -> list[tuple[str, int, int]]:
-        """Layers, and how many channels of each tap are chosen: a tap that layers read stays whole."""
+        """The layers, and the number of chosen channels of each tap; taps that others read stay whole."""
         chosen = [(f"chosen of {tap}", whole.tap(tap).channels, len(at)) for tap, at in self.kept.items()]
         total = ("chosen in all", sum(line[1] for line in chosen), sum(line[2] for line in chosen))
-        # explicit: super() does not find its way in a dataclass with slots
+        # explicit, because super() does not work in a dataclass with slots
         return [*Compressed.lines(self, whole), *chosen, total]
 
 
@@ -80,8 +80,8 @@ class Distillation(Method[NetworkStack]):
     """Prune a network to the channels that are good for a target, from two frames (paper 001).
 
     Attributes:
-        keep: How many channels are kept ..
-        by: .. and what that number counts.
+        keep: How many channels to keep.
+        by: Unit of ``keep``.
     """
 
     name = "cd"
@@ -124,7 +124,7 @@ class Distillation(Method[NetworkStack]):
     def compress(
         self, whole: NetworkStack, patches: Sequence[Image], target: Box, progress: Progress = silent
     ) -> Distilled:
-        """Chooses channels that are salient and stable over the patches, and prunes the network to them."""
+        """Chooses channels that are salient and stable in the patches, and prunes the network to them."""
         progress("good channels", 0, 2)
         maps = [whole(patch) for patch in patches]
         h, w = maps[0].shape[1:]
@@ -142,7 +142,7 @@ class Distillation(Method[NetworkStack]):
     def record(
         self, found: Compressed, whole: NetworkStack, patches: Sequence[Image], out: Path
     ) -> list[Path]:
-        """Which channels they are, as JSON: in the pruned network a tap that layers read is still whole."""
+        """Writes the chosen channels as JSON, because taps that other layers read stay whole."""
         assert isinstance(found, Distilled)
         write_channels(out.with_suffix(".json"), whole.network, found.kept, found.feature)
         return [out.with_suffix(".json")]
@@ -150,7 +150,7 @@ class Distillation(Method[NetworkStack]):
     def draw(
         self, found: Compressed, whole: NetworkStack, patches: Sequence[Image], folder: Path
     ) -> list[Path]:
-        """All channels, kept and dropped, in each frame."""
+        """Draws all channels in each frame, kept and dropped ones."""
         named = {f"patch {number}": patch for number, patch in enumerate(patches, start=1)}
         draw_channels(folder / CHANNELS, named, choices(whole, patches, found.kept))
         return [folder / CHANNELS]
@@ -169,13 +169,13 @@ def _by_tap(whole: NetworkStack, chosen: Indices) -> Mapping[str, Indices]:
 
 
 def _amount(ratio: float | None, keep: float | None, by: Amount) -> tuple[float, Amount]:
-    """What is kept, in the terms of the selector."""
+    """``keep`` and ``by`` for the selector."""
     if ratio is None:
         keep = 0.5 if keep is None else keep
         check_keep(keep, by)
         return keep, by
     if keep is not None:
-        raise InputError("give option ratio or keep, not both: each says how many channels are kept")
+        raise InputError("give option ratio or keep, not both: each sets how many channels are kept")
     if not 0 <= ratio < 1:
         raise InputError(f"option ratio={ratio:g}: the share of channels to drop must be from 0 to below 1")
     return 1 - ratio, "ratio"

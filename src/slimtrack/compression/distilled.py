@@ -1,4 +1,4 @@
-"""A network pruned to chosen channels, for use outside of the tracker that chose them (paper 001)."""
+"""Networks pruned to chosen channels, for use outside the tracker that chose them (paper 001)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,12 @@ __all__ = ["choices", "keep_channels", "write_channels"]
 def keep_channels(
     network: Network, chosen: Mapping[str, Indices], patch: Image, loss: float = 0.0, *, cell: int = 4
 ) -> ChosenStack:
-    """The chosen channels, from a network that computes no more than they need.
+    """A feature with the chosen channels, from a network that only computes what they need.
 
     Args:
         network: The network.
-        chosen: Tap -> its channels, rising; may be none of a tap.
-        patch: ``(H, W, 3)`` BGR: the target; matters only with a loss.
+        chosen: Tap -> its channels, ascending; may be empty for a tap.
+        patch: ``(H, W, 3)`` BGR, showing the target; only used with a loss.
         loss: See `slimtrack.compression.inner.prune_inner`; 0: exactly.
         cell: Side of the grid's cells in pixels.
 
@@ -41,7 +41,7 @@ def keep_channels(
 
 
 def write_channels(path: Path, network: Network, chosen: Mapping[str, Indices], after: ChosenStack) -> None:
-    """Writes as JSON which channels they are, for a tap that layers read stays whole in the pruned network.
+    """Writes the chosen channels as JSON, because taps that other layers read stay whole in the network.
 
     ``{"network": NAME, "taps": {TAP: {"whole": [..], "pruned": [..]}}}``: indices into the tap of the whole
     network, and of the pruned one.
@@ -50,10 +50,10 @@ def write_channels(path: Path, network: Network, chosen: Mapping[str, Indices], 
         path: The file.
         network: The whole network.
         chosen: Tap -> its channels.
-        after: What is left.
+        after: The pruned network.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: The file cannot be written.
     """
     taps = {
         tap: {"whole": chosen[tap].tolist(), "pruned": places.tolist()}
@@ -64,11 +64,11 @@ def write_channels(path: Path, network: Network, chosen: Mapping[str, Indices], 
 
 
 def choices(whole: NetworkStack, patches: Sequence[Image], chosen: Mapping[str, Indices]) -> list[Choice]:
-    """For a picture: all channels of several frames at one level, as they are compared when chosen.
+    """All channels of several frames after scaling, as they are compared when chosen; for a picture.
 
     Args:
         whole: All channels.
-        patches: ``(H, W, 3)`` BGR, a frame each; the first sets the level.
+        patches: ``(H, W, 3)`` BGR, one per frame; the first sets the scaling.
         chosen: Tap -> its channels, in the order of ``whole``.
     """
     maps = [whole(patch) for patch in patches]

@@ -1,4 +1,4 @@
-"""What the last layer's channels are worth for tracking, and fewer dimensions (paper 000, III-B)."""
+"""Information of the last layer's channels, and their reduction to fewer dimensions (paper 000, III-B)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 """``(h, w)``: which cells lie on the target."""
 
 _LEVEL = 0.1
-"""Root mean square that maps are brought to before equation 5: the level that the ridge is meant for."""
+"""Root mean square to which maps are scaled before equation 5, for which the ridge is chosen."""
 
 _LABEL = 0.1
-"""Width of the wished response of equation 5, as a share of the target's mean side; the trackers' default."""
+"""Width of the desired response of equation 5, as a share of the target's mean side; as in the trackers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reduction:
-    """Fewer dimensions for the last layer.
+    """The reduction of the last layer to fewer dimensions.
 
     Attributes:
-        channels: The channels kept, rising, ``(d',)``.
-        components: ``(d', d)`` float32, orthonormal: the projection ``D`` of equation 6; ``None`` where the
-            kept channels are given as they are.
+        channels: The kept channels, ascending, ``(d',)``.
+        components: ``(d', d)`` float32, orthonormal: the projection ``D`` of equation 6; ``None`` if the
+            kept channels are used directly.
         losses: Value of equation 6 for each candidate of ``d'``.
     """
 
@@ -48,12 +48,12 @@ class Reduction:
 
     @property
     def dimensions(self) -> int:
-        """How many channels come out."""
+        """Number of channels after the reduction."""
         return len(self.channels) if self.components is None else self.components.shape[1]
 
 
 def target_cells(shape: tuple[int, int], stride: float, offset: float, target: Box) -> Mask:
-    """The cells whose centres lie in the target; the nearest one where there is none.
+    """The cells whose centres lie on the target; the nearest cell if there is none.
 
     Args:
         shape: Cells down and across.
@@ -88,7 +88,7 @@ def target_information_ratio(maps: Features, mask: Mask) -> float:
 
 
 def information(maps: Features, metric: Metric = "l2") -> Floats:
-    """How much each channel tells (paper 000, equation 4): ``(C,)`` float64 of maps ``(C, h, w)``.
+    """Information of each channel (paper 000, equation 4): ``(C,)`` float64 of maps ``(C, h, w)``.
 
     Args:
         maps: The features.
@@ -96,7 +96,7 @@ def information(maps: Features, metric: Metric = "l2") -> Floats:
             are not zero.
 
     Raises:
-        InputError: Another metric.
+        InputError: The metric is unknown.
     """
     if metric == "l2":
         return np.asarray(np.square(maps, dtype=np.float64).sum(axis=(1, 2)))
@@ -134,9 +134,9 @@ def tracking_error(maps: Features, mask: Mask, ridge: float = 1e-4) -> Floats:
 
 
 def pca(maps: Features, dimensions: int) -> tuple[Floats, float]:
-    """The projection that keeps most of the maps (paper 000, ``L_PCA`` of equation 6).
+    """The projection that keeps most of the maps' energy (paper 000, ``L_PCA`` of equation 6).
 
-    As in the equation, means are not taken out, so the projection is a 1x1 convolution without bias.
+    As in the equation, means are not subtracted, so the projection is a 1x1 convolution without bias.
 
     Args:
         maps: ``(C, h, w)``.
@@ -148,7 +148,7 @@ def pca(maps: Features, dimensions: int) -> tuple[Floats, float]:
     flat = maps.reshape(len(maps), -1).astype(np.float64)
     values, vectors = np.linalg.eigh(flat @ flat.T)
     components = vectors[:, ::-1][:, :dimensions]
-    # A vector's sign is free: fixed, so that the same maps give the same numbers everywhere.
+    # The sign of a vector is arbitrary; it is fixed so that results are the same everywhere.
     strongest = np.abs(components).argmax(axis=0)
     components = components * np.sign(components[strongest, np.arange(components.shape[1])])
     lost = float(np.maximum(values[: len(maps) - dimensions], 0).sum())
@@ -167,24 +167,24 @@ def reduction(
 ) -> Reduction:
     """Dimension reduction of the last layer in two steps (paper 000, equation 6).
 
-    Dropping a channel adds its information to the loss and takes its tracking error away, so the channels are
-    ranked by the difference. The three terms of the equation have different units: each is divided by what it
-    would be for all channels together (the PCA loss by the maps' energy) before they are added.
+    Dropping a channel adds its information to the loss and removes its tracking error, so channels are ranked
+    by the difference. The three terms of the equation have different units, so each is divided by its value
+    for all channels together (the PCA loss by the maps' energy) before they are added.
 
     Args:
         maps: ``(C, h, w)``.
         mask: ``(h, w)``.
-        dimensions: How many channels shall come out at most (``d``).
-        d_prime: How many are selected before PCA; several: the one with the least loss is taken; ``None``:
-            among ``d``, ``2 d``, ``4 d`` .. and C.
+        dimensions: Largest number of dimensions after the reduction (``d``).
+        d_prime: Number of channels selected before PCA; of several numbers, the one with the least loss is
+            used. ``None``: the candidates are ``d``, ``2 d``, ``4 d`` .. and C.
         metric: How information is measured.
-        with_error: Whether the tracking error counts. Without, nothing speaks against a channel, and the
-            least loss would always be that of all of them: ``None`` for ``d_prime`` then means ``d``, the
-            channels of most information, as in Table I's last row.
+        with_error: Whether the tracking error counts. Without it, the loss is always least with all channels,
+            so ``d_prime=None`` then means ``d``: the channels with the most information, as in the last row
+            of Table I.
         ridge: The lambda of equation 5.
 
     Raises:
-        InputError: Fewer dimensions than 1, or a ``d_prime`` outside of 1..C.
+        InputError: ``dimensions`` is below 1, or ``d_prime`` is outside 1..C.
     """
     total = len(maps)
     if d_prime is None and not with_error:

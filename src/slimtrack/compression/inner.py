@@ -1,4 +1,4 @@
-"""Inner channels that hardly vary, made up for by the others: a distilled network made smaller still."""
+"""Prunes inner channels that hardly vary, and refits the others to compensate."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ from slimtrack.networks.network import Network
 __all__ = ["prune_inner"]
 
 _CELLS = 2048
-"""Cells of each map that filters are refitted on."""
+"""Number of cells of each map on which filters are refitted."""
 
 _RIDGE = 1e-2
 """Of the mean energy of a place under the kernel: what one patch does not tell stays as it is."""
@@ -26,25 +26,25 @@ _RIDGE = 1e-2
 def prune_inner(
     network: Network, chosen: Mapping[str, Indices], batch: Features, loss: float
 ) -> tuple[Network, dict[str, Indices]]:
-    """Takes out inner channels that say little about this target (papers 000 and 001 joined).
+    """Prunes inner channels that vary little on this target (papers 000 and 001 joined).
 
-    A channel matters to a layer that reads it by ``variance x || its weights ||^2``. Of each layer the least
-    of them go, as long as together they are no more than ``loss`` of the sum. What they were on average goes
-    into the readers' biases, so that nothing is lost where they are constant; what else they gave is fitted
-    by the channels that stay, with least squares over the patches. Chosen channels stay. Layers that are tied
-    to others (residual sums, groups) stay whole.
+    A channel's weight for a layer that reads it is ``variance x || its weights ||^2``. In each layer the
+    channels with the least weight are pruned, as long as their sum is at most ``loss`` of the total. Their
+    means are added to the readers' biases, so that constant channels cause no error. Their variation is
+    fitted by the remaining channels, with least squares over the patches. Chosen channels are kept. Layers
+    that are tied to others (residual sums, groups) stay whole.
 
-    This is the cheap cousin of paper 000's selection and reconstruction: with most of a rectified channel's
-    energy in its mean, which needs no computing, ranking by what is left takes one run a layer.
+    This is a cheap form of paper 000's selection and reconstruction: most of a rectified channel's energy is
+    in its mean, which costs nothing to keep, and ranking by the remaining variance takes one run per layer.
 
     Args:
-        network: The network, with the taps that channels are chosen of.
-        chosen: Tap -> its channels, rising.
+        network: The network, with the taps of the chosen channels.
+        chosen: Tap -> its channels, ascending.
         batch: Prepared patches ``(N, 3, H, W)`` of the target.
-        loss: Share of the variation that may be lost in each layer; 0: the network stays as it is.
+        loss: Share of the variation that may be lost in each layer; 0: the network is not changed.
 
     Returns:
-        The network, and the chosen channels by their places in it.
+        The pruned network, and the indices of the chosen channels in it.
 
     Raises:
         InputError: ``loss`` is not between 0 and 1.
@@ -74,14 +74,14 @@ def prune_inner(
 
 
 def _inputs(network: Network, readers: list[Reader], batch: Features) -> list[Features]:
-    """What each reader reads, ``(N, C, h, w)``."""
+    """The input of each layer that reads the channels, ``(N, C, h, w)``."""
     seen = network.tapped({f"@{reader.layer.input}": reader.layer.input for reader in readers})
     maps = seen.run(batch, *(f"@{reader.layer.input}" for reader in readers))
     return [maps[f"@{reader.layer.input}"] for reader in readers]
 
 
 def _worth(network: Network, readers: list[Reader], maps: list[Features], channels: int) -> Floats:
-    """Each channel's worth to its readers."""
+    """The weight of each channel for the layers that read it."""
     value = np.zeros(channels)
     for reader, x in zip(readers, maps, strict=True):
         weights = network.weights(reader.layer.name)[0][:, reader.positions].astype(float)
@@ -91,7 +91,7 @@ def _worth(network: Network, readers: list[Reader], maps: list[Features], channe
 
 
 def _least(value: Floats, loss: float) -> npt.NDArray[np.intp]:
-    """The channels of least worth that together have no more than ``loss`` of what all have; not all."""
+    """The channels of least weight whose sum is at most ``loss`` of the total; never all channels."""
     finite = np.where(np.isfinite(value), value, 0)
     order = np.argsort(value, kind="stable")
     running = np.cumsum(finite[order])
@@ -103,7 +103,7 @@ def _least(value: Floats, loss: float) -> npt.NDArray[np.intp]:
 def _without(
     network: Network, layer: str, readers: list[Reader], maps: list[Features], gone: npt.NDArray[np.intp]
 ) -> Network:
-    """The network without channels of a layer; those that read them make up for it."""
+    """The network without some channels of a layer; the layers that read them are refitted."""
     for reader, x in zip(readers, maps, strict=True):
         weights, bias = network.weights(reader.layer.name)
         lost = np.zeros(weights.shape[1], bool)
@@ -117,17 +117,17 @@ def _without(
 def _refitted(
     layer: Layer, weights: Features, maps: Features, lost: npt.NDArray[np.bool_]
 ) -> tuple[Features, Floats]:
-    """Filters whose other channels give what the lost ones gave, as far as they can; and what biases gain.
+    """Refits a layer's filters to make up for the pruned channels; also gives the change of the biases.
 
-    With x the inputs less their means, the change D of the filters that stay makes
-    ``|| D x_stay - W x_lost ||^2 + ridge || D ||^2`` least: the answer goes to no change where the patches do
-    not tell. Looked at where the kernel does not touch the padding, if there is such a place.
+    With x the inputs minus their means, the change D of the remaining filters minimises
+    ``|| D x_stay - W x_lost ||^2 + ridge || D ||^2``, so filters that the patches do not determine do not
+    change. Only cells whose kernel does not touch the padding are used, if there are any.
 
     Args:
         layer: The convolution.
         weights: Its filters ``(n, c, kh, kw)``.
-        maps: What it reads, ``(N, c, h, w)``.
-        lost: ``(c,)``: which channels go.
+        maps: Its input, ``(N, c, h, w)``.
+        lost: ``(c,)``: which channels are pruned.
     """
     mask = _inner_cells(layer, maps.shape[2:])
     inside = np.concatenate([samples(x, layer, mask, _CELLS).values for x in maps], axis=2)
@@ -147,7 +147,7 @@ def _refitted(
 
 
 def _inner_cells(layer: Layer, size: tuple[int, ...]) -> Mask:
-    """The cells of a convolution's output that see no padding; all where each sees some."""
+    """The cells of a convolution's output without padding in their input; all cells if each has some."""
     axes = []
     for axis, side in enumerate(size):
         before, after = layer.pads[axis], layer.pads[axis + 2]
@@ -159,9 +159,9 @@ def _inner_cells(layer: Layer, size: tuple[int, ...]) -> Mask:
 
 
 def _least_squares(x: Floats, y: Floats) -> Floats:
-    """D ``(n, d)`` with ``|| D x - y ||^2 + ridge || D ||^2`` least, of ``(d, N)`` and ``(n, N)``.
+    """D ``(n, d)`` that minimises ``|| D x - y ||^2 + ridge || D ||^2``, for ``(d, N)`` and ``(n, N)``.
 
-    With fewer cells than unknowns the same solution comes from the smaller system of cells.
+    With fewer cells than unknowns, the same solution is computed from the smaller system over cells.
     """
     count, cells = x.shape
     level = _RIDGE * float(np.square(x, dtype=float).sum()) / count + 1e-12

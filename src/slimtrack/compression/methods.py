@@ -1,4 +1,4 @@
-"""The ways to make a network smaller, by name; the command line makes a command of each."""
+"""Compression methods by name; each becomes a subcommand of `slimtrack compress`."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How a tracker sees its target: the patch that a network gets, and where on it the target lies."""
+"""The patch that a network gets, and the position of the target in it."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,7 +19,7 @@ _AREA = 9.0
 
 
 class PlacedFeature(Protocol):
-    """Features that want a margin around the search window: of one tap or of several.
+    """Features that need a margin around the search window, from one tap or several.
 
     Attributes:
         stride: Patch pixels between neighbouring cells.
@@ -55,13 +55,13 @@ class View:
         Args:
             box: The target.
             feature: The features.
-            side: Square root of the window's pixels, 32 to 1024 as for the trackers.
+            side: Square root of the window's number of pixels, 32 to 1024.
 
         Raises:
-            InputError: Another ``side``.
+            InputError: ``side`` is out of range.
         """
         if not 32 <= side <= 1024:
-            raise InputError(f"side={side:g} of a search window must be between 32 and 1024")
+            raise InputError(f"side={side:g}: a search window's side must be between 32 and 1024")
         window = SearchWindow.around(box, area=_AREA, stride=feature.stride, pixels=side**2, least=side**2)
         return cls(window, feature.margin)
 
@@ -84,7 +84,7 @@ def ratio_of(network: Network, tap: str, maps: Features, target: Box) -> float:
     """Target information ratio of a tap's maps ``(C, h, w)`` (paper 000, Fig. 6).
 
     Args:
-        network: The network they are from.
+        network: The network.
         tap: The tap.
         maps: Its maps.
         target: The target in the patch's pixels.

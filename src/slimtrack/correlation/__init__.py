@@ -1,1 +1,1 @@
-"""What correlation trackers are composed of: the template and its parts."""
+"""The base class of correlation trackers, and the parts they are composed of."""

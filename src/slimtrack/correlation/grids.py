@@ -1,4 +1,4 @@
-"""The sampler of a correlation tracker: features of a search window, each kind on a grid of its own."""
+"""Samplers of correlation trackers: features of a search window, each kind on its own grid."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ from slimtrack.search import SearchWindow, cosine_window
 __all__ = ["FeatureGrids", "Sampler", "Windowing"]
 
 Windowing: TypeAlias = Callable[[Features, Floats], Features]
-"""Weights features ``(S, C, h, w)`` by a cosine window ``(h, w)``, and brings them to a level if it likes."""
+"""Multiplies features ``(S, C, h, w)`` by a cosine window ``(h, w)``, and may scale them."""
 
 
 class Sampler(Protocol):
-    """Cuts a search window out of a frame and describes it.
+    """Cuts a search window from a frame and computes its features.
 
     Attributes:
-        blocks: The kinds of features that it gives, and the grid of each.
+        blocks: The kinds of features, each with its grid.
     """
 
     blocks: Sequence[Block]
@@ -32,20 +32,20 @@ class Sampler(Protocol):
 
 
 class FeatureGrids:
-    """Windowed features of several kinds that cover the same area, each on a grid of its own.
+    """Windowed features of several kinds over the same area, each on its own grid.
 
-    All kinds share one patch a scale, as large as the largest margin asks for, and cut their part out of it
-    at whole pixels. A part may so lie up to half a pixel aside, the same in every frame: as learning and
-    looking agree, no response moves.
+    All kinds share one patch per scale, as large as the largest margin needs, and use whole pixels of it. So
+    a part may be shifted by up to half a pixel, equally in learning and searching, which does not move
+    responses.
 
     Args:
         features: The features; the window's sides are whole multiples of every stride.
         window: The search window.
-        one_scale: Features that are computed at the middle one of several scales only.
-        windowing: What weights them; the bare cosine window by default.
+        one_scale: Features that are computed only at the middle one of several scales.
+        windowing: How features are windowed. Default: the plain cosine window.
 
     Attributes:
-        features: The features; one of the same geometry may be put in another's place.
+        features: The features; each may be replaced by one with the same grid.
         blocks: Channels and grid of each.
     """
 
@@ -68,13 +68,13 @@ class FeatureGrids:
     def sample(self, image: Image, cx: float, cy: float, scales: Sequence[float] | Floats) -> list[Features]:
         """The blocks ``(S, C, h, w)`` of several scales at one centre of the frame, windows applied.
 
-        Features named in ``one_scale`` give ``(1, C, h, w)``.
+        Features in ``one_scale`` give ``(1, C, h, w)``.
         """
         return self.describe(self._window.pyramid(image, cx, cy, scales, (self._start, self._extra)))
 
     def describe(self, patches: Image) -> list[Features]:
-        """The blocks of patches ``(S, H, W, 3)`` with the margin that the features want."""
-        middle = (len(patches) - 1) // 2  # where `scale_factors` has its 1
+        """The blocks of patches ``(S, H, W, 3)``, which include the margin that the features need."""
+        middle = (len(patches) - 1) // 2  # the index at which `scale_factors` has 1
         found = []
         for index, (feature, cosine) in enumerate(zip(self.features, self._cosines, strict=True)):
             first = round(feature.margin[0] - self._start)

@@ -1,4 +1,4 @@
-"""Levels that features are brought to, as they are weighted by the cosine window."""
+"""Windowings that also scale features to a common magnitude."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from slimtrack.compression.channels import Level
 __all__ = ["EvenLevel", "FirstLevel", "of_unit_power"]
 
 _LEVEL = 0.1
-"""Root mean square that features are brought to: about HOG's, for which filters' settings are published."""
+"""Root mean square of scaled features: about HOG's, for which filter settings are published."""
 
 
 class FirstLevel:
-    """A windowing that brings a network's features to HOG's level, by one gain found in the first frame."""
+    """Scales a network's features to HOG's magnitude, by one gain from the first frame, and windows them."""
 
     _gain: np.float32 | None = None
 
@@ -26,10 +26,10 @@ class FirstLevel:
 
 
 def of_unit_power(features: Features, cosine: Floats) -> Features:
-    """Windowed features ``(S, C, h, w)``, each sample divided by the root of its mean square.
+    """Windowed features ``(S, C, h, w)``, each sample divided by its root mean square.
 
-    ECO's regularisation has published weights for features of unit power before the cosine window, which
-    takes (3/8)^2 of it.
+    The published weights of ECO's regularisation assume unit power before the cosine window, which leaves
+    (3/8)^2 of the power.
     """
     windowed = features * cosine
     power = np.einsum("schw,schw->s", windowed, windowed) / windowed[0].size
@@ -38,11 +38,11 @@ def of_unit_power(features: Features, cosine: Floats) -> Features:
 
 
 class EvenLevel:
-    """A windowing that brings channels to mean 0 and nearer to one deviation, as they are in the first frame.
+    """Centres channels, scales them towards one standard deviation of the first frame, and windows them.
 
     Args:
         groups: Channels that are compared with each other, such as layers; ``None``: all.
-        share: How far they are brought there; see `slimtrack.compression.channels.Level`.
+        share: How far channels are scaled; see `slimtrack.compression.channels.Level`.
     """
 
     def __init__(self, groups: Sequence[slice] | None = None, *, share: float = 1.0) -> None:
@@ -50,7 +50,7 @@ class EvenLevel:
         self._level: Level | None = None
 
     def __call__(self, features: Features, cosine: Floats) -> Features:
-        """The features ``(S, C, h, w)`` at that level, times the window."""
+        """The scaled features ``(S, C, h, w)``, times the window."""
         if self._level is None:
             self._level = Level(features[0], self._groups, share=self._share)
         return self._level(features, cosine)

@@ -14,14 +14,15 @@ from slimtrack.search import Zoom
 __all__ = ["ScaleFilterLike", "ScaleSearch", "SizeSearch", "best_scale", "scale_factors"]
 
 _RANGE = (0.2, 5.0)
-"""How much smaller or larger than in the first frame a target may become."""
+"""Largest factor by which a target may become smaller or larger than in the first frame."""
 
 _MODEL_AREA = 512.0
-"""Most pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
+"""Largest number of pixels of a scale sample's patch (Danelljan et al., BMVC 2014)."""
 
 _ASKED = 2
-"""How often the filter is asked, each time at the size found: its window over the scales lies still and draws
-every answer towards the last size, by a tenth or more, which adds up while a target shrinks or grows."""
+"""Number of evaluations of the scale filter, each at the size found before. A single one is biased towards
+the last size, by a tenth or more, as its window over the scales is centred there; that adds up while a target
+shrinks or grows."""
 
 
 def scale_factors(count: int, step: float) -> tuple[float, ...]:
@@ -30,9 +31,9 @@ def scale_factors(count: int, step: float) -> tuple[float, ...]:
 
 
 def best_scale(responses: Floats, scales: Floats) -> tuple[int, float]:
-    """Which of several scales responds most, and the scale between its neighbours at which the peak is.
+    """The scale with the highest response, and the interpolated scale of the peak.
 
-    Without the latter, a target that shrinks by less than half a step a frame would never seem smaller.
+    Without interpolation, a target that shrinks by less than half a step per frame would never seem smaller.
 
     Args:
         responses: ``(S, h, w)``.
@@ -52,37 +53,37 @@ class ScaleFilterLike(Protocol):
     """A filter that finds the target's size.
 
     Attributes:
-        factors: Sizes over the last one at which it wants samples, ``(count,)``.
+        factors: ``(count,)`` sizes, relative to the last one, at which it needs samples.
     """
 
     @property
     def factors(self) -> Floats:
-        """See the attributes."""
+        """``(count,)`` sizes, relative to the last one, at which it needs samples."""
         ...
 
     def learn(self, samples: Floats, weight: float) -> None:
         """Mixes samples ``(d, count)``, the middle one the target's size, into the model.
 
-        ``weight`` is the share of the usual learning rate, 0 to 1.
+        ``weight`` is the share of the full learning rate, 0 to 1.
         """
         ...
 
     def best(self, samples: Floats) -> float:
-        """The size over the last one at which samples ``(d, count)`` fit best."""
+        """The size, relative to the last one, with the highest response to samples ``(d, count)``."""
         ...
 
     def resized(self, samples: Floats, factor: float) -> Floats:
-        """Samples ``(d, count)`` as if taken at ``factor`` times their size."""
+        """Resamples samples ``(d, count)`` as if they were taken at ``factor`` times their size."""
         ...
 
 
 class SizeSearch:
-    """Follows the target's size, from its size in the first frame on.
+    """Estimates the target's size, starting from its size in the first frame.
 
     Args:
         image: The first frame.
         first: The target in it.
-        factors: Sizes over the last one at which the window is taken.
+        factors: Sizes, relative to the last one, at which the window is sampled.
         scale_filter: A scale filter; it learns the first frame.
     """
 
@@ -97,22 +98,22 @@ class SizeSearch:
         self._search = None if scale_filter is None else ScaleSearch(image, first, scale_filter)
 
     def scale(self, box: Box) -> float:
-        """The size of a box over the first."""
+        """The size of a box relative to the first one."""
         return box.w / self._first.w
 
     def scales(self, box: Box) -> Floats:
-        """The scales ``(S,)`` at which the window is taken where the last box was this."""
+        """The scales ``(S,)`` at which the window is sampled, given the last box."""
         return np.asarray(self.scale(box) * self._factors)
 
     def sized(self, image: Image, box: Box, scale: float) -> Box:
-        """The box that has the centre of ``box``, at a scale that the scale filter, if any, corrects."""
+        """The box with the same centre, at a scale that the scale filter, if any, refines."""
         found = self._at(box, scale)
         if self._search is None:
             return found
         return self._at(found, scale * self._search.factor(image, found))
 
     def learn(self, image: Image, box: Box, weight: float) -> None:
-        """Learns the target at ``box``, at ``weight`` (0 to 1) times the usual rate."""
+        """Learns the target at ``box``, at ``weight`` (0 to 1) times the full rate."""
         if self._search is not None:
             self._search.learn(image, box, weight)
 
@@ -122,10 +123,10 @@ class SizeSearch:
 
 
 class ScaleSearch:
-    """A scale filter on the target's HOG, which learns from the samples that it was last asked with.
+    """A scale filter on the target's HOG, which learns from the samples of its last search.
 
-    The articles take new samples around the box that was found; those that were seen, moved to the size
-    found, are nearly the same and cost nothing.
+    The articles take new samples around the new box. The samples of the search, resampled to the new size,
+    are nearly the same and cost nothing.
 
     Args:
         image: The first frame.
@@ -141,7 +142,7 @@ class ScaleSearch:
         self.learn(image, first)
 
     def factor(self, image: Image, box: Box) -> float:
-        """The target's size over that of ``box``, which is centred on it."""
+        """The target's size relative to that of ``box``, which has the same centre."""
         samples = self._samples(image, box)
         self._seen = samples, box
         found = 1.0
@@ -150,9 +151,9 @@ class ScaleSearch:
         return found
 
     def learn(self, image: Image, box: Box, weight: float = 1.0) -> None:
-        """Learns the target at ``box``, at ``weight`` (0 to 1) times the usual rate."""
+        """Learns the target at ``box``, at ``weight`` (0 to 1) times the full rate."""
         samples, seen = self._seen
-        if abs(seen.cx - box.cx) + abs(seen.cy - box.cy) > 1e-3:  # it was looked for elsewhere
+        if abs(seen.cx - box.cx) + abs(seen.cy - box.cy) > 1e-3:  # the last search was elsewhere
             self._seen = samples, seen = self._samples(image, box), box
         self._filter.learn(self._filter.resized(samples, box.w / seen.w), weight)
 

@@ -1,4 +1,4 @@
-"""The sampler of ECO on a network: several taps from one run, placed on the search window."""
+"""The sampler of ECO on a network: several taps of one run, positioned on the search window."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,14 @@ __all__ = ["TapGrids"]
 
 
 class TapGrids:
-    """Several taps of a network from one run, and features of the same patch, on cells that tile the window.
+    """Several taps of a network from one run, and other features of the same patch, each on its own grid.
 
     Args:
         network: The network and its taps.
-        averaged: For each tap, how many cells are averaged to one, down and across.
+        averaged: For each tap, number of cells averaged into one, in each direction.
         others: Features without a network, after the taps.
         window: The search window; its sides are whole multiples of every stride.
-        windowing: What weights the features by the cosine window.
+        windowing: How features are windowed.
 
     Attributes:
         blocks: Channels and grid of each tap, then of each other feature.
@@ -45,7 +45,7 @@ class TapGrids:
         self.blocks: Sequence[Block] = blocks
 
     def _placed_taps(self) -> Iterator[Block]:
-        """The grid of each tap; and which of its cells they are."""
+        """The grid of each tap, and which of its cells belong to it."""
         self._cuts: list[tuple[slice, slice]] = []
         taps = self._network.taps
         for tap, start, n in zip(taps, self._network.starts, self._averaged, strict=True):
@@ -58,8 +58,8 @@ class TapGrids:
             yield Block(tap.channels, (h, w), (middle + skip * tap.stride) / stride)
 
     def _placed_others(self) -> Iterator[Block]:
-        """The grid of each other feature; and where the one patch for all of them lies."""
-        # It starts at or before the window, whole pixels from where the network's starts.
+        """The grid of each other feature, and the position of their common patch."""
+        # It starts at or before the window, a whole number of pixels from the network's patch.
         start, extra = self._network.margin
         self._lead = max(math.ceil(start), 0) if self._others else 0
         start -= self._lead
@@ -96,6 +96,6 @@ def _averages(maps: Features, n: int) -> Features:
     """Means of ``n x n`` cells of ``(S, C, n h, n w)``."""
     if n == 1:
         return maps
-    # A loop over the n x n places in a cell: sums over short inner axes take numpy ten times as long.
+    # A loop over the n x n positions in a cell, as numpy is ten times slower over short inner axes.
     total = sum(maps[..., y::n, x::n] for y in range(n) for x in range(n))
     return np.asarray(total * np.float32(1 / n**2))

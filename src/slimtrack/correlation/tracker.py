@@ -1,4 +1,4 @@
-"""A correlation tracker: a sampler, a spectral filter, a search over sizes, the last sample."""
+"""The base class of correlation trackers, composed of four parts."""
 
 import math
 from collections.abc import Sequence
@@ -24,12 +24,13 @@ __all__ = ["CorrelationTracker", "LastSample"]
 
 @dataclass(frozen=True, slots=True)
 class LastSample:
-    """What a target was found in, to learn from instead of cutting its window out anew.
+    """The sample in which a target was found; the filter learns from it instead of sampling again.
 
     Attributes:
         box: The box that was found.
-        shift: How far its centre lies below and to the right of the window's middle, in parts of the window.
-        sample: The window, as the filter transforms it.
+        shift: Position of its centre below and to the right of the window's middle, as fractions of the
+            window.
+        sample: The window's features, transformed by the filter.
     """
 
     box: Box
@@ -38,38 +39,38 @@ class LastSample:
 
 
 class CorrelationTracker(Tracker):
-    """Looks for the target with a filter, in a window around the last box.
+    """Searches for the target with a filter, in a window around the last box.
 
-    It is composed of four parts, made anew for every target:
+    It is composed of four parts, which are created for every target:
 
-    - the *sampler* describes the window by features, each kind on a grid of its own (`_make_sampler`);
-    - the *spectral filter* learns these and responds to them (`_make_filters`: one `_make_filter` a grid);
-    - the *search over sizes* takes the window at several ``_scales``, and may ask a scale filter besides
+    - the *sampler* computes features of the window, each kind on its own grid (`_make_sampler`);
+    - the *spectral filter* learns them and responds to them (`_make_filters`: one `_make_filter` per grid);
+    - the *search over sizes* samples the window at several ``_scales``, and may use a scale filter
       (`_make_scale_filter`);
-    - the *last sample* is learned from where the target moved by less than ``_relearn_shift``.
+    - the *last sample* is used for learning if the target moved by less than ``_relearn_shift``.
 
-    A subclass sets what follows in its constructor, and says in `_make_filter` which filter it has.
+    A subclass sets the following attributes in its constructor, and creates its filter in `_make_filter`.
     """
 
     _features: Sequence[Feature]
     _area: float
     """Area of the window over the target's."""
     _square: bool = False
-    """Whether the window is a square, instead of having the target's shape."""
+    """Whether the window is square, instead of having the target's shape."""
     _pixels: tuple[float, float] = (32.0**2, 160.0**2)
-    """Fewest and most pixels of the window."""
+    """Smallest and largest number of pixels of the window."""
     _stride: int = 1
     """The window's sides are whole multiples of this, and of the features' strides."""
     _label: float
     """Width of the desired response, as a share of the target's mean side."""
     _scales: Sequence[float] = (1.0,)
-    """Sizes over the last one at which the window is taken."""
+    """Sizes, relative to the last one, at which the window is sampled."""
     _scale_rate: float = 0.0
     """Share of the newest frame in a fast scale filter; 0 for none."""
     _one_scale: Sequence[int] = ()
-    """Features computed at the last size only, which help to find the place but not the size."""
+    """Features computed only at the last size; they help to find the position, but not the size."""
     _relearn_shift: float = 0.0
-    """Shift, as a share of the target's mean side, from which on the window is cut out anew for learning."""
+    """Shift, as a share of the target's mean side, from which on the window is sampled again for learning."""
     _exact_peak: bool = False
     """Whether the peak is that of the response's Fourier series, or of a parabola through three cells."""
 
@@ -77,17 +78,17 @@ class CorrelationTracker(Tracker):
         """The filter of one grid.
 
         Args:
-            label: The response it is to learn, ``(h, w)``, 1 at (0, 0).
+            label: The desired response ``(h, w)``, 1 at (0, 0).
             target: Height and width of the target in cells.
         """
         raise NotImplementedError(f"{type(self).__name__} has no _make_filter")
 
     def _make_scale_filter(self) -> ScaleFilterLike | None:
-        """The filter that finds the size; ``None``: the scales alone do."""
+        """The filter that finds the size; ``None``: only the scales are used."""
         return FastScaleFilter(rate=self._scale_rate) if self._scale_rate else None
 
     def _make_windowing(self) -> Windowing:
-        """How features are weighted by the cosine window, and brought to a level."""
+        """How features are windowed and scaled."""
         return np.multiply
 
     def _make_sampler(self) -> Sampler:
@@ -100,12 +101,12 @@ class CorrelationTracker(Tracker):
         return GridFilters([self._new_filter(size) for size in sizes], sizes)
 
     def _new_filter(self, size: tuple[int, int]) -> GridFilter:
-        """The filter of a grid of that height and width, before it has learned."""
+        """A new filter for a grid of that height and width."""
         (w, h), (tw, th) = self._window.patch, self._window.target
         return self._make_filter(self._desired(size), (th * size[0] / h, tw * size[1] / w))
 
     def _desired(self, size: tuple[int, int]) -> Floats:
-        """The response desired on a grid of that height and width."""
+        """The desired response on a grid of that height and width."""
         stride = self._window.patch[1] // size[0]
         return gaussian_label(*size, self._label * math.sqrt(math.prod(self._window.target)) / stride)
 
@@ -125,7 +126,7 @@ class CorrelationTracker(Tracker):
         self._begin(image, box)
 
     def _begin(self, image: Image, box: Box) -> None:
-        """Learns the first frame; all parts are there."""
+        """Learns the first frame, after all parts have been created."""
         self._learn(image, box, Track(box, 1.0, State.TRACKED))
 
     def _locate(self, image: Image) -> Estimate:
@@ -146,7 +147,7 @@ class CorrelationTracker(Tracker):
         return samples, self._filter.respond(samples)
 
     def _shift(self, responses: Responses, index: int) -> tuple[float, float]:
-        """How far a peak lies below and to the right of the middle, in parts of the window."""
+        """Position of a peak below and to the right of the middle, as fractions of the window."""
         values = responses.values[index]
         y, x = newton_peak(values, responses.spectra[index]) if self._exact_peak else peak(values)
         return y / values.shape[0], x / values.shape[1]
@@ -159,21 +160,21 @@ class CorrelationTracker(Tracker):
         self._sizes.learn(image, box, track.score)
 
     def _sample_at(self, image: Image, box: Box) -> Any:
-        """The window around a box, as the filter transforms it."""
+        """The features of the window around a box, transformed by the filter."""
         return self._filter.at(self._filter.transform(self._features_at(image, box)), 0)
 
     def _features_at(self, image: Image, box: Box) -> list[Features]:
-        """The features of the window around a box, ``(1, C, h, w)`` a grid."""
+        """The features of the window around a box, ``(1, C, h, w)`` for each grid."""
         return self._sampler.sample(image, box.cx, box.cy, [self._sizes.scale(box)])
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """The features that describe the window, a grid each; before the first target those of any target."""
+        """The features of the window, one per grid; known before the first target."""
         return tuple(self._features)
 
     @property
     def sampler(self) -> Sampler:
-        """What describes the window of this target.
+        """The sampler of this target.
 
         Raises:
             NotStartedError: There is no target yet.
@@ -183,7 +184,7 @@ class CorrelationTracker(Tracker):
 
     @property
     def filter(self) -> SpectralFilter:
-        """What has learned this target.
+        """The filter of this target.
 
         Raises:
             NotStartedError: There is no target yet.
@@ -203,5 +204,5 @@ class CorrelationTracker(Tracker):
 
     @property
     def scale(self) -> float:
-        """Size over the first where the target is looked for."""
+        """Size at which the target is searched for, relative to the first one."""
         return self._sizes.scale(self._place)
