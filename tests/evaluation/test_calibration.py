@@ -134,7 +134,7 @@ def test_held_out_scores_come_from_the_other_groups():
     scores = held_out_scores(evidence, labels, ["p", "q", "r"], groups)
     model = fit_logistic(evidence[100:], labels[100:], ["p", "q", "r"], groups=groups[100:])
     assert scores[7] == pytest.approx(model.score(dict(zip("pqr", evidence[7], strict=True))))
-    with pytest.raises(InputError, match="one name only"):
+    with pytest.raises(InputError, match="a single name"):
         held_out_scores(evidence, labels, ["p", "q", "r"], ["a"] * 300)
 
 
