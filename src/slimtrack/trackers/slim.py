@@ -39,8 +39,7 @@ class _Slim(SiameseTracker):
 
     template: ClassVar[int]
     search: ClassVar[int]
-    # Until a calibration is fitted for them, only a frame in which nothing is to be seen makes a target LOST.
-    thresholds = Thresholds(lost=0.0, found=0.0)
+    thresholds = Thresholds()
     uses_appearance = True
     influence: ClassVar[float] = 0.3
     penalty: ClassVar[float] = 0.1
