@@ -184,6 +184,17 @@ def test_any_onnx_file_becomes_a_network(shared: Callable[[str], Path], name: st
     np.testing.assert_allclose(ours[tap.name], theirs, rtol=1e-3, atol=1e-4)
 
 
+def test_what_comes_with_slimtrack_is_found_without_a_folder_and_a_users_own_goes_before(
+    small: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    ours = find("cf-vgg")
+    assert ours.card.licence == "Apache-2.0" and "Teacher" in ours.card.note.title()
+    assert [ours.tap(name).channels for name in ("norm1", "norm2", "relu5")] == [12, 32, 64]
+    small.save(tmp_path / "cf-vgg.onnx")  # as `slimtrack distill` writes it
+    assert find("cf-vgg").card == small.card
+
+
 def test_names_are_found_once_and_shared(known: Callable[[str], Network]) -> None:
     for name in KNOWN:
         if name == "vgg16":  # known how to make, and made nowhere

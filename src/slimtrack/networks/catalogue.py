@@ -164,6 +164,23 @@ _ENTRIES = (
         make=_from_torchvision("resnet18", " --fold"),
     ),
     Entry(
+        Card(
+            "cf-vgg",
+            "Apache-2.0",
+            "CF-VGG's shape (paper 002), trained by slimtrack's recipe cf-vgg",
+            mean=(123.68, 116.78, 103.94),
+        ),
+        (
+            File(
+                "cf-vgg/cf-vgg.onnx",
+                213_932,
+                "6a84dbf1b7343eb31c4697fe07d89fffbb80b8fb12e1e4dcbacecca9c706cca9",
+            ),
+        ),
+        taps="relu1 .. relu5, norm1, norm2, pool1, pool2",
+        shipped=True,
+    ),
+    Entry(
         Card("slim", "Apache-2.0", "MobileNetV2 thinned to half, trained by slimtrack.learning"),
         (
             File(

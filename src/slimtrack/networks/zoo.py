@@ -1,12 +1,13 @@
 """Networks by name, from files in the folders that `slimtrack.networks.find` looks in; nothing is fetched."""
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.networks.catalogue import CATALOGUE
 from slimtrack.networks.entry import Entry, File
-from slimtrack.networks.find import is_there, network_folders, not_found
+from slimtrack.networks.find import SHIPPED, is_there, network_folders, not_found
 from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import import_npz
 from slimtrack.networks.network import Network
@@ -49,7 +50,7 @@ def locate(name: str) -> tuple[File | None, Path]:
     if Path(name).suffix == ".onnx":
         return None, Path(name)
     files = {each.path: each for each in _files(CATALOGUE[name])} if name in KNOWN else {}
-    for folder in network_folders():
+    for folder in (*network_folders(), SHIPPED):
         for relative in (*files, f"{name}.onnx"):
             if is_there(folder / relative):
                 return files.get(relative), folder / relative
@@ -67,6 +68,9 @@ def _files(entry: Entry) -> list[File]:
 
 @lru_cache(maxsize=16)
 def _known(name: str, file: File, place: Path) -> Network:
+    if place.suffix == ".onnx":
+        network = Network.load(place, file.sha256)
+        return network.with_card(replace(network.card, sha256=file.sha256))
     if place.suffix == ".mat":
         return import_matconvnet(place, CATALOGUE[name].card, file.sha256)
     return import_npz(place, name, file.sha256)
