@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Schedule] = MappingProxyType(
         "paper": Schedule(steps=150_000, average=0.9995, every=30.0, judged=4096),
         "cpu": Schedule(minutes=120.0, pairs=32, average=0.999, every=10.0, judged=512),
         "gpu": Schedule(),
-        "smoke": Schedule(steps=60, pairs=8, average=0.9, every=0.2, judged=48, told=1),
+        "smoke": Schedule(steps=60, pairs=8, average=0.9, every=1.0, judged=48, told=1),
     }
 )
 """`paper`: as long as published siamese trackers train, about 40 million pairs; `cpu`: two cores, two hours;
