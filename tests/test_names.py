@@ -120,6 +120,14 @@ def test_a_wrong_name_breaks_nothing_but_itself(tmp_path: Path) -> None:
     assert "must be between 1 and 32" in (why_missing("e") or "")
 
 
+@pytest.mark.parametrize("spec", ["dcf", "kcf[rate=0.01]"])
+def test_a_name_of_a_tracker_of_ours_is_refused_where_it_is_used(tmp_path: Path, spec: str) -> None:
+    add_names(written(tmp_path, f'[trackers]\nkcf = "{spec}"\n'))
+    with pytest.raises(InputError, match="takes the name of tracker 'kcf': choose another"):
+        create("kcf")
+    assert create("dcf").name == "dcf"
+
+
 def test_the_command_line_takes_a_file_of_names(file: Path) -> None:
     result = CliRunner().invoke(app, ["trackers", "quick", "--names", str(file)], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slimtrack.errors import InputError, SlimtrackError, UnknownNameError
-from slimtrack.names import NAMES, names
+from slimtrack.names import NAMES, VARIABLE, names
 from slimtrack.options import Option, checked, options_of, parsed
 from slimtrack.plugins import entry_points, import_file, load
 from slimtrack.tracker import REGISTERED, Tracker
@@ -150,6 +150,10 @@ def _named(spec: str) -> tuple[str, type[Tracker], dict[str, Any]]:
     name = base = spelt(plain)
     passed = [name]
     while base in names():
+        if base in _MODULES:
+            raise InputError(
+                f"the names file ({VARIABLE} or --names) takes the name of tracker {base!r}: choose another"
+            )
         base, more = parse_spec(spelt(names()[base]))
         if base in passed:
             raise InputError(f"tracker {name!r} stands for itself: {' -> '.join([*passed, base])}")

@@ -5,7 +5,7 @@ import io
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -153,19 +153,25 @@ def _speaking() -> Iterator[None]:
     log.setLevel(logging.INFO)
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _warning_shown_once()
             yield
     finally:
         log.removeHandler(handler)
         log.setLevel(logging.NOTSET)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-    """A warning that is meant for users as a line of ours, without a place in the code; others as usual."""
-    if issubclass(category, FutureWarning):
-        print(f"slimtrack: {message}", file=sys.stderr, flush=True)
-    else:
-        _show_others(message, category, *place, **more)
+def _warning_shown_once() -> Callable[..., None]:
+    """Shows a warning for users as one line without a place in the code, and only once; others as usual."""
+    shown = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, FutureWarning):
+            _show_others(message, category, *place, **more)
+        elif str(message) not in shown:
+            shown.add(str(message))
+            print(f"slimtrack: {message}", file=sys.stderr, flush=True)
+
+    return show
 
 
 def _without_debug(words: list[str]) -> tuple[list[str], bool]:

@@ -25,7 +25,7 @@ RecipeArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
-        help="The recipe: slim, slim[design=slim-large], or file.py:Name for a recipe of your own.",
+        help="The recipe: slim, slim[design=slim-large], cf-vgg, or file.py:Name for one of your own.",
     ),
 ]
 DataOption: TypeAlias = Annotated[
@@ -112,8 +112,9 @@ def train(
 ) -> None:
     """Train a network from annotated pictures. `distill` is the same command, for training with a teacher.
 
-    Ctrl-C keeps a checkpoint, and the same command with --resume goes on from there; a run that is killed
-    loses a few minutes. With several machines, start it on each as torchrun or the cluster does.
+    Ctrl-C keeps a checkpoint, and the same command with --resume goes on from there.
+    A run that is killed loses a few minutes.
+    With several machines, start it on each as torchrun or the cluster does.
     """
     if context.info_name == "distill" and teacher is None:
         raise InputError("distill needs --teacher; `slimtrack train` learns from true boxes alone")

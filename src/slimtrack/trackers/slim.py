@@ -93,7 +93,7 @@ class Slim(_Slim, name="slim"):
 
 
 class SlimLarge(_Slim, name="slim-large"):
-    """A larger siamese network that comes with slimtrack (trained by `slimtrack distill slim`)."""
+    """A larger siamese network (trained by `slimtrack distill slim[design=slim-large]`)."""
 
     files = files_of("slim-large")
     template, search = 128, 256
