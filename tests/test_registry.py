@@ -208,6 +208,8 @@ def test_a_file_that_is_none(tmp_path: Path, text: str | None, words: str) -> No
 def test_a_file_without_that_tracker(file: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean still"):
         create(f"{file}:stil")
+    with pytest.raises(UnknownNameError, match=r"no tracker in .*\.py named 'Mine': there are: still\."):
+        create(f"{file}:Mine")
 
 
 def test_a_duplicate_name_raises(tmp_path: Path) -> None:

@@ -166,8 +166,13 @@ def _named(spec: str) -> tuple[str, type[Tracker], dict[str, Any]]:
 def _class(name: str) -> type[Tracker]:
     if name not in REGISTERED:
         _import_for(name)
-    if name.rpartition(":")[0].endswith(".py"):
-        name = _in_case(name.rpartition(":")[2], REGISTERED)  # already imported
+    file, _, plain = name.rpartition(":")
+    if file.endswith(".py"):
+        name = _in_case(plain, REGISTERED)  # already imported
+        if name not in REGISTERED:
+            module = import_file(Path(file), "tracker").__name__
+            own = [each for each, cls in REGISTERED.items() if cls.__module__ == module]
+            raise UnknownNameError.of(f"tracker in {file} named", plain, own)
     if name not in REGISTERED:
         raise UnknownNameError.of("tracker", name, list_trackers(missing=True), "`slimtrack trackers`")
     return REGISTERED[name]

@@ -173,7 +173,7 @@ def test_a_loss_that_is_no_number_ends_the_run(training_set: Path, recipe_file: 
 
 def test_a_damaged_checkpoint_is_named(training_set: Path, recipe_file: Path, tmp_path: Path) -> None:
     (tmp_path / LAST).write_bytes(b"no")
-    with pytest.raises(SourceError, match=r"checkpoint .*last\.pt cannot be read"):
+    with pytest.raises(SourceError, match=r"checkpoint .*last\.pt is no file that `slimtrack train` wrote"):
         run(f"{recipe_file}:Corners", training_set, tmp_path)
 
 

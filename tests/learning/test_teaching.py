@@ -7,10 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from slimtrack.errors import SourceError  # noqa: E402
+from slimtrack.errors import MissingError, SourceError  # noqa: E402
 from slimtrack.learning.augment import CALM, batch  # noqa: E402
 from slimtrack.learning.data import PairSampler, read_training_set  # noqa: E402
+from slimtrack.learning.recipes import make  # noqa: E402
 from slimtrack.learning.teacher import FearTeacher, Graph, Seen  # noqa: E402
+from slimtrack.networks.find import VARIABLE  # noqa: E402
 
 FEAR = Path(__file__).parents[3] / "shared" / "weights" / "fear_xs"
 published = pytest.mark.skipif(not FEAR.is_dir(), reason="../shared/weights/fear_xs is not here")
@@ -31,6 +33,14 @@ def test_a_published_graph_says_the_same_in_torch() -> None:
         expected = theirs.run(None, {"image": image, "template_features": kept})
         np.testing.assert_allclose(sides[index].numpy(), expected[0][0], rtol=1e-3)
         np.testing.assert_allclose(logits[index].numpy(), expected[1][0], atol=1e-3)
+
+
+@published
+def test_the_teacher_of_slim_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(FEAR.parent))
+    make("slim").recipe.teach(Path("fear_xs"))
+    with pytest.raises(MissingError, match=r"network file nobody/template\.onnx was not found"):
+        make("slim").recipe.teach(Path("nobody"))
 
 
 def test_a_lesson_stands_where_the_teacher_saw_it(training_set: Path) -> None:

@@ -85,7 +85,7 @@ RareOption: TypeAlias = Annotated[
 ]
 TeacherOption: TypeAlias = Annotated[
     Path | None,
-    typer.Option(metavar="PATH", help="A larger network whose outputs are learned too: a file or a folder."),
+    typer.Option(metavar="PATH", help="A larger network whose outputs are learned too: its name or place."),
 ]
 
 

@@ -47,7 +47,9 @@ class Checkpoint:
         """
         try:
             return cls(**torch.load(path, map_location="cpu", weights_only=True))
-        except (OSError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        except pickle.UnpicklingError as error:  # its own text is advice for programmers
+            raise SourceError(f"checkpoint {path} is no file that `slimtrack train` wrote") from error
+        except (OSError, RuntimeError, TypeError, EOFError) as error:
             reason = " ".join(str(error).split())[:200]
             raise SourceError(f"checkpoint {path} cannot be read ({reason})") from error
 

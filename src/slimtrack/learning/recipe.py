@@ -69,7 +69,7 @@ class Recipe(ABC):
         raise InputError(f"--start {path}: this recipe begins with random weights; leave it out")
 
     def teach(self, path: Path) -> None:
-        """Takes a teacher, a file or a folder.
+        """Takes a teacher: its name, a file or a folder.
 
         Raises:
             InputError: This recipe learns from true boxes alone.

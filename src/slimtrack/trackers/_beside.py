@@ -57,7 +57,7 @@ class Beside:
         tracker = self._tracker
         side = math.sqrt(place.area / self._first.area)
         self._at = Box.from_center(place.cx, place.cy, self._first.w * side, self._first.h * side)
-        filter_ = tracker._filter
+        filter_ = tracker.filter
         samples = filter_.transform(tracker._features_at(image, self._at))
         response = filter_.respond(samples).values[0]
         self._sample = filter_.at(samples, 0)
@@ -101,7 +101,7 @@ class Beside:
         step = self._tracker.window.pixel * self._at.w / self._first.w
         w, h = (side * step for side in self._tracker.window.patch)
         shift = (box.cy - self._at.cy) / h, (box.cx - self._at.cx) / w
-        self._tracker._filter.learn(self._sample, shift, weight)
+        self._tracker.filter.learn(self._sample, shift, weight)
         self._usual += _PACE * weight * (self.seen["peak"] - self._usual)
 
 

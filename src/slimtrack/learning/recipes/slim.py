@@ -17,6 +17,7 @@ from slimtrack.learning.recipe import Group, Recipe
 from slimtrack.learning.siamese import STRIDE, Answer, Siamese, design
 from slimtrack.learning.teacher import FearTeacher
 from slimtrack.learning.views import FORMAT, Views
+from slimtrack.networks.find import find_network
 from slimtrack.options import Range
 from slimtrack.registry import list_trackers
 
@@ -45,8 +46,8 @@ class Slim(Recipe):
         self.network.backbone = thinned(full, numbers.plan)
 
     def teach(self, path: Path) -> None:
-        """Takes FEAR-XS: a folder of `template.onnx` and `search.onnx`."""
-        self._teacher = FearTeacher(path)
+        """Takes FEAR-XS by its name, ``fear_xs``, or its folder of `template.onnx` and `search.onnx`."""
+        self._teacher = FearTeacher(path if path.is_dir() else find_network(f"{path}/template.onnx").parent)
 
     def prepare(self, device: torch.device) -> None:
         """The teacher goes to the device; on a GPU it computes in bfloat16."""
