@@ -149,3 +149,10 @@ def test_what_is_no_follower_is_refused() -> None:
     for wrong in (3, object(), Box(1, 1, 2, 2)):
         with pytest.raises(InputError, match="not a name or an object with init, update and relocate"):
             follow([FRAME, FRAME], BOX, tracker=wrong)  # type: ignore[arg-type]
+
+
+def test_a_follower_without_a_name_is_refused() -> None:
+    wrapper = Scheduled(create("kcf"), {})
+    del wrapper.name
+    with pytest.raises(InputError, match="tracker is a Scheduled without a name"):
+        follow([FRAME, FRAME], BOX, tracker=wrapper)

@@ -153,6 +153,8 @@ def _made(tracker: str | Follower, options: Mapping[str, Any]) -> Follower:
         raise InputError(
             f"tracker is a {type(tracker).__name__}, not a name or an object with init, update and relocate"
         )
+    if not isinstance(getattr(tracker, "name", None), str):
+        raise InputError(f"tracker is a {type(tracker).__name__} without a name: give it an attribute name")
     if options:
         given = ", ".join(sorted(options))
         raise InputError(
