@@ -265,7 +265,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--networks", type=Path, help="folder of networks, before SLIMTRACK_NETWORKS")
-    parser.add_argument("--sequences", type=Path, default=Path("../shared/sequences/dev"))
+    parser.add_argument("--sequences", type=Path, default=Path("sequences/dev"))
     parser.add_argument("--names", help="only these sequences, comma between")
     parser.add_argument("--frames", type=int, help="only so many frames of each")
     parser.add_argument("--jitter", type=float, default=1.0, help="see slimtrack bench")
