@@ -1,4 +1,4 @@
-"""How a training run comes along: a bar on a terminal, lines in a log file."""
+"""Progress of a training run: a bar on a terminal, lines in a log file."""
 
 import sys
 import time

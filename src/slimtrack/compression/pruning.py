@@ -48,7 +48,7 @@ def compress(
         patch: ``(H, W, 3)`` uint8 BGR: the target with its background, as the tracker sees it.
         target: The target in the patch's pixels.
         settings: How.
-        progress: Is told what is being done.
+        progress: Called with what is being done.
 
     Raises:
         UnknownNameError: No such tap or layer.

@@ -1,4 +1,4 @@
-"""The log of a run: a JSON object a line, and whoever watches."""
+"""The log of a training run, one JSON object per line, and its progress callbacks."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ __all__ = ["Journal", "Watcher", "read_log"]
 
 
 class Watcher:
-    """Is told what a run does; does nothing with it. Subclass it to show something."""
+    """Progress callbacks of a training run; they do nothing by default."""
 
     def learned(self, share: float, step: int, losses: Mapping[str, float]) -> None:
         """Losses of a step; share: how much of the run is done."""
@@ -26,7 +26,7 @@ class Journal(Watcher):
 
     Args:
         path: The file.
-        then: Who else is told.
+        then: Its callbacks are called, too.
         step: Lines of later steps are dropped: a resumed run goes through these again.
     """
 

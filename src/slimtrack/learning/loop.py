@@ -83,7 +83,7 @@ def train(
         out: The folder: `last.pt`, `best.pt`, `log.jsonl`, `curves.png`, and what the recipe publishes.
         schedule: How long, how fast.
         fabric: From `machine`.
-        watcher: Is told what happens.
+        watcher: Its callbacks are called.
 
     Raises:
         InputError: The folder holds a run of another recipe.

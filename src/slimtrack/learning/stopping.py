@@ -28,7 +28,7 @@ class Stop:
 
 @contextmanager
 def listening() -> Iterator[Stop]:
-    """Hears Ctrl-C and SIGTERM inside the block; only the main thread can."""
+    """Catches Ctrl-C and SIGTERM inside the block; works only in the main thread."""
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop

@@ -52,7 +52,7 @@ def fetch(file: File, folder: Path, told: Callable[[int], None] = lambda done: N
     Args:
         file: Which one; it has an address.
         folder: The folder of networks.
-        told: Is told how many bytes are there, as they come.
+        told: Called with the number of bytes that have arrived.
 
     Returns:
         Its path.

@@ -88,7 +88,7 @@ class Beside:
         return _rising(height, *_HEIGHTS) * (1 - _rising(second, *_SECONDS)) * self._agreement
 
     def choose(self, chosen: float) -> None:
-        """Hears of the response, over its usual height, at the place that was chosen."""
+        """Takes note of the response at the chosen place, divided by its usual height."""
         self._chosen = chosen
         self._agreement += _PACE * (
             min(chosen * self._usual / max(self.seen["peak"], 1e-6), 1.0) - self._agreement
