@@ -47,7 +47,7 @@ NOT_YET = {
         "cpt-samf",
     },
     # Scales of 1 or 2 % reach 2 % a frame; the clip changes by up to 5 %.
-    "scale": {"bacf", "cpt-samf"},
+    "scale": {"bacf"},
 }  # fmt: skip
 """Clips that a tracker should follow and does not: open work, not a promise withdrawn."""
 

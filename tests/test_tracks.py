@@ -41,11 +41,11 @@ def test_further_fields_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"box": [1, 2, 3, 4], "score": 0.5}, "is no track: no 'state'"),
-        ({"box": [1, 2, 3], "score": 0.5, "state": "lost"}, "is no track"),
-        ({"box": [1, 2, 3, "4x"], "score": 0.5, "state": "lost"}, "is no track: could not convert"),
+        ({"box": [1, 2, 3, 4], "score": 0.5}, "is not a track: no 'state'"),
+        ({"box": [1, 2, 3], "score": 0.5, "state": "lost"}, "is not a track"),
+        ({"box": [1, 2, 3, "4x"], "score": 0.5, "state": "lost"}, "is not a track: could not convert"),
         ({"box": [1, 2, 3, 4], "score": 0.5, "state": "gone"}, "'gone' is not a valid State"),
-        ([1, 2], "is no track"),
+        ([1, 2], "is not a track"),
     ],
 )
 def test_what_is_no_track_is_refused(fields: object, sentence: str) -> None:
@@ -56,5 +56,5 @@ def test_what_is_no_track_is_refused(fields: object, sentence: str) -> None:
 
 
 def test_what_is_no_json_is_refused() -> None:
-    with pytest.raises(InputError, match="is no JSON"):
+    with pytest.raises(InputError, match="is not JSON"):
         Track.from_json("{'box': 1}")
