@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -14,7 +14,7 @@ from typing import IO, Any, Literal, overload
 
 from slimtrack.errors import OutputError
 
-__all__ = ["Appended", "Place", "atomic_write", "make_folder", "undivided", "writing"]
+__all__ = ["Appended", "Place", "atomic_write", "keep_existing", "make_folder", "undivided", "writing"]
 
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows has no number for quotas
 
@@ -64,6 +64,17 @@ def _atomic(path: Path, mode: str) -> Iterator[IO[Any]]:
     finally:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def keep_existing(paths: Iterable[Path], overwrite: bool) -> None:
+    """Refuses to write files that exist already, unless the user said that they may be replaced.
+
+    Raises:
+        OutputError: One of them exists and `overwrite` is false.
+    """
+    existing = [str(path) for path in paths if path.exists()]
+    if existing and not overwrite:
+        raise OutputError(f"{', '.join(existing)} exists: give another name, or replace it with --overwrite")
 
 
 def make_folder(folder: str | os.PathLike[str]) -> Path:

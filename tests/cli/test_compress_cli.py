@@ -146,7 +146,7 @@ def test_channels_are_those_that_the_tracker_chooses(files: tuple[Path, Path, st
     network, frames, box = files
     out = tmp_path / "pruned.onnx"
     words = ("--video", frames, "--box", box, *TAPS, "--frames", 2)
-    words += ("--keep", 6, "--by", "count", "--out", out)
+    words += ("--keep", 6, "--by", "count", "--out", out, "--overwrite")
     chosen = {}
     for level in (0, 1):
         assert run("cd", network, *words, "--level", level).exit_code == 0
@@ -263,3 +263,18 @@ def test_neither_the_network_nor_the_frames_are_written_over(
     result = run(command, network, *words, "--out", tmp_path / "new.onnx", "--pictures", frames)
     assert isinstance(result.exception, OutputError) and "among the input's images" in str(result.exception)
     assert network.read_bytes() == before and not (tmp_path / "new.onnx").exists()
+
+
+@pytest.mark.parametrize("earlier", ["pruned.onnx", "pruned/maps.png"])
+def test_files_of_an_earlier_run_stay_until_they_may_be_replaced(
+    earlier: str, files: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    network, frames, box = files
+    (tmp_path / earlier).parent.mkdir(exist_ok=True)
+    (tmp_path / earlier).write_bytes(b"mine")
+    words = ("--video", frames, "--box", box, "--side", 64, "--out", tmp_path / "pruned.onnx")
+    refused = run("cd", network, *words)
+    assert isinstance(refused.exception, OutputError) and earlier in str(refused.exception)
+    assert (tmp_path / earlier).read_bytes() == b"mine"
+    assert run("cd", network, *words, "--overwrite").exit_code == 0
+    assert (tmp_path / earlier).read_bytes() != b"mine"

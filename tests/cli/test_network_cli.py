@@ -85,7 +85,10 @@ def test_batch_norm_is_folded_when_asked(tmp_path: Path) -> None:
     words = ("import", tmp_path / "m.npz", "--as", "mobilenet_v2", "--out", tmp_path / "m.onnx")
     assert run(*words).exit_code == 0
     plain = Network.load(tmp_path / "m.onnx")
-    assert run(*words, "--fold").exit_code == 0
+    refused = run(*words, "--fold")
+    assert isinstance(refused.exception, SlimtrackError) and "--overwrite" in str(refused.exception)
+    assert Network.load(tmp_path / "m.onnx").parameters == plain.parameters
+    assert run(*words, "--fold", "--overwrite").exit_code == 0
     folded = Network.load(tmp_path / "m.onnx")
     assert folded.parameters < plain.parameters
     batch = rng.normal(size=(1, 3, 20, 20)).astype(np.float32)

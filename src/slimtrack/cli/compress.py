@@ -19,6 +19,7 @@ from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.cli.asked import parameters_of
 from slimtrack.cli.boxes import parse_box
+from slimtrack.cli.options import OverwriteOption
 from slimtrack.compression.comparison import AFTER, BEFORE, Comparison, compare
 from slimtrack.compression.cpt import Cpt
 from slimtrack.compression.distillation import CHANNELS, Distillation
@@ -29,7 +30,7 @@ from slimtrack.compression.report import Size, draw_maps, draw_ratios
 from slimtrack.compression.view import View
 from slimtrack.confidence import State
 from slimtrack.errors import InputError
-from slimtrack.files import make_folder
+from slimtrack.files import keep_existing, make_folder
 from slimtrack.follower import Follower, Track, checked_box
 from slimtrack.networks.find import add_folder
 from slimtrack.networks.network import Network
@@ -71,6 +72,7 @@ class Request:
         side: Square root of the search window's pixels; ``None``: as the method's tracker has it.
         frames: Frames over which the networks are compared.
         pictures: Folder for the pictures; ``None``: beside ``out``.
+        overwrite: Whether files of an earlier run may be replaced.
         networks: Folder of networks.
     """
 
@@ -90,6 +92,7 @@ class Request:
     pictures: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the pictures. Default: that of --out.")
     ] = None
+    overwrite: OverwriteOption = False
     networks: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of networks, searched before SLIMTRACK_NETWORKS."),
@@ -157,6 +160,8 @@ def _folder(asked: Request) -> Path:
         raise InputError(f"--out {asked.out}: the name must end in .onnx")
     guard_files(str(Path(asked.name).resolve()), [asked.out])
     folder = asked.pictures or asked.out.with_suffix("")
+    pictures = [folder / name for name in (CHANNELS, MAPS, RATIOS)]
+    keep_existing([asked.out, asked.out.with_suffix(".json"), *pictures], asked.overwrite)
     require_matplotlib(folder / MAPS)
     if asked.networks is not None:
         add_folder(asked.networks)

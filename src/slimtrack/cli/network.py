@@ -13,7 +13,9 @@ from rich.table import Table
 
 from slimtrack.cli.asked import asking
 from slimtrack.cli.network_files import fetch, list_
+from slimtrack.cli.options import OverwriteOption
 from slimtrack.errors import InputError, MissingError
+from slimtrack.files import keep_existing
 from slimtrack.networks.find import add_folder
 from slimtrack.networks.importers import import_file
 from slimtrack.networks.network import Network
@@ -79,6 +81,7 @@ class ImportRequest:
     name: Annotated[str | None, typer.Option(help="Name to store in the card.")] = None
     licence: Annotated[str | None, typer.Option(help="Licence to store in the card.")] = None
     origin: Annotated[str | None, typer.Option(help="Origin to store in the card.")] = None
+    overwrite: OverwriteOption = False
 
 
 @network.command("import")
@@ -88,6 +91,7 @@ def import_(asked: ImportRequest) -> None:
     if asked.out.suffix != ".onnx":
         raise InputError(f"--out {asked.out}: the name must end in .onnx")
     guard_files(str(asked.file.resolve()), [asked.out])
+    keep_existing([asked.out], asked.overwrite)
     made = import_file(asked.file, asked.kind, asked.sha256, asked.taps or ())
     if asked.fold:
         made = _folded(made)

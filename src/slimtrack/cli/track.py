@@ -40,7 +40,8 @@ from slimtrack.cli.options import (
 )
 from slimtrack.cli.outputs import Results, Wanted, chosen_formats
 from slimtrack.cli.screen import Meter, drawn_box, require_screen, summary_table
-from slimtrack.errors import InputError, OutputError, SlimtrackError
+from slimtrack.errors import InputError, SlimtrackError
+from slimtrack.files import keep_existing
 from slimtrack.follower import Follower
 from slimtrack.options import parsed
 from slimtrack.registry import create, settings, tracker_class, with_threads
@@ -142,8 +143,7 @@ def _box(text: str | None, frames: Frames, form: BoxFormat) -> Box:
 def _write_first(path: Path, frames: Frames, box: Box | None, overwrite: bool) -> None:
     """Writes the first frame with a grid of coordinates."""
     guard_files(frames.origin, [path])
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists: give another name, or replace it with --overwrite")
+    keep_existing([path], overwrite)
     write_image(path, grid(frames.first, box))
     typer.echo(f"the first frame with a grid of coordinates is in {path}")
 
