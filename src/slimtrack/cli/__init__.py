@@ -22,7 +22,7 @@ from slimtrack.cli.evaluate import evaluate_checkpoint
 from slimtrack.cli.network import network
 from slimtrack.cli.track import track
 from slimtrack.cli.trackers import trackers
-from slimtrack.cli.train import train
+from slimtrack.cli.train import distill, train
 from slimtrack.errors import SlimtrackError
 
 __all__ = ["app", "main"]
@@ -70,8 +70,8 @@ app = typer.Typer(
 )
 for command in (track, demo, bench, trackers, doctor):
     app.command()(command)
-for name in ("train", "distill"):
-    app.command(name)(train)
+app.command()(train)
+app.command()(distill)
 app.command("evaluate")(evaluate_checkpoint)
 app.add_typer(network)
 app.add_typer(compress_app)

@@ -3,12 +3,12 @@
 import dataclasses
 import importlib.util
 import sys
-from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from slimtrack.cli.asked import asking
 from slimtrack.errors import InputError, MissingError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from slimtrack.learning.recipes import Named
     from slimtrack.learning.schedule import Schedule
 
-__all__ = ["LimitOption", "WithoutOption", "require_torch", "train"]
+__all__ = ["LimitOption", "WithoutOption", "distill", "require_torch", "train"]
 
 _INTERRUPTED = 130
 """Exit code of a run that was asked to stop, as after Ctrl-C."""
@@ -54,7 +54,7 @@ StepsOption: TypeAlias = Annotated[
     int | None, typer.Option(min=1, help="Length in steps; such a run is reproducible.")
 ]
 PairsOption: TypeAlias = Annotated[int | None, typer.Option(min=1, help="Pairs per step and process.")]
-RateOption: TypeAlias = Annotated[float | None, typer.Option(help="Highest learning rate.")]
+RateOption: TypeAlias = Annotated[float | None, typer.Option(min=0, help="Highest learning rate.")]
 SeedOption: TypeAlias = Annotated[int, typer.Option(help="Seed of all random numbers.")]
 ResumeOption: TypeAlias = Annotated[
     bool,
@@ -89,53 +89,59 @@ TeacherOption: TypeAlias = Annotated[
 ]
 
 
-def train(
-    context: typer.Context,
-    recipe: RecipeArgument,
-    data: DataOption,
-    out: OutOption,
-    teacher: TeacherOption = None,
-    preset: PresetOption = "cpu",
-    start: StartOption = None,
-    minutes: MinutesOption = None,
-    steps: StepsOption = None,
-    pairs: PairsOption = None,
-    rate: RateOption = None,
-    seed: SeedOption = 0,
-    resume: ResumeOption = False,
-    devices: DevicesOption = None,
-    nodes: NodesOption = 1,
-    without: WithoutOption = None,
-    rare: RareOption = None,
-    limit: LimitOption = None,
-    memory: MemoryOption = 8.0,
-) -> None:
-    """Train a network from annotated pictures. `distill` is the same command, for training with a teacher.
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrainRequest:
+    """A run as the user asked for it; the help of each option says what it means."""
+
+    recipe: RecipeArgument
+    data: DataOption
+    out: OutOption
+    teacher: TeacherOption = None
+    preset: PresetOption = "cpu"
+    start: StartOption = None
+    minutes: MinutesOption = None
+    steps: StepsOption = None
+    pairs: PairsOption = None
+    rate: RateOption = None
+    seed: SeedOption = 0
+    resume: ResumeOption = False
+    devices: DevicesOption = None
+    nodes: NodesOption = 1
+    without: WithoutOption = None
+    rare: RareOption = None
+    limit: LimitOption = None
+    memory: MemoryOption = 8.0
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What replaces the preset's values."""
+        names = ("minutes", "steps", "pairs", "rate", "seed")
+        changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if "minutes" in changes:
+            changes.setdefault("steps", None)  # else the preset's own number of steps would end the run
+        return changes
+
+
+@asking(TrainRequest)
+def train(asked: TrainRequest) -> None:
+    """Train a network from annotated pictures.
 
     Ctrl-C keeps a checkpoint, and the same command with --resume goes on from there.
     A run that is killed loses a few minutes.
     With several machines, start it on each as torchrun or the cluster does.
     """
-    if context.info_name == "distill" and teacher is None:
+    _run(asked)
+
+
+@asking(TrainRequest)
+def distill(asked: TrainRequest) -> None:
+    """Train a network from annotated pictures and from the outputs of a larger one.
+
+    The options are those of `slimtrack train`; here --teacher is needed.
+    """
+    if asked.teacher is None:
         raise InputError("distill needs --teacher; `slimtrack train` learns from true boxes alone")
-    require_torch()
-    changes = {"minutes": minutes, "steps": steps, "pairs": pairs, "rate": rate, "seed": seed}
-    request = _Request(recipe, data, out, preset, changes, start, teacher, resume)
-    _run(request, (devices, nodes), (without or (), rare or (), limit, memory))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Request:
-    """What was asked for."""
-
-    recipe: str
-    data: list[Path]
-    out: Path
-    preset: str
-    changes: Mapping[str, float | int | None]
-    start: Path | None
-    teacher: Path | None
-    resume: bool
+    _run(asked)
 
 
 def require_torch() -> None:
@@ -151,47 +157,42 @@ def require_torch() -> None:
         )
 
 
-def _run(
-    request: _Request,
-    machines: tuple[int | None, int],
-    taken: tuple[Collection[str], Collection[str], int | None, float],
-) -> None:
+def _run(asked: TrainRequest) -> None:
+    require_torch()
     from slimtrack.cli.training import bar
     from slimtrack.learning import loop
     from slimtrack.learning.sources import Choice, read_sets
 
-    named, schedule = _recipe(request)
-    if (request.out / loop.LAST).is_file() and not request.resume:
-        raise InputError(f"{request.out} holds a run already: go on with --resume, or choose another --out")
-    fabric = loop.machine(*machines)
-    data, held_out = read_sets(request.data, Choice(*taken))
+    named, schedule = _recipe(asked)
+    if (asked.out / loop.LAST).is_file() and not asked.resume:
+        raise InputError(f"{asked.out} holds a run already: go on with --resume, or choose another --out")
+    fabric = loop.machine(asked.devices, asked.nodes)
+    choice = Choice(asked.without or (), asked.rare or (), asked.limit, asked.memory)
+    data, held_out = read_sets(asked.data, choice)
     with bar(shown=fabric.is_global_zero) as watcher:
-        result = loop.train(named, data, held_out, request.out, schedule, fabric, watcher)
+        result = loop.train(named, data, held_out, asked.out, schedule, fabric, watcher)
     if fabric.is_global_zero:
-        _tell(request.out, result)
+        _tell(asked.out, result)
     if not result.whole:
         raise typer.Exit(_INTERRUPTED)
 
 
-def _recipe(request: _Request) -> "tuple[Named, Schedule]":
+def _recipe(asked: TrainRequest) -> "tuple[Named, Schedule]":
     """The recipe with its start and its teacher, and its schedule with what was changed of it."""
     import torch
 
     from slimtrack.learning.recipes import make
 
-    torch.manual_seed(int(request.changes["seed"] or 0))  # of the weights that begin at random
-    named = make(request.recipe)
+    torch.manual_seed(asked.seed)  # of the weights that begin at random
+    named = make(asked.recipe)
     presets = named.recipe.presets
-    if request.preset not in presets:
-        raise UnknownNameError.of("preset", request.preset, presets)
-    if request.start is not None:
-        named.recipe.start(request.start)
-    if request.teacher is not None:
-        named.recipe.teach(request.teacher)
-    changes: dict[str, Any] = {key: value for key, value in request.changes.items() if value is not None}
-    if "minutes" in changes:
-        changes.setdefault("steps", None)  # a preset's own
-    return named, dataclasses.replace(presets[request.preset], **changes)
+    if asked.preset not in presets:
+        raise UnknownNameError.of("preset", asked.preset, presets)
+    if asked.start is not None:
+        named.recipe.start(asked.start)
+    if asked.teacher is not None:
+        named.recipe.teach(asked.teacher)
+    return named, dataclasses.replace(presets[asked.preset], **asked.changes)
 
 
 def _tell(out: Path, result: "Result") -> None:
