@@ -196,7 +196,7 @@ def _recipe(asked: TrainRequest) -> "tuple[Named, Schedule]":
 
 
 def _tell(out: Path, result: "Result") -> None:
-    """What came of it, and where it lies."""
+    """Prints the figures of the best network and where the files are."""
     figures = ", ".join(f"{name} {value:.3f}" for name, value in result.figures.items())
     print(f"best of validation: {figures}")
     if result.whole:

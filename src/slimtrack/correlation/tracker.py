@@ -161,9 +161,9 @@ class CorrelationTracker(Tracker):
 
     def _sample_at(self, image: Image, box: Box) -> Any:
         """The features of the window around a box, transformed by the filter."""
-        return self._filter.at(self._filter.transform(self._features_at(image, box)), 0)
+        return self._filter.at(self._filter.transform(self.features_at(image, box)), 0)
 
-    def _features_at(self, image: Image, box: Box) -> list[Features]:
+    def features_at(self, image: Image, box: Box) -> list[Features]:
         """The features of the window around a box, ``(1, C, h, w)`` for each grid."""
         return self._sampler.sample(image, box.cx, box.cy, [self._sizes.scale(box)])
 

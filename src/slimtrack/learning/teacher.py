@@ -141,7 +141,7 @@ class FearTeacher(nn.Module):
         return Seen(sides.float(), logits[:, 0].float().sigmoid(), window)
 
     def lesson(self, seen: Seen, batch: Batch, side: int) -> Lesson:
-        """What it saw, in a student's search view of that side."""
+        """Its answers, mapped to a student's search view of that side."""
         ratio = (batch.search_window[:, 2:] / seen.window[:, 2:])[:, :, None, None]
         places = 0.5 + (cell_centres(side // STRIDE, ratio.device) / side - 0.5) * ratio
         index = places * self.cells

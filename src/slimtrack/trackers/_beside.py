@@ -58,7 +58,7 @@ class Beside:
         side = math.sqrt(place.area / self._first.area)
         self._at = Box.from_center(place.cx, place.cy, self._first.w * side, self._first.h * side)
         filter_ = tracker.filter
-        samples = filter_.transform(tracker._features_at(image, self._at))
+        samples = filter_.transform(tracker.features_at(image, self._at))
         response = filter_.respond(samples).values[0]
         self._sample = filter_.at(samples, 0)
         self.seen = evidence(response)

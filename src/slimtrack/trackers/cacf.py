@@ -46,7 +46,7 @@ class Cacf(CorrelationTracker, name="cacf"):
         """Features ``(5, C, h, w)`` of the target's window and of those four."""
         dx, dy = (side * (self._area**0.5 + 1) / 2 for side in (box.w, box.h))
         beside = (box.moved(0, -dy), box.moved(0, dy), box.moved(-dx, 0), box.moved(dx, 0))
-        return np.concatenate([self._features_at(image, at)[0] for at in (box, *beside)])
+        return np.concatenate([self.features_at(image, at)[0] for at in (box, *beside)])
 
 
 class DcfCa(Cacf, name="dcf-ca"):

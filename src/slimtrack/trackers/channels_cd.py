@@ -203,7 +203,7 @@ class FdeepStrcfCd(_Keeping, FdeepStrcf, name="fdeepstrcf-cd"):
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         super()._learn(image, box, track)
         if self._chosen is None:
-            self._examples.append(self._features_at(image, box)[_LAYER][0])
+            self._examples.append(self.features_at(image, box)[_LAYER][0])
             if len(self._examples) == _FRAMES:
                 self._distil()
 

@@ -61,7 +61,7 @@ class _ContinuousTracker(CorrelationTracker):
         return EcoFilter(self._sampler.blocks, self._dims, (th / h, tw / w), **self._filter_options)
 
     def _begin(self, image: Image, box: Box) -> None:
-        self._filter.start([x[0] for x in self._features_at(image, box)], steps=self._joint)
+        self._filter.start([x[0] for x in self.features_at(image, box)], steps=self._joint)
 
 
 class EcoHc(_ContinuousTracker, name="eco-hc"):
