@@ -43,7 +43,7 @@ def asking(record: type[_Asked]) -> Callable[[Callable[[_Asked], None]], Callabl
 
         parameters = parameters_of(record)
         run.__name__, run.__doc__ = function.__name__, function.__doc__
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
         run.__annotations__ = {each.name: each.annotation for each in parameters}
         return run
 

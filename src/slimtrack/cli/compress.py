@@ -108,7 +108,7 @@ def command_of(method: type[Method[Any]]) -> Callable[..., None]:
         _compress(method(**words), request, words)
 
     parameters = [*asked, *(_parameter(option) for option in options_of(method))]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__doc__ = (inspect.getdoc(method) or "").partition("\n\n")[0]
     return run

@@ -206,8 +206,8 @@ def _conv(builder: Builder, name: str, layer: Mapping[str, Any], arrays: Sequenc
     if down != across:
         raise InputError(f"it is dilated {down} down and {across} across, which is not supported")
     groups = builder.channels // weight.shape[1] if weight.shape[1] else 1
-    options = {"stride": _stride(layer), "pads": _pads(layer), "dilation": down}
-    builder.conv(name, weight, bias, groups=max(groups, 1), **options)  # type: ignore[arg-type]
+    stride, pads = _stride(layer), _pads(layer)
+    builder.conv(name, weight, bias, stride=stride, pads=pads, dilation=down, groups=max(groups, 1))
 
 
 def _relu(builder: Builder, name: str, layer: Mapping[str, Any], _: Sequence[AnyArray]) -> None:
