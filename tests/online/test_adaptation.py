@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import small_networks
+from adaptation_scene import scene
 from slimtrack.box import Box
 from slimtrack.networks import zoo
 
@@ -22,16 +23,6 @@ SHORT = Adaptation(iterations=3, patches=3)
 def networks() -> Iterator[None]:
     with small_networks.installed():
         yield
-
-
-def scene() -> tuple[np.ndarray, Box]:
-    """A striped object off the middle of a noisy frame, and another object far from it."""
-    rng = np.random.default_rng(0)
-    image = rng.integers(80, 120, (240, 320, 3), dtype=np.uint8)
-    image[40:80, 60:110] = 30
-    image[40:80:4, 60:110] = (20, 200, 250)
-    image[150:190, 200:250] = (250, 20, 20)
-    return image, Box(60, 40, 50, 40)
 
 
 @pytest.mark.parametrize("taps", [("relu1",), ("norm1", "relu5")])
