@@ -1,0 +1,235 @@
+"""How well boxes overlap the target, predicted by a network, and how to raise it (ATOM; paper 003, 3.1).
+
+The head of a network of the ATOM family in numpy. What the reference frame says of the target, the
+modulation vectors, weighs the channels of what boxes pool from the searched frame. They stay the same as
+long as the target does, so they are multiplied into the weights once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from slimtrack.arrays import AnyArray, Features, Floats
+from slimtrack.errors import InputError
+from slimtrack.online.roi import bin_weights, bin_weights_with_slopes, precise_roi_pool
+
+__all__ = ["STRIDES", "Head", "Predictor", "refined"]
+
+STRIDES = 8, 16
+"""Pixels per cell of blocks 3 and 4; the centre of the first cell is at pixel 0."""
+_REFERENCE_BINS = 3, 1
+_BINS = 5, 3
+_BLOCKS = "3", "4"
+_ARRAYS = tuple(
+    f"{name}_{kind}" for name in ("modulation3", "modulation4", "overlap3", "overlap4") for kind in "wb"
+)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The fixed weights behind the pooling, by name as in the file ``head.npz`` (docs/paper-003.md).
+
+    Attributes:
+        weights: Matrices ``NAME_w`` (outputs, inputs) and vectors ``NAME_b``.
+    """
+
+    weights: Mapping[str, Floats]
+
+    def __post_init__(self) -> None:
+        last = "box" if "box_w" in self.weights else "iou"
+        for name in (*_ARRAYS, f"{last}_w", f"{last}_b"):
+            if name not in self.weights:
+                raise InputError(f"the head of an overlap network has no {name}: export it again")
+
+    @classmethod
+    def read(cls, path: Path) -> "Head":
+        """Reads ``head.npz``.
+
+        Raises:
+            InputError: It cannot be read, or something is missing in it.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls({name: file[name].astype(np.float32) for name in file.files})
+        except InputError as error:
+            raise InputError(f"network file {path}: {error}") from error
+        except Exception as error:  # zip files can be broken in many ways
+            raise InputError(f"network file {path} cannot be read ({type(error).__name__})") from error
+
+    @property
+    def gives_boxes(self) -> bool:
+        """Whether it says a box (DRNet) and not an overlap (ATOM)."""
+        return "box_w" in self.weights
+
+    def modulated(self, references: Sequence[Features], box: AnyArray) -> "Predictor":
+        """The predictor of one target.
+
+        Args:
+            references: ``(C, h, w)`` of blocks 3 and 4: what the reference branch makes of the first frame.
+            box: Left, top, right, bottom of the target in it, pixels.
+        """
+        at = np.asarray(box, np.float32).reshape(1, 1, 4)
+        pooled = [
+            precise_roi_pool(np.asarray(maps, np.float32)[None], at / stride, bins).ravel()
+            for maps, stride, bins in zip(references, STRIDES, _REFERENCE_BINS, strict=True)
+        ]
+        joined = np.concatenate(pooled)
+        get = self.weights
+        vectors = [_relu(get[f"modulation{n}_w"] @ joined + get[f"modulation{n}_b"]) for n in _BLOCKS]
+        levels = [
+            _Level.of(get[f"overlap{n}_w"], get[f"overlap{n}_b"], vector, bins, stride)
+            for n, vector, bins, stride in zip(_BLOCKS, vectors, _BINS, STRIDES, strict=True)
+        ]
+        last = "box" if self.gives_boxes else "iou"
+        return Predictor(levels, get[f"{last}_w"], get[f"{last}_b"])
+
+
+@dataclass(frozen=True)
+class _Level:
+    """One block: pooling and the layer behind it, the modulation multiplied in.
+
+    Attributes:
+        weights: ``(hidden, bins C bins)``, inputs in the order row, channel, column.
+    """
+
+    weights: Floats
+    bias: Floats
+    bins: int
+    stride: int
+
+    @classmethod
+    def of(cls, weights: Floats, bias: Floats, vector: Floats, bins: int, stride: int) -> "_Level":
+        by_bin = weights.reshape(len(weights), len(vector), bins, bins) * vector[:, None, None]
+        return cls(np.ascontiguousarray(by_bin.swapaxes(1, 2)).reshape(len(weights), -1), bias, bins, stride)
+
+    def hidden(self, maps: Features, boxes: Floats) -> Floats:
+        """``(K, hidden)`` of boxes ``(K, 4)`` in pixels, from ``(h, C, w)``."""
+        (maps, left, top), cells = self._near(maps, boxes), boxes / np.float32(self.stride)
+        across = bin_weights(cells[:, 0] - left, cells[:, 2] - left, maps.shape[2], self.bins)
+        down = bin_weights(cells[:, 1] - top, cells[:, 3] - top, maps.shape[0], self.bins)
+        _, pooled = _pooled(maps, across, down)
+        return _relu(pooled @ self.weights.T + self.bias)
+
+    def hidden_with_slopes(self, maps: Features, boxes: Floats, last: Floats) -> tuple[Floats, Floats]:
+        """The same, and ``(K, 4)``: the derivatives of ``hidden @ last`` by the four sides."""
+        (maps, left, top), cells = self._near(maps, boxes), boxes / np.float32(self.stride)
+        size, count = self.bins, len(boxes)
+        across, by_left, by_right = bin_weights_with_slopes(
+            cells[:, 0] - left, cells[:, 2] - left, maps.shape[2], size
+        )
+        down, by_top, by_bottom = bin_weights_with_slopes(
+            cells[:, 1] - top, cells[:, 3] - top, maps.shape[0], size
+        )
+        rows, pooled = _pooled(maps, across, down)
+        hidden = _relu(pooled @ self.weights.T + self.bias)
+        back = ((hidden > 0) * last) @ self.weights  # by the pooled values
+        back = back.reshape(count, size, -1)
+        to_down = back @ rows.reshape(count, len(maps), -1).swapaxes(1, 2)
+        spread = (down.swapaxes(1, 2) @ back).reshape(count, -1, size)
+        to_across = spread.swapaxes(1, 2) @ maps.reshape(-1, maps.shape[2])
+        slopes = [
+            (to * by).sum((1, 2))
+            for to, by in (
+                (to_across, by_left),
+                (to_down, by_top),
+                (to_across, by_right),
+                (to_down, by_bottom),
+            )
+        ]
+        return hidden, np.stack(slopes, 1) / np.float32(self.stride)
+
+    def _near(self, maps: Features, boxes: Floats) -> tuple[Features, int, int]:
+        """The part of the maps ``(h, C, w)`` that the boxes touch, and where it begins."""
+        height, _, width = maps.shape
+        low = np.floor(boxes[:, :2].min(0) / self.stride).astype(int)
+        high = np.ceil(boxes[:, 2:].max(0) / self.stride).astype(int) + 1
+        left, top = (int(min(max(at, 0), side - 1)) for at, side in zip(low, (width, height), strict=True))
+        right, bottom = (
+            int(min(max(at, start + 1), side))
+            for at, start, side in zip(high, (left, top), (width, height), strict=True)
+        )
+        return np.ascontiguousarray(maps[top:bottom, :, left:right]), left, top
+
+
+def _pooled(maps: Features, across: Floats, down: Floats) -> tuple[Floats, Floats]:
+    """Bins along x of every row ``(K, h, C S)``, and those along y too ``(K, S C S)``."""
+    height, channels, width = maps.shape
+    count, size, _ = across.shape
+    rows = maps.reshape(-1, width) @ across.swapaxes(1, 2)
+    rows = rows.reshape(count, height, channels * size)
+    return rows, (down @ rows).reshape(count, -1)
+
+
+def _relu(x: Floats) -> Floats:
+    return np.maximum(x, np.float32(0))
+
+
+class Predictor:
+    """Predicts from the searched frame how well boxes overlap the target.
+
+    Boxes are ``(K, 4)`` float32: left, top, right, bottom in pixels of the searched image. Call `look` first.
+    """
+
+    def __init__(self, levels: Sequence[_Level], last: Floats, bias: Floats) -> None:
+        self._levels, self._last, self._bias = levels, last, bias
+        hidden = len(levels[0].weights)
+        self._parts = last[:, :hidden], last[:, hidden:]
+        self._maps: list[Features] = []
+
+    def look(self, maps: Sequence[Features]) -> None:
+        """Takes ``(C, h, w)`` of blocks 3 and 4: what the search branch makes of a frame."""
+        self._maps = [np.ascontiguousarray(each.swapaxes(0, 1)) for each in maps]
+
+    def values(self, boxes: Floats) -> Floats:
+        """What the network says of boxes: ``(K, 1)`` overlaps, or ``(K, 4)`` for DRNet."""
+        hidden = [level.hidden(maps, boxes) for level, maps in zip(self._levels, self._maps, strict=True)]
+        return np.asarray(np.concatenate(hidden, 1) @ self._last.T + self._bias)
+
+    def slopes(self, boxes: Floats) -> tuple[Floats, Floats]:
+        """Overlaps ``(K,)`` and their derivatives ``(K, 4)`` by the sides of the boxes, in closed form."""
+        total = np.full(len(boxes), self._bias[0], np.float32)
+        by_sides = np.zeros((len(boxes), 4), np.float32)
+        for level, maps, part in zip(self._levels, self._maps, self._parts, strict=True):
+            hidden, slopes = level.hidden_with_slopes(maps, boxes, part[0])
+            total += hidden @ part[0]
+            by_sides += slopes
+        return total, by_sides
+
+
+_NARROWEST = 2.0
+"""Sides of boxes in pixels of the searched image do not become smaller."""
+_SLIMMEST = 6.0
+"""Longest side over shortest of a box that counts, as in ATOM."""
+
+
+def refined(
+    predictor: Predictor, boxes: Floats, *, steps: int, length: float, best: int
+) -> tuple[Floats, float]:
+    """Moves boxes to where the predicted overlap is higher, and averages the best ones (ATOM, section 3.3).
+
+    A step is the slope by centre and size, times the box's own size.
+
+    Args:
+        predictor: Looking at the frame.
+        boxes: ``(K, 4)`` proposals, the first one the most likely.
+        steps: How many steps.
+        length: Of a step.
+        best: How many boxes are averaged.
+
+    Returns:
+        The box ``(4,)``, and the mean of the overlaps predicted for those it was averaged from.
+    """
+    for _ in range(steps):
+        _, by = predictor.slopes(boxes)
+        size = boxes[:, 2:] - boxes[:, :2]
+        centre = (boxes[:, 2:] + boxes[:, :2]) / 2 + np.float32(length) * (by[:, :2] + by[:, 2:]) * size
+        size = size * (1 + np.float32(length / 2) * (by[:, 2:] - by[:, :2]))
+        size = np.maximum(size, np.float32(_NARROWEST))
+        boxes = np.concatenate([centre - size / 2, centre + size / 2], 1)
+    overlaps = predictor.values(boxes)[:, 0]
+    size = boxes[:, 2:] - boxes[:, :2]
+    slim = size.max(1) > _SLIMMEST * size.min(1)
+    ranked = np.argsort(-np.where(slim, overlaps - np.float32(1e3), overlaps), kind="stable")[:best]
+    return np.asarray(boxes[ranked].mean(0)), float(overlaps[ranked].mean())
