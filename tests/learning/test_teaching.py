@@ -7,26 +7,26 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from slimtrack.errors import MissingError, SourceError  # noqa: E402
+from slimtrack.errors import InputError, MissingError  # noqa: E402
 from slimtrack.learning.augment import CALM, batch  # noqa: E402
 from slimtrack.learning.data import PairSampler, read_training_set  # noqa: E402
 from slimtrack.learning.recipes import make  # noqa: E402
-from slimtrack.learning.teacher import FearTeacher, Graph, Seen  # noqa: E402
+from slimtrack.learning.teacher import FearTeacher, Seen, published  # noqa: E402
 from slimtrack.networks.find import VARIABLE  # noqa: E402
 
 FEAR = Path(__file__).parents[3] / "shared" / "weights" / "fear_xs"
-published = pytest.mark.skipif(not FEAR.is_dir(), reason="../shared/weights/fear_xs is not here")
+with_fear = pytest.mark.skipif(not FEAR.is_dir(), reason="../shared/weights/fear_xs is not here")
 
 
-@published
+@with_fear
 def test_a_published_graph_says_the_same_in_torch() -> None:
     runtime = pytest.importorskip("onnxruntime")
     rng = np.random.default_rng(0)
     template, search = (rng.uniform(0, 255, (2, 3, side, side)).astype(np.float32) for side in (128, 256))
-    look, find = Graph(FEAR / "template.onnx"), Graph(FEAR / "search.onnx")
+    look, find = published(FEAR / "template.onnx"), published(FEAR / "search.onnx")
     with torch.no_grad():
-        features = look(torch.tensor(template))[0]
-        sides, logits = find(torch.tensor(search), features)
+        features = look(torch.tensor(template))["features"]
+        sides, logits = find(torch.tensor(search), features).values()
     theirs = runtime.InferenceSession(str(FEAR / "search.onnx"))
     for index in range(2):
         image, kept = search[index : index + 1], features[index : index + 1].numpy()
@@ -35,7 +35,7 @@ def test_a_published_graph_says_the_same_in_torch() -> None:
         np.testing.assert_allclose(logits[index].numpy(), expected[1][0], atol=1e-3)
 
 
-@published
+@with_fear
 def test_the_teacher_of_slim_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(FEAR.parent))
     make("slim").recipe.teach(Path("fear_xs"))
@@ -67,5 +67,5 @@ def test_a_lesson_stands_where_the_teacher_saw_it(training_set: Path) -> None:
 def test_a_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     (tmp_path / "x.onnx").write_bytes(b"no")
-    with pytest.raises(SourceError, match=r"teacher .*x\.onnx cannot be read"):
-        Graph(tmp_path / "x.onnx")
+    with pytest.raises(InputError, match=r"teacher .*x\.onnx is not an ONNX model"):
+        published(tmp_path / "x.onnx")

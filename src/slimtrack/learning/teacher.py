@@ -3,105 +3,38 @@
 Its ONNX graph is run by torch, so that it works on whatever device trains.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from slimtrack.errors import SourceError
 from slimtrack.learning.augment import Batch
 from slimtrack.learning.data import Pictures
 from slimtrack.learning.losses import Lesson
 from slimtrack.learning.scenes import render
 from slimtrack.learning.siamese import STRIDE, cell_centres
+from slimtrack.networks.onnx_io import parse, read_nodes
+from slimtrack.networks.sources import read_bytes
+from slimtrack.online.torch_graph import TorchGraph
 
-__all__ = ["FearTeacher", "Graph", "Seen"]
-
-Attributes = dict[str, Any]
-
-
-def _conv(attributes: Attributes, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    top, left, bottom, right = attributes["pads"]
-    if (top, left) != (bottom, right):
-        x, top, left = functional.pad(x, (left, right, top, bottom)), 0, 0
-    strides, dilations = tuple(attributes["strides"]), tuple(attributes["dilations"])
-    return functional.conv2d(x, weight, bias, strides, (top, left), dilations, attributes["group"])
+__all__ = ["FearTeacher", "Seen", "published"]
 
 
-def _reshape(_: Attributes, x: Tensor, shape: list[int]) -> Tensor:
-    """The graph was made for one image: its leading 1 stands for any number of them."""
-    return x.reshape(len(x), *shape[1:])
-
-
-_OPERATORS: dict[str, Callable[..., Tensor]] = {
-    "Add": lambda _, a, b: a + b,
-    "Concat": lambda attributes, *parts: torch.cat(parts, attributes["axis"]),
-    "Conv": _conv,
-    "Exp": lambda _, x: torch.exp(x.float()),
-    "MatMul": lambda _, a, b: a @ b,
-    "Mul": lambda _, a, b: a * b,
-    "Relu": lambda _, x: torch.relu(x),
-    "Reshape": _reshape,
-    "Transpose": lambda attributes, x: x.permute(*attributes["perm"]),
-}
-
-
-class Graph(nn.Module):
-    """An ONNX graph of few kinds of operators, run by torch on batches.
-
-    Args:
-        path: The file.
+def published(path: Path) -> TorchGraph:
+    """An ONNX file of any number of inputs as it is, run by torch on batches; it does not learn.
 
     Raises:
-        SourceError: It cannot be read or has an operator that is not known here.
+        InputError: It cannot be read, or has an operator that torch cannot run here.
+        MissingError: It is not there.
     """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        import onnx
-
-        try:
-            graph = onnx.load(str(path)).graph
-        except Exception as error:
-            raise SourceError(f"teacher {path} cannot be read ({error})") from error
-        unknown = {node.op_type for node in graph.node} - set(_OPERATORS)
-        if unknown:
-            raise SourceError(
-                f"teacher {path} has operators that cannot be run here: {', '.join(sorted(unknown))}"
-            )
-        self._shapes: dict[str, list[int]] = {}  # numbers, since reading them from a GPU makes all wait
-        for tensor in graph.initializer:
-            values = torch.from_numpy(np.array(onnx.numpy_helper.to_array(tensor)))
-            if values.is_floating_point():
-                self.register_buffer(_field(tensor.name), values.float())
-            else:
-                self._shapes[tensor.name] = values.tolist()
-        self._steps = [
-            (node.op_type, list(node.input), node.output[0], _attributes(onnx, node)) for node in graph.node
-        ]
-        self._inputs = [item.name for item in graph.input]
-        self._outputs = [item.name for item in graph.output]
-
-    def forward(self, *inputs: Tensor) -> list[Tensor]:
-        """Outputs in the graph's order, for inputs in the graph's order."""
-        values: dict[str, Any] = dict(zip(self._inputs, inputs, strict=True)) | self._shapes
-        stored = self._buffers
-        for operator, names, output, attributes in self._steps:
-            given = [values[name] if name in values else stored[_field(name)] for name in names if name]
-            values[output] = _OPERATORS[operator](attributes, *given)
-        return [values[name] for name in self._outputs]
-
-
-def _field(name: str) -> str:
-    return "v_" + name.replace(".", "_")
-
-
-def _attributes(onnx: Any, node: Any) -> Attributes:
-    return {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+    what = f"teacher {path}"
+    graph = (model := parse(read_bytes(path), what)).graph
+    nodes, weights = read_nodes(model, what)
+    outputs = {item.name: item.name for item in graph.output}
+    inputs = [item.name for item in graph.input if item.name not in weights]
+    return TorchGraph(nodes, weights, inputs, outputs, what).requires_grad_(False)
 
 
 class Seen(NamedTuple):
@@ -129,7 +62,7 @@ class FearTeacher(nn.Module):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.look, self.search = Graph(folder / "template.onnx"), Graph(folder / "search.onnx")
+        self.look, self.search = published(folder / "template.onnx"), published(folder / "search.onnx")
 
     @torch.no_grad()
     def forward(self, pictures: Pictures, batch: Batch, generator: torch.Generator) -> Seen:
@@ -137,7 +70,8 @@ class FearTeacher(nn.Module):
         window = _five_times(batch)
         template = render(pictures, batch.template, _extended(batch), self.template_side, generator)
         search = render(pictures, batch.search, window, self.search_side, generator)
-        sides, logits = self.search(search, self.look(template)[0])
+        answer = self.search(search, *self.look(template).values())
+        sides, logits = answer["bbox"], answer["cls"]
         return Seen(sides.float(), logits[:, 0].float().sigmoid(), window)
 
     def lesson(self, seen: Seen, batch: Batch, side: int) -> Lesson:

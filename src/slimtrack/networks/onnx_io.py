@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from slimtrack.arrays import AnyArray
 from slimtrack.errors import InputError, MissingError
 from slimtrack.networks.graph import Graph, Node
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["halved", "onnx_package", "parse", "read_graph", "to_model"]
+__all__ = ["halved", "onnx_package", "parse", "read_graph", "read_nodes", "to_model"]
 
 _LARGE = 64
 """Numbers from which on `halved` takes an array."""
@@ -71,22 +72,12 @@ def _refuse_external(model: "ModelProto", what: str) -> None:
 
 
 def read_graph(model: "ModelProto", what: str) -> Graph:
-    """The graph of a model with one image input ``(N, C, H, W)``.
-
-    Nodes without a name get their output's; constant nodes become weights; a weight that several nodes read
-    is given to each of them, so that one node's can be changed.
+    """The graph of a model with one image input ``(N, C, H, W)``, its nodes as `read_nodes` gives them.
 
     Raises:
         InputError: It has several inputs, another input shape, subgraphs, or unreadable weights.
     """
-    onnx = onnx_package()
-    weights = {}
-    try:
-        for tensor in model.graph.initializer:
-            weights[tensor.name] = onnx.numpy_helper.to_array(tensor)
-        nodes = [_node(proto, index, weights) for index, proto in enumerate(model.graph.node)]
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{what} holds what cannot be read ({error})") from error
+    nodes, weights = read_nodes(model, what)
     inputs = [value for value in model.graph.input if value.name not in weights]
     if len(inputs) != 1:
         names = ", ".join(value.name for value in inputs) or "none"
@@ -95,14 +86,27 @@ def read_graph(model: "ModelProto", what: str) -> Graph:
     if len(shape) != 4 or not shape[1].dim_value:
         raise InputError(f"{what}: its input {inputs[0].name!r} is not an image (N, channels, H, W)")
     opsets = tuple((each.domain, each.version) for each in model.opset_import)
-    kept = tuple(node for node in nodes if node is not None)
-    return Graph(
-        _unshared(_uniquely_named(kept), weights),
-        weights,
-        inputs[0].name,
-        int(shape[1].dim_value),
-        opsets=opsets,
-    )
+    return Graph(nodes, weights, inputs[0].name, int(shape[1].dim_value), opsets=opsets)
+
+
+def read_nodes(model: "ModelProto", what: str) -> tuple[tuple[Node, ...], dict[str, AnyArray]]:
+    """The nodes of a model in the order in which they run, and its constant tensors by name.
+
+    Nodes without a name get their output's; constant nodes become weights; a weight that several nodes read
+    is given to each of them, so that one node's can be changed.
+
+    Raises:
+        InputError: It has subgraphs or unreadable weights.
+    """
+    onnx = onnx_package()
+    weights: dict[str, AnyArray] = {}
+    try:
+        for tensor in model.graph.initializer:
+            weights[tensor.name] = onnx.numpy_helper.to_array(tensor)
+        nodes = [_node(proto, index, weights) for index, proto in enumerate(model.graph.node)]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{what} holds what cannot be read ({error})") from error
+    return _unshared(_uniquely_named([node for node in nodes if node is not None]), weights), weights
 
 
 def _node(proto: Any, index: int, weights: dict[str, Any]) -> Node | None:
