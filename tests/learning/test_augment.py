@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from slimtrack.learning.augment import CALM, STRONG, Strength, batch, covered  # noqa: E402
 from slimtrack.learning.data import PairSampler, read_training_set  # noqa: E402
-from slimtrack.learning.scenes import render  # noqa: E402
+from slimtrack.learning.scenes import BLUR, _blurred, render  # noqa: E402
 from slimtrack.learning.warp import Bend  # noqa: E402
 
 SHAPES = Strength(1.0, 0.4, 0.3, 0.05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, Bend(share=0.0))
@@ -53,6 +53,17 @@ def test_a_patch_leaves_half_of_the_target(training_set: Path) -> None:
     share = (high - low).clamp(min=0).prod(1) / box[:, 2:].prod(1)
     assert share.max() <= 0.5
     assert (share > 0.1).any()
+
+
+def test_a_blur_is_the_correlation_with_its_kernel() -> None:
+    """By spectra as it is without; the border is dark."""
+    generator = torch.Generator().manual_seed(0)
+    view, kernels = (torch.rand(shape, generator=generator) for shape in ((2, 3, 40, 40), (2, BLUR, BLUR)))
+    slow = [
+        torch.nn.functional.conv2d(image[:, None], kernel[None, None], padding=BLUR // 2)[:, 0]
+        for image, kernel in zip(view, kernels, strict=True)
+    ]
+    torch.testing.assert_close(_blurred(view, kernels), torch.stack(slow), atol=1e-3, rtol=0)
 
 
 def test_cells_say_how_much_of_them_is_covered() -> None:

@@ -138,6 +138,22 @@ def test_losses_can_be_had_one_by_one(options: str, names: set[str], views: View
     assert set(recipe.losses(recipe.network, views)) == names
 
 
+def test_a_fourth_level_is_relu3(views: Views) -> None:
+    """The tracking loss is the sum over the levels that are asked for."""
+    sums: dict[int, float] = {}
+    for levels in (1, 3, 4):
+        torch.manual_seed(0)
+        recipe = make(SMALL.replace("]", f",levels={levels}]")).recipe
+        sums[levels] = recipe.losses(recipe.network, views)["tracking"].item()
+        patches = recipe._patches(views)
+    maps = recipe.network(torch.cat(patches))
+    (left, top, right, bottom), present = views.batch.box(1).T, views.batch.present
+    shift = torch.stack([(left + right) / 2, (top + bottom) / 2], 1) - 0.5
+    alone = {tap: level_loss(maps[tap].chunk(2), shift, present, recipe._filtering).item() for tap in maps}
+    assert sums[4] - sums[3] == pytest.approx(alone["relu3"], rel=1e-4)
+    assert sums[3] - sums[1] == pytest.approx(alone["norm1"] + alone["norm2"], rel=1e-4)
+
+
 def test_a_perfect_lift_costs_nothing(views: Views) -> None:
     """A teacher that is the student itself."""
     recipe = make(SMALL).recipe

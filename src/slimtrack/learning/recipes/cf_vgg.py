@@ -25,6 +25,8 @@ from slimtrack.options import Range
 
 __all__ = ["CfVgg", "Student", "resampled"]
 
+_LEVELS = ("relu3", "norm1", "norm2", "relu5")
+"""Where a tracking loss can be computed: the paper's three, and what `fdeepstrcf` reads before them."""
 _BESIDE = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 """Context patches: right, left, below, above, by a whole side of the patch."""
 
@@ -98,7 +100,11 @@ class CfVgg(Recipe):
         batch_norm: Annotated[bool, "Batch norm while it trains; it goes into the filters."] = True,
         fidelity: Annotated[float, Range(0), "Weight of the teacher's features."] = 1.0,
         beta: Annotated[float, Range(0), "Weight of the tracking loss (equation 4)."] = 1.0,
-        levels: Annotated[int, Range(1, 3), "Levels of the tracking loss: 3, or 1 for the last."] = 3,
+        levels: Annotated[
+            int,
+            Range(1, 4),
+            "Levels of the tracking loss: 1 for the last alone, 4 with relu3 beside the paper's 3.",
+        ] = 3,
         ridge: Annotated[
             float, Range(1e-8), "Of the filter, as a share of the features' energy a frequency."
         ] = 0.01,
@@ -119,7 +125,7 @@ class CfVgg(Recipe):
         self._origin = ["random start"]
         self.network = self._student()
         known = self.network.small.taken
-        self._levels = [known.tap(name).name for name in ("norm1", "norm2", "relu5")][-levels:]
+        self._levels = [known.tap(name).name for name in _LEVELS[-levels:]]
 
     def _student(self, start: Network | None = None) -> Student:
         widths = WIDTHS[self._ratio]
