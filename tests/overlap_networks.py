@@ -12,7 +12,8 @@ def head(
     rng = np.random.default_rng(seed)
     last, outputs = ("box", 4) if gives_boxes else ("iou", 1)
     shapes = {
-        "modulation3": (channels, 10 * channels), "modulation4": (channels, 10 * channels),
+        "reference3": (hidden, 9 * channels), "modulation3": (channels, hidden + channels),
+        "modulation4": (channels, hidden + channels),
         "overlap3": (hidden, 25 * channels), "overlap4": (hidden, 9 * channels), last: (outputs, 2 * hidden),
     }  # fmt: skip
     arrays = {f"{name}_w": rng.normal(0, shape[1] ** -0.5, shape) for name, shape in shapes.items()}

@@ -23,7 +23,9 @@ _REFERENCE_BINS = 3, 1
 _BINS = 5, 3
 _BLOCKS = "3", "4"
 _ARRAYS = tuple(
-    f"{name}_{kind}" for name in ("modulation3", "modulation4", "overlap3", "overlap4") for kind in "wb"
+    f"{name}_{kind}"
+    for name in ("reference3", "modulation3", "modulation4", "overlap3", "overlap4")
+    for kind in "wb"
 )
 
 
@@ -75,8 +77,8 @@ class Head:
             precise_roi_pool(np.asarray(maps, np.float32)[None], at / stride, bins).ravel()
             for maps, stride, bins in zip(references, STRIDES, _REFERENCE_BINS, strict=True)
         ]
-        joined = np.concatenate(pooled)
         get = self.weights
+        joined = np.concatenate([_relu(get["reference3_w"] @ pooled[0] + get["reference3_b"]), pooled[1]])
         vectors = [_relu(get[f"modulation{n}_w"] @ joined + get[f"modulation{n}_b"]) for n in _BLOCKS]
         levels = [
             _Level.of(get[f"overlap{n}_w"], get[f"overlap{n}_b"], vector, bins, stride)

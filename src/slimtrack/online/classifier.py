@@ -1,0 +1,241 @@
+"""A classifier of two layers that learns the target while it is tracked (ATOM, section 3.2; paper 003, 3.1).
+
+A 1x1 layer reduces the channels, a filter of 4x4 cells makes one map of them, and an activation flattens what
+is below zero. Both layers are linear, so a filter and a projection together are one filter on all channels,
+and the products of Gauss-Newton need only 16 maps a sample, whatever the number of channels.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from slimtrack._compiled import compiled
+from slimtrack.arrays import Features, Floats
+from slimtrack.filters.eco.solver import ConjugateGradient
+from slimtrack.online.samples import SampleMemory
+
+__all__ = ["SIDE", "Classifier", "Learning", "label"]
+
+SIDE = 4
+"""Cells of the filter in each direction. A map of h x w cells gives (h + 1) x (w + 1) responses."""
+_FLOOR = 0.05
+"""The activation does not fall below minus this: background may respond with anything below zero."""
+_CHUNK = 16
+"""Samples at a time."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How the classifier learns; ATOM's published settings.
+
+    Attributes:
+        dims: Channels between the layers.
+        filter_ridge: Weight of the filter's energy in equation 3.1.
+        projection_ridge: The same of the 1x1 layer.
+        steps: Gauss-Newton steps in the first frame ..
+        first_iterations: .. of so many conjugate gradient iterations each.
+        iterations: Conjugate gradient iterations of a later training.
+        seed: Of the 1x1 layer to begin with.
+    """
+
+    dims: int = 64
+    filter_ridge: float = 0.1
+    projection_ridge: float = 1e-4
+    steps: int = 6
+    first_iterations: int = 10
+    iterations: int = 5
+    seed: int = 0
+
+
+class Classifier:
+    """Learns equation 3.1, ``sum_j w_j ||f(x_j) - g_j||^2 + ridges``, by Gauss-Newton and conjugate gradient.
+
+    Attributes:
+        projection: ``(dims, C)``.
+        filter: ``(16, dims)``: rows in the order of its cells.
+    """
+
+    def __init__(self, channels: int, learning: Learning) -> None:
+        self._learning = learning
+        drawn = np.random.default_rng(learning.seed).normal(0, channels**-0.5, (learning.dims, channels))
+        self.projection = drawn.astype(np.float32)
+        self.filter: Features = np.zeros((SIDE * SIDE, learning.dims), np.float32)
+
+    def start(self, maps: Features, labels: Features) -> None:
+        """Learns both layers from samples ``(n, C, h, w)`` with desired responses ``(n, h + 1, w + 1)``."""
+        n, channels, *self._cells = maps.shape
+        problem = _Problem(maps.reshape(n, channels, -1), labels, np.full(n, 1 / n, np.float32), self._cells)
+        ridges = self._learning.filter_ridge, self._learning.projection_ridge
+        diagonal = np.concatenate([
+            np.full(layer.size, ridge, np.float32)
+            for layer, ridge in zip((self.filter, self.projection), ridges, strict=True)
+        ])  # fmt: skip
+        for _ in range(self._learning.steps):
+            self._joint_step(problem, diagonal)
+
+    def see(self, maps: Features) -> Features:
+        """The first layer: ``(dims, h w)`` of ``(C, h, w)``, or of several."""
+        *some, channels, _, _ = maps.shape
+        return np.asarray(self.projection @ maps.reshape(*some, channels, -1))
+
+    def respond(self, seen: Features) -> Floats:
+        """The responses ``(h + 1, w + 1)`` to what `see` gave."""
+        return _active(gathered(self.filter @ seen[None], self._cells))[0]
+
+    def train(self, memory: SampleMemory) -> None:
+        """Improves the filter on samples that `see` gave; the first layer stays."""
+        problem = _Problem(memory.samples, memory.labels, memory.weights, self._cells)
+        ridge = np.float32(self._learning.filter_ridge)
+        gradient, curve = problem.linearised(self.filter)
+
+        def product(v: Floats) -> Floats:
+            return problem.product(v.reshape(self.filter.shape), curve).ravel() + ridge * v
+
+        right = -(gradient + ridge * self.filter).ravel()
+        step = _solved(product, right, np.ones_like(right), self._learning.iterations)
+        self.filter = np.asarray(self.filter + step.reshape(self.filter.shape), np.float32)
+
+    def objective(self, maps: Features, labels: Features, weights: Floats) -> float:
+        """Equation 3.1 on samples ``(n, C, h, w)``."""
+        seen = self.see(maps)
+        answers = _active(gathered(self.filter @ seen, maps.shape[2:]))
+        data = float(weights @ ((answers - labels) ** 2).sum((1, 2)))
+        learning = self._learning
+        energy = float((self.filter**2).sum()), float((self.projection**2).sum())
+        return data + learning.filter_ridge * energy[0] + learning.projection_ridge * energy[1]
+
+    def _joint_step(self, problem: "_Problem", diagonal: Floats) -> None:
+        """One Gauss-Newton step on both layers."""
+        f, p = self.filter, self.projection
+        by_whole, curve = problem.linearised(f @ p)
+        both = np.concatenate([f.ravel(), p.ravel()])
+
+        def to_layers(by_whole: Floats) -> Floats:
+            return np.concatenate([(by_whole @ p.T).ravel(), (f.T @ by_whole).ravel()])
+
+        def product(v: Floats) -> Floats:
+            df, dp = v[: f.size].reshape(f.shape), v[f.size :].reshape(p.shape)
+            return to_layers(problem.product(df @ p + f @ dp, curve)) + diagonal * v
+
+        right = -(to_layers(by_whole) + diagonal * both)
+        both += _solved(product, right, diagonal, self._learning.first_iterations)
+        self.filter, self.projection = both[: f.size].reshape(f.shape), both[f.size :].reshape(p.shape)
+
+
+class _Problem:
+    """The data term of equation 3.1 as a function of one filter on all channels of the samples.
+
+    Args:
+        samples: ``(n, C, h w)`` float32.
+        labels: ``(n, h + 1, w + 1)`` float32.
+        weights: ``(n,)`` float32.
+        cells: h and w.
+    """
+
+    def __init__(self, samples: Features, labels: Features, weights: Floats, cells: Sequence[int]) -> None:
+        self._labels, self._cells = labels, cells
+        self._weights = weights[:, None, None]
+        # A few at a time stay in the cache for both passes.
+        rows = (slice(at, at + _CHUNK) for at in range(0, len(samples), _CHUNK))
+        self._chunks = [(samples[each], each) for each in rows]
+
+    def linearised(self, whole: Floats) -> tuple[Floats, Floats]:
+        """Half the gradient ``(16, C)`` at a filter, and its products' weights ``(n, h + 1, w + 1)``."""
+        gradient, curve = np.zeros_like(whole), np.empty_like(self._labels)
+        for chunk, rows in self._chunks:
+            raw = gathered(whole @ chunk, self._cells)
+            answers = _active(raw)
+            slopes = np.where(raw > 0, np.float32(1), answers / np.float32(_FLOOR) + 1)
+            weighted = self._weights[rows] * slopes
+            gradient += _back(weighted * (answers - self._labels[rows]), chunk)
+            curve[rows] = weighted * slopes
+        return gradient, curve
+
+    def product(self, v: Floats, curve: Floats) -> Floats:
+        """The Gauss-Newton matrix times a filter ``(16, C)``."""
+        out = np.zeros_like(v)
+        for chunk, rows in self._chunks:
+            out += _back(curve[rows] * gathered(v @ chunk, self._cells), chunk)
+        return out
+
+
+def _back(responses: Floats, samples: Features) -> Floats:
+    """The transpose of filtering ``(n, C, h w)``: half a gradient ``(16, C)``."""
+    return np.asarray((spread(responses) @ samples.swapaxes(1, 2)).sum(0))
+
+
+def label(center: tuple[float, float], cells: Sequence[int], sigma: float) -> Features:
+    """A Gaussian ``(h + 1, w + 1)`` float32.
+
+    Args:
+        center: Row and column of its top in cells of the map, the first of which is at (0, 0).
+        cells: h and w of the map.
+        sigma: Its width in cells.
+    """
+    lines = [
+        np.exp(-0.5 * ((np.arange(n + 1) - 0.5 - at) / sigma) ** 2)
+        for n, at in zip(cells, center, strict=True)
+    ]
+    return np.outer(*lines).astype(np.float32)
+
+
+def gathered(parts: Floats, cells: Sequence[int]) -> Floats:
+    """Sums what the filter's cells see into responses.
+
+    Args:
+        parts: ``(n, 16, h w)``: the inner product of one cell of the filter with every cell of the map.
+        cells: h and w.
+
+    Returns:
+        ``(n, h + 1, w + 1)``: response i has the filter's four cells on cells i - 2 to i + 1 of the map, zero
+        outside, and so its middle half a cell before cell i.
+    """
+    h, w = cells
+    out = np.zeros((len(parts), h + 1, w + 1), parts.dtype)
+    _gather(parts.reshape(-1, SIDE, SIDE, h, w), out)
+    return out
+
+
+def spread(responses: Floats) -> Floats:
+    """The transpose of `gathered`: ``(n, 16, h w)`` of ``(n, h + 1, w + 1)``."""
+    n, h, w = responses.shape
+    out = np.zeros((n, SIDE, SIDE, h - 1, w - 1), responses.dtype)
+    _spread(responses, out)
+    return out.reshape(n, SIDE * SIDE, -1)
+
+
+@compiled(fastmath=True)
+def _gather(parts, out):
+    count, side, _, h, w = parts.shape
+    for n in range(count):
+        for row in range(side):
+            for column in range(side):
+                up, left = row - 2, column - 2  # response (y, x) sees cell (y + up, x + left) here
+                for y in range(max(-up, 0), min(h - up, h + 1)):
+                    for x in range(max(-left, 0), min(w - left, w + 1)):
+                        out[n, y, x] += parts[n, row, column, y + up, x + left]
+
+
+@compiled(fastmath=True)
+def _spread(responses, out):
+    count, side, _, h, w = out.shape
+    for n in range(count):
+        for row in range(side):
+            for column in range(side):
+                up, left = row - 2, column - 2
+                for y in range(max(-up, 0), min(h - up, h + 1)):
+                    for x in range(max(-left, 0), min(w - left, w + 1)):
+                        out[n, row, column, y + up, x + left] = responses[n, y, x]
+
+
+def _active(raw: Floats) -> Floats:
+    """The activation: the value above zero, below it an exponential towards minus `_FLOOR`."""
+    below = np.float32(_FLOOR) * np.expm1(np.minimum(raw, 0) / np.float32(_FLOOR))
+    return np.where(raw > 0, raw, below)
+
+
+def _solved(product: Callable[[Floats], Floats], right: Floats, diagonal: Floats, iterations: int) -> Floats:
+    step = np.zeros_like(right)
+    ConjugateGradient(np.ones_like(right)).solve(product, right, step, diagonal, iterations)
+    return step
