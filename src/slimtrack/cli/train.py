@@ -70,6 +70,10 @@ DevicesOption: TypeAlias = Annotated[
 NodesOption: TypeAlias = Annotated[
     int, typer.Option("--num-nodes", min=1, help="Number of machines; start this command on each.")
 ]
+HalfOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--half", help="Compute layers in bfloat16, as on a GPU: faster on a CPU that has AMX."),
+]
 WithoutOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="SOURCE", help="A source to leave out; can be repeated.")
 ]
@@ -107,6 +111,7 @@ class TrainRequest:
     resume: ResumeOption = False
     devices: DevicesOption = None
     nodes: NodesOption = 1
+    half: HalfOption = False
     without: WithoutOption = None
     rare: RareOption = None
     limit: LimitOption = None
@@ -166,7 +171,7 @@ def _run(asked: TrainRequest) -> None:
     named, schedule = _recipe(asked)
     if (asked.out / loop.LAST).is_file() and not asked.resume:
         raise InputError(f"{asked.out} holds a run already: go on with --resume, or choose another --out")
-    fabric = loop.machine(asked.devices, asked.nodes)
+    fabric = loop.machine(asked.devices, asked.nodes, half=asked.half)
     choice = Choice(asked.without or (), asked.rare or (), asked.limit, asked.memory)
     data, held_out = read_sets(asked.data, choice)
     with bar(shown=fabric.is_global_zero) as watcher:

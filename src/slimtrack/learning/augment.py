@@ -11,7 +11,7 @@ from slimtrack.learning.data import Objects, Pairs, Pictures
 from slimtrack.learning.scenes import BLUR, Scene
 from slimtrack.learning.warp import Bend, Warp
 
-__all__ = ["CALM", "STRONG", "Batch", "Strength", "batch", "covered"]
+__all__ = ["CALM", "SEARCH", "STRONG", "TEMPLATE", "Batch", "Strength", "batch", "covered"]
 
 
 class Strength(NamedTuple):
@@ -51,6 +51,9 @@ STRONG = Strength()
 CALM = Strength(0.9, 0.25, 0.08, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, Bend(share=0.0))
 """For validation."""
 
+TEMPLATE, SEARCH = 2.0, 4.0
+"""Sides of the windows of a batch in sides of the target."""
+
 _MEAN_COLOUR = 0.2
 """Share of scenes that end in their picture's mean colour, as trackers pad at a frame's border."""
 _HIDING = 1.35
@@ -75,13 +78,22 @@ class Batch(NamedTuple):
     search_box: Tensor
     present: Tensor
 
-    def box(self, side: int) -> Tensor:
-        """The target's left, top, right, bottom in a search view of that side: ``(N, 4)``."""
-        return _in_window(self.search_box, self.search_window) * side
+    def box(self, side: int, extent: float = SEARCH) -> Tensor:
+        """The target's left, top, right, bottom in a search view of that side and extent: ``(N, 4)``."""
+        return _wider(_in_window(self.search_box, self.search_window), extent / SEARCH) * side
+
+    def template_corners(self, side: int, extent: float = TEMPLATE) -> Tensor:
+        """The same in a template view."""
+        return _wider(_in_window(self.template_box, self.template_window), extent / TEMPLATE) * side
 
     def mask(self, cells: int) -> Tensor:
         """Share of each cell of the template view that the box covers: ``(N, 1, cells, cells)``."""
-        return covered(_in_window(self.template_box, self.template_window) * cells, cells)
+        return covered(self.template_corners(cells), cells)
+
+
+def _wider(corners: Tensor, factor: float) -> Tensor:
+    """Fractions of a window about the same middle, so many times larger."""
+    return 0.5 + (corners - 0.5) / factor
 
 
 def covered(corners: Tensor, cells: int) -> Tensor:
@@ -137,9 +149,9 @@ def batch(
     draw = _Draw(pictures, objects, pairs, colours, dice)
     template = draw.scene(pairs.template, first, still, calm, torch.zeros_like(hidden))
     search = draw.scene(pairs.search, second, bent, strength, hidden)
-    near = _window(first, 2.0, _moved(dice, strength.jitter), dice.within(strength.jitter), 0 * mirror)
+    near = _window(first, TEMPLATE, _moved(dice, strength.jitter), dice.within(strength.jitter), 0 * mirror)
     far = torch.where(dice.happens(0.5), 1.0, 0.5)[:, None] * _moved(dice, strength.shift)
-    wide = _window(second, 4.0, far, dice.within(strength.scale), dice.within(strength.aspect))
+    wide = _window(second, SEARCH, far, dice.within(strength.scale), dice.within(strength.aspect))
     windows = [_mirrored(window, mirror) for window in (near, wide)]
     return Batch(template, search, windows[0], windows[1], first, second, pairs.present & ~hidden)
 

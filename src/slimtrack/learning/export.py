@@ -12,7 +12,7 @@ from slimtrack.learning.backbones.starts import IMAGENET_MEAN, IMAGENET_STD
 from slimtrack.learning.siamese import STRIDE, Siamese, Target
 from slimtrack.networks.onnx_io import halved
 
-__all__ = ["export"]
+__all__ = ["export", "write_onnx"]
 
 
 class _Part(nn.Module):
@@ -49,12 +49,12 @@ def export(network: Siamese, folder: Path) -> None:
     image, mask = torch.zeros(1, 3, side, side), torch.ones(1, 1, cells, cells)
     with torch.no_grad():
         target = network.target(image, mask)
-    _write(
+    write_onnx(
         _Template(network), (image, mask), ["image", "mask"], ["cells", "kernel"], folder / "template.onnx"
     )
     search = torch.zeros(1, 3, network.design.search, network.design.search)
     names = ["image", "cells", "kernel"]
-    _write(_Search(network), (search, *target), names, ["score", "sides"], folder / "search.onnx")
+    write_onnx(_Search(network), (search, *target), names, ["score", "sides"], folder / "search.onnx")
 
 
 @torch.no_grad()
@@ -65,9 +65,24 @@ def _for_pixels(network: Siamese) -> Siamese:
     return copy
 
 
-def _write(
-    module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], path: Path
+def write_onnx(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: list[str],
+    outputs: list[str],
+    path: Path,
+    free: dict[str, dict[int, str]] | None = None,
 ) -> None:
+    """Writes a module's ONNX file, its weights as float16.
+
+    Args:
+        module: What is computed.
+        inputs: One of each, to follow through it.
+        names: Of the inputs.
+        outputs: Names of what it gives.
+        path: The file.
+        free: Axes of inputs and outputs that may have any length, by name, and what they are called.
+    """
     import onnx
 
     buffer = io.BytesIO()
@@ -79,6 +94,7 @@ def _write(
             buffer,
             input_names=names,
             output_names=outputs,
+            dynamic_axes=free,
             opset_version=17,
             dynamo=False,
         )

@@ -46,20 +46,23 @@ class Result(NamedTuple):
     whole: bool
 
 
-def machine(devices: int | None = None, nodes: int = 1, accelerator: str = "auto") -> Fabric:
+def machine(
+    devices: int | None = None, nodes: int = 1, accelerator: str = "auto", *, half: bool = False
+) -> Fabric:
     """Starts the processes of a run, one a device: this one goes on as the first of them.
 
     Args:
         devices: GPUs, or processes on a CPU, of each machine; ``None``: all GPUs, or one process.
         nodes: Machines. Each is started by the same command, as `torchrun` or a cluster does it.
         accelerator: ``"cpu"``, ``"gpu"``, or whatever there is.
+        half: Layers compute in bfloat16 on a CPU, too; on a GPU they always do.
     """
     gpu = accelerator != "cpu" and torch.cuda.is_available()
     count = devices or (torch.cuda.device_count() if gpu else 1)
     fabric = Fabric(
         accelerator="gpu" if gpu else "cpu", devices=count, num_nodes=nodes,
         strategy="ddp_find_unused_parameters_true" if count * nodes > 1 else "auto",
-        precision="bf16-mixed" if gpu else "32-true",
+        precision="bf16-mixed" if gpu or half else "32-true",
     )  # fmt: skip
     fabric.launch()
     return fabric
@@ -118,7 +121,7 @@ class _Run:
         seed = schedule.seed + 1_000_003 * fabric.global_rank
         torch.manual_seed(seed)
         generator = torch.Generator(fabric.device).manual_seed(seed)
-        self._feed = Feed(data, named.recipe.strength, generator)
+        self._feed = Feed(data, named.recipe.strength, generator, kept=named.recipe.kept)
         self._learner = Learner(named.recipe, schedule, fabric)
         self._clock = _Clock(schedule)
         self._best: dict[str, float] = {}

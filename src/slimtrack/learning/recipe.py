@@ -44,12 +44,15 @@ class Recipe(ABC):
         network: What learns, parts that only training needs included. Its running average is judged and kept.
         presets: Schedules by name.
         strength: Of the augmentation.
+        kept: How many batches are drawn and given again and again, so that what a recipe computes with
+            `Views.once` serves often; 0: new ones each time.
     """
 
     options_of_a: ClassVar = "recipe"
     network: nn.Module
     presets: ClassVar[Mapping[str, Schedule]] = PRESETS
     strength: ClassVar[Strength] = STRONG
+    kept: int = 0
 
     @abstractmethod
     def losses(self, network: nn.Module, views: Views) -> dict[str, Tensor]:

@@ -1,11 +1,12 @@
 """What a recipe is given in each step: a batch of pairs, rendered at whatever size it asks for."""
 
+from collections.abc import Callable
 from functools import cache
 
 import torch
 from torch import Tensor
 
-from slimtrack.learning.augment import Batch, Strength, batch
+from slimtrack.learning.augment import SEARCH, TEMPLATE, Batch, Strength, batch
 from slimtrack.learning.backbones.starts import IMAGENET_MEAN, IMAGENET_STD
 from slimtrack.learning.data import PairSampler, Pictures, TrainingSet
 from slimtrack.learning.scenes import render
@@ -22,17 +23,28 @@ class Views:
     Args:
         pictures: What the batch's scenes show.
         drawn: The batch.
-        generator: Of the noise, and of whatever else a recipe draws.
+        generator: Of whatever a recipe draws.
+        noise: Of the pictures' noise, if it is another one.
     """
 
-    def __init__(self, pictures: Pictures, drawn: Batch, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        pictures: Pictures,
+        drawn: Batch,
+        generator: torch.Generator,
+        noise: torch.Generator | None = None,
+    ) -> None:
         self.pictures, self.batch, self.generator = pictures, drawn, generator
+        self._noise = noise or generator
         self._done: dict[tuple[object, ...], Tensor] = {}
+        self._once: dict[str, list[Tensor]] = {}
 
     def __len__(self) -> int:
         return len(self.batch.present)
 
-    def template(self, side: int, extent: float = 2.0, moved: tuple[float, float] = (0.0, 0.0)) -> Tensor:
+    def template(
+        self, side: int, extent: float = TEMPLATE, moved: tuple[float, float] = (0.0, 0.0)
+    ) -> Tensor:
         """``(N, 3, side, side)`` of the templates.
 
         Args:
@@ -40,19 +52,35 @@ class Views:
             extent: Side of the window in sides of the target.
             moved: By how many of its own sides the window lies beside the target, in x and in y.
         """
-        window = _beside(self.batch.template_window, extent / 2, moved)
+        window = _beside(self.batch.template_window, extent / TEMPLATE, moved)
         return self._view("template", side, window, extent, moved)
 
-    def search(self, side: int) -> Tensor:
-        """``(N, 3, side, side)`` of the searches: four sides of the target."""
-        return self._view("search", side, self.batch.search_window)
+    def search(self, side: int, extent: float = SEARCH) -> Tensor:
+        """``(N, 3, side, side)`` of the searches; the arguments are those of `template`."""
+        window = _beside(self.batch.search_window, extent / SEARCH, (0.0, 0.0))
+        return self._view("search", side, window, extent)
+
+    @torch.no_grad()
+    def once(self, name: str, make: Callable[[], list[Tensor]]) -> list[Tensor]:
+        """What a recipe computes from these views the first time, and finds again whenever it gets them.
+
+        The rendered pictures are let go: they are rendered again if they are asked for.
+
+        Args:
+            name: Of what is computed.
+            make: Computes it, without gradients.
+        """
+        if name not in self._once:
+            self._once[name] = make()
+            self._done.clear()
+        return self._once[name]
 
     def _view(self, which: str, side: int, window: Tensor, *place: object) -> Tensor:
         key = which, side, *place
         if key not in self._done:
             scene = getattr(self.batch, which)
             with torch.autocast(window.device.type, enabled=False):  # colours need more digits than layers
-                view = _normalised(render(self.pictures, scene, window, side, self.generator))
+                view = _normalised(render(self.pictures, scene, window, side, self._noise))
             self._done[key] = view.contiguous(memory_format=FORMAT)
         return self._done[key]
 
@@ -83,19 +111,39 @@ class Feed:
         strength: Of the augmentation.
         generator: On the same device.
         absent: Share of pairs whose search shows another object.
+        kept: Draw that many batches, each when its turn comes first, and give these again and again, each as
+            often; 0 for new ones each time. They depend on the first state of the generator alone.
     """
 
     def __init__(
-        self, data: TrainingSet, strength: Strength, generator: torch.Generator, absent: float = 0.1
+        self,
+        data: TrainingSet,
+        strength: Strength,
+        generator: torch.Generator,
+        absent: float = 0.1,
+        kept: int = 0,
     ) -> None:
         self.generator = generator
         self._data, self._strength = data, strength
         self._sampler = PairSampler(data.objects, absent=absent)
+        device = generator.device
+        self._seeds = torch.randint(2**31, (kept,), generator=generator, device=device).tolist()
+        self._kept: dict[int, Views] = {}
 
     def draw(self, pairs: int) -> Views:
         """The next so many pairs."""
-        pictures, objects = self._data
-        drawn = self._sampler.draw(pairs, self.generator)
-        return Views(
-            pictures, batch(pictures, objects, drawn, self._strength, self.generator), self.generator
+        if not self._seeds:
+            return self._new(pairs, self.generator)
+        which = int(
+            torch.randint(len(self._seeds), (), generator=self.generator, device=self.generator.device)
         )
+        if which not in self._kept:
+            own = torch.Generator(self.generator.device).manual_seed(self._seeds[which])
+            self._kept[which] = self._new(pairs, own)
+        return self._kept[which]
+
+    def _new(self, pairs: int, generator: torch.Generator) -> Views:
+        pictures, objects = self._data
+        drawn = self._sampler.draw(pairs, generator)
+        scenes = batch(pictures, objects, drawn, self._strength, generator)
+        return Views(pictures, scenes, self.generator, generator)

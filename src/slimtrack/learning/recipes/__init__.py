@@ -17,6 +17,8 @@ __all__ = ["Named", "list_recipes", "make"]
 _OURS = {
     "slim": "slimtrack.learning.recipes.slim:Slim",
     "cf-vgg": "slimtrack.learning.recipes.cf_vgg:CfVgg",
+    "atom": "slimtrack.learning.recipes.atom:Atom",
+    "drnet": "slimtrack.learning.recipes.atom:DrNet",
 }
 """Name -> where it is, so that listing names imports no torch."""
 

@@ -1,0 +1,38 @@
+"""Boxes near the target: to learn their overlap, and to begin a refinement with."""
+
+import torch
+from torch import Tensor
+
+from slimtrack.learning.losses import iou
+
+__all__ = ["candidates"]
+
+_SIGMAS = (0.01, 0.05, 0.1, 0.2, 0.3)
+"""Standard deviations, in sides of the target, one drawn a box, as ATOM was trained with."""
+_LEAST = 0.1
+"""Least overlap of a candidate."""
+_ROUNDS = 4
+"""How often a candidate that overlaps less is moved half the way to the target."""
+
+
+def candidates(box: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Boxes around a box, their middles and sizes each off by a normal deviate: ``(N, count, 4)``.
+
+    Args:
+        box: ``(N, 4)`` left, top, right, bottom.
+        count: How many for each.
+        generator: On the device of the boxes.
+    """
+    n = len(box)
+    size = box[:, None, 2:] - box[:, None, :2]
+    side = size.prod(-1, keepdim=True).sqrt()
+    sigmas = box.new_tensor(_SIGMAS)
+    which = torch.randint(len(_SIGMAS), (n, count, 1), generator=generator, device=box.device)
+    noise = torch.randn(n, count, 4, generator=generator, device=box.device) * sigmas[which] * side
+    middle = (box[:, None, :2] + box[:, None, 2:]) / 2 + noise[..., :2]
+    half = torch.maximum(size + noise[..., 2:], 0.2 * size) / 2
+    found = torch.cat([middle - half, middle + half], -1)
+    for _ in range(_ROUNDS):
+        far = iou(found, box[:, None]) < _LEAST
+        found = torch.where(far[..., None], (found + box[:, None]) / 2, found)
+    return found
