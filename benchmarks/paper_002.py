@@ -1,10 +1,11 @@
 """The tables III, IV and V of paper 002, all rows of III and IV trained by one short common preset.
 
-Command: ``python benchmarks/paper_002.py SEQUENCES --out OUT --steps 300 --data TRAIN [--networks DIR] ..``
+Command: ``python benchmarks/paper_002.py SEQUENCES --out OUT --steps 200 --data TRAIN [--networks DIR] ..``
 
 Options that are not listed by ``--help`` go to ``slimtrack distill`` (``--without mot15``). What is in OUT is
-not made again: a command that was stopped goes on, and without ``--data`` the tables are made of the rows
-that are there. Frames a second are those of the whole tracker.
+not made again: a command that was stopped goes on. With ``--rows`` only these are trained and nothing is
+measured; without ``--data`` the tables are made of the rows that are there. Frames a second are those of the
+whole tracker.
 """
 
 import argparse
@@ -37,7 +38,7 @@ ROWS = {
     "ratio32": Row("ratio 32", "cf-vgg[ratio=32]"),
     "ratio64": Row("ratio 64: fidelity and tracking", "cf-vgg"),
     "ratio96": Row("ratio 96", "cf-vgg[ratio=96]"),
-    "untrained": Row("start alone, only batch norms settle", "cf-vgg", ("--rate", "0")),
+    "untrained": Row("start alone, only batch norms settle", "cf-vgg", ("--rate", "0", "--steps", "30")),
     "fidelity": Row("only fidelity", "cf-vgg[beta=0]"),
     "single": Row("only tracking, last level", "cf-vgg[fidelity=0,levels=1]"),
     "multi": Row("only tracking, three levels", "cf-vgg[fidelity=0]"),
@@ -123,15 +124,18 @@ def main() -> None:
     parser.add_argument("--names", default=SHORTEST, help="of the sequences")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--rows", default="", help=f"of {', '.join(ROWS)}; separated by commas")
     parser.add_argument("--teacher", default="cf_vggm")
     parser.add_argument("--start", default="resnet18")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--jitter", type=float, default=0.0)
     given, more = parser.parse_known_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    for name in ROWS:
+    for name in given.rows.split(",") if given.rows else ROWS:
         trained(name, given, more)
+    if given.rows:
+        return
     rows = [name for name in ROWS if (given.out / "networks" / f"{name}.onnx").is_file()]
     trackers = {name: f"feco[network={name}]" for name in rows}
     if "ratio64" in rows:
