@@ -14,7 +14,7 @@ from slimtrack import Box, State, Track, Tracker
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, OutputError, SourceError
 from slimtrack.tracker import Estimate
-from slimtrack.tracking import Summary, track_video
+from slimtrack.tracking import Outputs, Summary, track_video
 from slimtrack.video.encoding import Encoder
 from slimtrack.video.feed import Footage
 from slimtrack.video.frames import Frame, open_frames
@@ -60,9 +60,11 @@ def run(folder: Path, *, stop: int | None = None, resume: bool = False, **option
     corrections: dict[float, Box] = options.setdefault("corrections", {})  # type: ignore[assignment]
     return track_video(
         frames, options.pop("box", START), tracker=options.pop("tracker", Wanderer()),  # type: ignore[arg-type]
-        outputs=[folder / name for name in options.pop("names", NAMES)],  # type: ignore[attr-defined]
-        on_progress=lambda _, row: row.frame != stop,
-        past=Past.read(folder / "track.csv", corrections) if resume else None, **options,  # type: ignore[arg-type]
+        outputs=Outputs(
+            [folder / name for name in options.pop("names", NAMES)],  # type: ignore[attr-defined]
+            past=Past.read(folder / "track.csv", corrections) if resume else None,
+        ),
+        on_progress=lambda _, row: row.frame != stop, **options,  # type: ignore[arg-type]
     )  # fmt: skip
 
 
@@ -212,7 +214,7 @@ def test_other_frames_are_refused(tmp_path: Path) -> None:
         (list(CLIP.images())[:20], 5, "has frame 20, but the video ends before it"),
     ):
         with pytest.raises(InputError, match=sentence):
-            track_video(images, START, tracker=Wanderer(), outputs=outputs, start=start, past=past)
+            track_video(images, START, tracker=Wanderer(), outputs=Outputs(outputs, past=past), start=start)
     assert files(tmp_path) == before
 
 
@@ -243,8 +245,11 @@ def test_what_ends_it_again_costs_nothing(
     frames = open_frames(breaking(after, error), fps=25.0)
     try:
         summary = track_video(
-            frames, START, tracker=Wanderer(), outputs=[tmp_path / "track.csv", tmp_path / "annotated.mp4"],
-            past=Past.read(tmp_path / "track.csv", {}),
+            frames, START, tracker=Wanderer(),
+            outputs=Outputs(
+                [tmp_path / "track.csv", tmp_path / "annotated.mp4"],
+                past=Past.read(tmp_path / "track.csv", {}),
+            ),
         )  # fmt: skip
         assert summary.interrupted and isinstance(error, KeyboardInterrupt)
     except SourceError:
@@ -262,8 +267,8 @@ def test_a_correction_that_fails_leaves_the_earlier_rows(tmp_path: Path) -> None
     by_hand = {25: Box(10, 10, 30, 30)}
     with pytest.raises(SourceError) as caught:
         track_video(
-            frames, START, tracker=Wanderer(), outputs=[tmp_path / "track.csv"], corrections=by_hand,
-            past=Past.read(tmp_path / "track.csv", by_hand),
+            frames, START, tracker=Wanderer(), corrections=by_hand,
+            outputs=Outputs([tmp_path / "track.csv"], past=Past.read(tmp_path / "track.csv", by_hand)),
         )  # fmt: skip
     assert (tmp_path / "track.csv").read_bytes() == before["track.csv"]
     (part,) = [path for path in tmp_path.iterdir() if path.name not in before]
@@ -324,7 +329,10 @@ def test_after_a_full_disk_both_can_be_read_and_gone_on_with(tmp_path: Path) -> 
         assert 5 < len(list(video.decode(video=0))) <= len(rows) < 40  # none of them torn
     with open_frames(tmp_path / "film.mp4") as frames:
         track_video(
-            frames, Box(20, 20, 30, 30), tracker="mosse", past=Past.read(tmp_path / "out" / "track.csv", {}),
-            outputs=[tmp_path / "out" / "track.csv", tmp_path / "out" / "annotated.mp4"],
+            frames, Box(20, 20, 30, 30), tracker="mosse",
+            outputs=Outputs(
+                [tmp_path / "out" / "track.csv", tmp_path / "out" / "annotated.mp4"],
+                past=Past.read(tmp_path / "out" / "track.csv", {}),
+            ),
         )  # fmt: skip
     assert len(read_rows(tmp_path / "out" / "track.csv")) == len(film(tmp_path / "out")) == 40

@@ -87,14 +87,14 @@ def test_a_changed_file_is_read_again(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", r"needs a table \[trackers\]"),
-        ("[trackers]\nfast = 3\n", r"needs a table \[trackers\]"),
-        ("[trackers\n", "cannot be read: .*line 1"),
-        ('[trackers]\ncf2-v-34 = "kcf"\n', "cf2-v-34 is a name of ours already"),
+        ("", r" has no table \[trackers\]"),
+        ("[trackers]\n\nfast = 3\n", ", line 3: name 'fast' is 3, not a text"),
+        ("[trackers\n", " cannot be read: .*line 1"),
+        ('[trackers]\ncf2-v-34 = "kcf"\n', ", line 2: 'cf2-v-34' is a name of ours already"),
     ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(InputError, match=rf"names file .*names\.toml:? {words}"):
+    with pytest.raises(InputError, match=rf"names file .*names\.toml{words}"):
         add_names(written(tmp_path, text))
     assert VARIABLE not in os.environ
 
@@ -107,23 +107,49 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.Mo
         create("kcf")
 
 
-def test_a_wrong_name_breaks_nothing_but_itself(tmp_path: Path) -> None:
-    add_names(
-        written(tmp_path, '[trackers]\na = "b"\nb = "a"\nc = "kfc"\nd = "kcf[cell=x]"\ne = "kcf[cell=0]"\n')
-    )
-    assert "kcf" in list_trackers() and not {"a", "b", "c", "d", "e"} & set(list_trackers())
-    with pytest.raises(InputError, match="'a' stands for itself: a -> b -> a"):
-        create("a")
-    with pytest.raises(UnknownNameError, match="did you mean kcf"):
-        create("c")
-    assert "not a whole number" in (why_missing("d") or "")
-    assert "must be between 1 and 32" in (why_missing("e") or "")
+WRONG = {
+    "a": ("b", 2, "it stands for itself: a -> b -> a"),
+    "b": ("a", 3, "it stands for itself: b -> a -> b"),
+    "c": ("kfc", 4, "there is no tracker 'kfc': did you mean kcf"),
+    "d": ("kcf[cell=x]", 5, "option cell='x' is not a whole number"),
+    "e": ("kcf[cell=0]", 6, "option cell=0 must be between 1 and 32"),
+    "f": ("kcf[sell=2]", 7, "there is no option of tracker 'kcf' named 'sell'"),
+    "g": ("kcf[cell", 8, "tracker 'kcf[cell' is not of the form"),
+}
+"""Name: what it stands for, its line in the file, what is said."""
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> Path:
+    lines = [f'{name} = "{spec}"' for name, (spec, *_) in WRONG.items()]
+    return written(tmp_path, "\n".join(["[trackers]", *lines, 'h = "e[rate=0.1]"', 'i = "kcf"']))
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_in_a_file_is_said_with_its_line(name: str, wrong: Path) -> None:
+    add_names(wrong)
+    _, line, words = WRONG[name]
+    with pytest.raises((InputError, UnknownNameError)) as caught:
+        create(name)
+    assert str(caught.value).startswith(f"names file {wrong}, line {line}: name {name!r}: {words}")
+    result = CliRunner().invoke(app, ["trackers", name, "--names", str(wrong)])
+    assert isinstance(result.exception, type(caught.value))  # then exit code 2
+
+
+def test_a_wrong_name_breaks_nothing_but_itself(wrong: Path) -> None:
+    add_names(wrong)
+    assert set(list_trackers()) & {*WRONG, "h", "i"} == {"i"}
+    assert "line 6: name 'e'" in (why_missing("h") or "")
+    with pytest.raises(InputError) as caught:
+        create("i[cell=0]")
+    assert str(caught.value).startswith("option cell=0")
+    assert CliRunner().invoke(app, ["trackers", "--names", str(wrong)]).exit_code == 0
 
 
 @pytest.mark.parametrize("spec", ["dcf", "kcf[rate=0.01]"])
 def test_a_name_of_a_tracker_of_ours_is_refused_where_it_is_used(tmp_path: Path, spec: str) -> None:
     add_names(written(tmp_path, f'[trackers]\nkcf = "{spec}"\n'))
-    with pytest.raises(InputError, match="takes the name of tracker 'kcf': choose another"):
+    with pytest.raises(InputError, match="line 2: name 'kcf': a tracker has this name already"):
         create("kcf")
     assert create("dcf").name == "dcf"
 

@@ -14,7 +14,7 @@ from slimtrack import Box, State, Tracker
 from slimtrack.arrays import Image
 from slimtrack.errors import InputError, OutputError, SourceError, UnknownNameError
 from slimtrack.tracker import Estimate, Track
-from slimtrack.tracking import Summary, follow, track_video
+from slimtrack.tracking import Outputs, Summary, follow, track_video
 from slimtrack.video.frames import open_frames
 from slimtrack.video.reading import read_boxes
 from slimtrack.video.results import Row
@@ -138,7 +138,8 @@ def test_follow_refuses_at_once() -> None:
 
 def test_everything_is_written_and_summed_up(tmp_path: Path) -> None:
     outputs = [tmp_path / name for name in ("a.txt", "a.csv", "a.json", "a.mot.txt", "a.mp4")]
-    summary = track_video(CLIP.images(), START, tracker=Drifter(), outputs=outputs, plot=tmp_path / "a.png")
+    wanted = Outputs(outputs, tmp_path / "a.png")
+    summary = track_video(CLIP.images(), START, tracker=Drifter(), outputs=wanted)
     assert summary.outputs == [*outputs, tmp_path / "a.png"] and all(path.stat().st_size for path in outputs)
     assert summary.frames == 14 and not summary.interrupted and summary.tracker == "test-drifter"
     assert summary.fps is not None and summary.p50_ms is not None and summary.p95_ms is not None
@@ -152,7 +153,7 @@ def test_a_part_of_a_video_keeps_its_numbers_and_times(tmp_path: Path) -> None:
     track_video(CLIP.images(), START, tracker=Drifter(), outputs=[tmp_path / "whole.mp4"])
     outputs = [tmp_path / "a.csv", tmp_path / "a.mp4"]
     summary = track_video(
-        tmp_path / "whole.mp4", START, tracker=Drifter(), outputs=outputs, plot=tmp_path / "a.png",
+        tmp_path / "whole.mp4", START, tracker=Drifter(), outputs=Outputs(outputs, tmp_path / "a.png"),
         start=0.2, end=11,
     )  # fmt: skip
     assert [row.frame for row in summary.rows] == [5, 6, 7, 8, 9, 10]
@@ -194,8 +195,8 @@ def test_a_run_without_end_keeps_its_memory_bounded(monkeypatch: pytest.MonkeyPa
 
 def test_the_head_of_a_json_file_says_how_it_was_made(tmp_path: Path) -> None:
     track_video(
-        CLIP.images(), START, tracker="test-drifter", options={"score": 0.8}, outputs=[tmp_path / "a.json"],
-        about={"by": tmp_path},
+        CLIP.images(), START, tracker="test-drifter[score=0.8]",
+        outputs=Outputs([tmp_path / "a.json"], about={"by": tmp_path}),
     )  # fmt: skip
     said = json.loads((tmp_path / "a.json").read_text())
     assert (said["options"], said["box"], said["source"]) == ({"score": 0.8}, [*START], None)

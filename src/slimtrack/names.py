@@ -9,19 +9,23 @@
 
 import functools
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from slimtrack.errors import InputError
+from slimtrack.errors import InputError, UnknownNameError
 
-__all__ = ["NAMES", "VARIABLE", "add_names", "names"]
+__all__ = ["NAMES", "VARIABLE", "add_names", "in_names_file", "names"]
 
 VARIABLE = "SLIMTRACK_NAMES"
 """Environment variable: a TOML file of names."""
 
 _SQUEEZENET = "relu1+fire2+fire3+fire4+fire5+fire6+fire7+fire8+fire9"
 """Its first layer and every fire module; the 1000 maps of class scores are left out."""
+
+_EXAMPLE = 'mine = "hcf[taps=relu3_4]"'
 
 NAMES = {
     "cf2-v-11+12+21": "hcf[network=vgg19,taps=relu1_1+relu1_2+relu2_1]",
@@ -45,15 +49,26 @@ def names() -> Mapping[str, str]:
     Raises:
         InputError: That file cannot be read.
     """
-    file = os.environ.get(VARIABLE, "").strip()
-    if not file:
+    path = _file()
+    if path is None:
         return NAMES
-    path = Path(file).expanduser()
     try:
         changed = path.stat().st_mtime_ns
     except OSError as error:
         raise InputError(f"names file {path} cannot be read: {error.strerror}") from error
     return {**NAMES, **_read(path, changed)}
+
+
+@contextmanager
+def in_names_file(name: str) -> Iterator[None]:
+    """Errors inside say which line of the user's file they are about, if the name comes from there."""
+    try:
+        yield
+    except (InputError, UnknownNameError) as error:
+        path = _file()
+        if path is None or name in NAMES or name not in names():
+            raise
+        raise type(error)(f"{_place(path, name)}: name {name!r}: {error}") from error
 
 
 def add_names(file: Path | str) -> None:
@@ -69,6 +84,20 @@ def add_names(file: Path | str) -> None:
     os.environ[VARIABLE] = str(path)
 
 
+def _file() -> Path | None:
+    """The user's file of names, if there is one."""
+    file = os.environ.get(VARIABLE, "").strip()
+    return Path(file).expanduser() if file else None
+
+
+def _place(path: Path, name: str) -> str:
+    """The file, and the line on which a name is given: the TOML reader does not keep lines."""
+    key = re.compile(rf"\s*([\"']?){re.escape(name)}\1\s*=")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    number = next((number for number, line in enumerate(lines, start=1) if key.match(line)), None)
+    return f"names file {path}" + ("" if number is None else f", line {number}")
+
+
 @functools.cache
 def _read(path: Path, changed: int) -> dict[str, str]:
     """The names of a file, read again only when its time of change is another."""
@@ -77,10 +106,13 @@ def _read(path: Path, changed: int) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"names file {path} cannot be read: {error}") from error
     found = content.get("trackers")
-    if not isinstance(found, dict) or not all(isinstance(spec, str) for spec in found.values()):
-        raise InputError(
-            f'names file {path} needs a table [trackers] with lines such as mine = "hcf[taps=relu3_4]"'
-        )
-    if taken := sorted(found.keys() & NAMES.keys()):
-        raise InputError(f"names file {path}: {', '.join(taken)} is a name of ours already")
+    if not isinstance(found, dict):
+        raise InputError(f"names file {path} has no table [trackers] with lines such as {_EXAMPLE}")
+    for name, spec in found.items():
+        if not isinstance(spec, str):
+            raise InputError(
+                f"{_place(path, name)}: name {name!r} is {spec!r}, not a text such as in {_EXAMPLE}"
+            )
+        if name in NAMES:
+            raise InputError(f"{_place(path, name)}: {name!r} is a name of ours already: choose another")
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slimtrack.errors import InputError, SlimtrackError, UnknownNameError
-from slimtrack.names import NAMES, VARIABLE, names
+from slimtrack.names import NAMES, in_names_file, names
 from slimtrack.options import Option, checked, options_of, parsed
 from slimtrack.plugins import entry_points, import_file, load
 from slimtrack.tracker import REGISTERED, Tracker
@@ -148,19 +148,22 @@ def _named(spec: str) -> tuple[str, type[Tracker], dict[str, Any]]:
     """A name as it is listed, its class, and the options in its brackets and in the name it stands for."""
     plain, texts = parse_spec(spec)
     name = base = spelt(plain)
-    passed = [name]
+    passed: dict[str, dict[str, str]] = {}
     while base in names():
-        if base in _MODULES:
-            raise InputError(
-                f"the names file ({VARIABLE} or --names) takes the name of tracker {base!r}: choose another"
-            )
-        base, more = parse_spec(spelt(names()[base]))
-        if base in passed:
-            raise InputError(f"tracker {name!r} stands for itself: {' -> '.join([*passed, base])}")
-        passed.append(base)
-        texts = more | texts
-    cls = _class(base)
-    return name, cls, parsed(cls, texts)
+        last = base
+        with in_names_file(last):
+            if base in _MODULES:
+                raise InputError("a tracker has this name already: choose another")
+            if base in passed:
+                raise InputError(f"it stands for itself: {' -> '.join([*passed, base])}")
+            base, passed[last] = parse_spec(spelt(names()[last]))
+    with in_names_file(next(reversed(passed), "")):
+        cls = _class(base)
+    values: dict[str, Any] = {}
+    for last, given in reversed(passed.items()):
+        with in_names_file(last):
+            values |= checked(cls, parsed(cls, given))
+    return name, cls, values | parsed(cls, texts)
 
 
 def _class(name: str) -> type[Tracker]:

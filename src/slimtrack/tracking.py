@@ -1,9 +1,7 @@
 """Tracks through a source: `follow` gives the results step by step, `track_video` writes them to files."""
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy.typing as npt
@@ -12,22 +10,23 @@ import slimtrack
 from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.confidence import State
-from slimtrack.errors import InputError, OutputError, SlimtrackError
+from slimtrack.errors import InputError, SlimtrackError
 from slimtrack.files import undivided
 from slimtrack.follower import Follower, Track, checked_box
 from slimtrack.registry import DEFAULT_TRACKER, create, settings
 from slimtrack.timing import Stopwatch, warm_up
 from slimtrack.video.corrections import Corrections
-from slimtrack.video.draw import require_matplotlib, timeline
+from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frame, Frames, Source, open_frames
 from slimtrack.video.guard import guard_files
+from slimtrack.video.outputs import Files, Outputs
 from slimtrack.video.past import Past
 from slimtrack.video.results import Row
 from slimtrack.video.summary import Summary
 from slimtrack.video.together import Together
 
-__all__ = ["DEFAULT_TRACKER", "Step", "Steps", "Summary", "follow", "track_video"]
+__all__ = ["DEFAULT_TRACKER", "Outputs", "Step", "Steps", "Summary", "follow", "track_video"]
 
 OnFrame: TypeAlias = Callable[[Image, Row], object]
 """Called with each frame and its row of results; returning ``False`` ends the run."""
@@ -217,15 +216,11 @@ def track_video(
     box: Box | npt.ArrayLike,
     *,
     tracker: str | Follower = DEFAULT_TRACKER,
-    options: Mapping[str, Any] | None = None,
-    outputs: Iterable[str | os.PathLike[str]] | Mapping[str | os.PathLike[str], str] = (),
-    plot: str | os.PathLike[str] | None = None,
+    outputs: Outputs | Files = (),
     on_progress: OnFrame | None = None,
-    about: Mapping[str, object] | None = None,
     start: Mark = 0,
     end: Mark | None = None,
     corrections: Mapping[Mark, Box] | None = None,
-    past: Past | None = None,
 ) -> Summary:
     """Follows a target through a source and writes files as it goes.
 
@@ -239,19 +234,14 @@ def track_video(
     Args:
         source: Anything that `open_frames` takes.
         box: The target in the first frame that is tracked.
-        tracker: A name, a tracker, or another `Follower`.
-        options: The tracker's options, if it is given by name.
-        outputs: Files to write; the suffix decides the format (see `slimtrack.video.results.FORMATS`); or a
-            mapping from file to format.
-        plot: PNG of score and speed over time.
+        tracker: A name, possibly with options (``"kcf[rate=0.05]"``), a tracker, or another `Follower`.
+        outputs: Files to write, whose suffixes decide their formats; file -> format; or `Outputs`, which can
+            also ask for a plot and continue an earlier run.
         on_progress: Called with each frame and its row; returning ``False`` ends the run early.
-        about: Further entries for the head of a JSON file, such as the ``options`` of a tracker object.
         start: Where to begin: a whole number is a frame's (0-based), a float is seconds.
-        end: Where to end: the frame of that number, or the first at that time, is not given any more.
+        end: Where to end: the frame of that number, or the first at that time, is not included.
         corrections: Frame number or time -> box: the tracker is started anew there with this box. The row of
             such a frame is like that of the first frame: score 1, no milliseconds.
-        past: The results of an earlier run to continue. Its rows are kept, and the rows that follow are those
-            of an uninterrupted run. ``outputs`` must name its files.
 
     Returns:
         A summary: what was tracked, how fast, and which files were written.
@@ -260,29 +250,21 @@ def track_video(
         SourceError: The source cannot be read, ends before ``start``, or changes its frame size.
         OutputError: A file cannot be written.
         InputError: The box, an option, a correction, ``start`` or ``end`` cannot be used.
-        MissingError: ``plot`` is given, but matplotlib is not installed.
+        MissingError: A plot is asked for, but matplotlib is not installed.
     """
-    if plot is not None:
-        require_matplotlib(plot)
-    made = _made(tracker, options or {})
-    known = {"options": settings(tracker, options)} if isinstance(tracker, str) else {}
+    wanted, made, by_hand = Outputs.of(outputs), _made(tracker, {}), Corrections(corrections or {})
+    if wanted.plot is not None:
+        require_matplotlib(wanted.plot)
+    known = {"options": settings(tracker)} if isinstance(tracker, str) else {}
     frames = open_frames(source, start=start, end=end)
-    summary = Summary(made.name)
-    forms = outputs if isinstance(outputs, Mapping) else dict.fromkeys(outputs)
-    files = Together({})
-    by_hand = Corrections(corrections or {})
+    summary, files = Summary(made.name), Together({})
     try:
-        guard_files(frames.origin, [*forms, *([] if plot is None else [plot])])
-        box = checked_box(box, frames.first.shape)
-        by_hand.check(frames.upcoming)
-        if past is not None:
-            past.check(frames.upcoming.number, box)
+        box = _checked(frames, box, by_hand, wanted)
         warm_up(made, [frames.first] * 3, box)
-        head = _head(frames, made, box) | known | dict(about or {})
-        with Together(forms, footage=frames.footage, about=head, past=past) as files:
-            again = () if past is None else _caught_up(frames, made, past, summary, by_hand)
-            given = None if past is not None and past.rows else box
-            _run(again, _followed(frames, given, made, summary, by_hand), files, summary, on_progress)
+        about = _head(frames, made, box) | known | dict(wanted.about)
+        with Together(wanted.forms, footage=frames.footage, about=about, past=wanted.past) as files:
+            steps = _parts(frames, box, made, summary, by_hand, wanted.past)
+            _run(steps, files, summary, on_progress)
     except SlimtrackError as error:
         if files.rows and files.paths:
             error.add_note(f"{files.rows} frames are kept in {', '.join(map(str, files.paths))}")
@@ -292,9 +274,29 @@ def track_video(
         _close(frames, source)
     summary.outputs = files.paths
     summary.notes += [] if summary.interrupted else by_hand.notes
-    if plot is not None and summary.rows:
-        _plot(plot, summary, frames.fps, frames.name)
+    if wanted.plot is not None and summary.rows:
+        summary.draw(wanted.plot, frames.name, frames.fps)
     return summary
+
+
+def _checked(frames: Frames, box: Box | npt.ArrayLike, corrections: Corrections, wanted: Outputs) -> Box:
+    """The first box, once it is known that the run can begin."""
+    guard_files(frames.origin, wanted.paths)
+    first = checked_box(box, frames.first.shape)
+    corrections.check(frames.upcoming)
+    if wanted.past is not None:
+        wanted.past.check(frames.upcoming.number, first)
+    return first
+
+
+def _parts(
+    frames: Frames, box: Box, tracker: Follower, summary: Summary, corrections: Corrections, past: Past | None
+) -> tuple[Iterable[Step], Iterable[Step]]:
+    """The steps of an earlier run, and those that are new."""
+    if past is None or not past.rows:
+        return (), _followed(frames, box, tracker, summary, corrections)
+    known = _caught_up(frames, tracker, past, summary, corrections)
+    return known, _followed(frames, None, tracker, summary, corrections)
 
 
 def _head(frames: Frames, tracker: Follower, box: Box) -> dict[str, object]:
@@ -311,15 +313,14 @@ def _head(frames: Frames, tracker: Follower, box: Box) -> dict[str, object]:
 
 
 def _run(
-    known: Iterable[Step],
-    steps: Iterable[Step],
+    parts: tuple[Iterable[Step], Iterable[Step]],
     files: Together,
     summary: Summary,
     on_progress: OnFrame | None,
 ) -> None:
     """Writes the rows of an earlier run, then those of this one, until the end or Ctrl-C."""
     try:
-        for write, part in ((files.again, known), (files.add, steps)):
+        for write, part in zip((files.again, files.add), parts, strict=True):
             for step in part:
                 row = Row(step.number, step.track, step.ms, step.time)
                 with undivided():
@@ -330,20 +331,3 @@ def _run(
                     return
     except KeyboardInterrupt:
         summary.interrupted = True
-
-
-def _plot(path: str | os.PathLike[str], summary: Summary, fps: float | None, name: str) -> None:
-    rows = summary.rows
-    speed = f", {summary.fps:.0f} frames/s" if summary.fps else ""
-    title = f"{name}: {summary.tracker}, {summary.frames} frames{speed}"
-    scores, states = [row.track.score for row in rows], [row.track.state for row in rows]
-    at = None if rows[0].time is None else [row.time or 0.0 for row in rows]
-    if at is None:
-        at = [row.frame / (fps or 1) for row in rows]
-    unit = "frame" if fps is None and rows[0].time is None else "seconds"
-    try:
-        timeline(path, scores, [row.ms for row in rows], states, at=at, unit=unit, title=title)
-    except OutputError as error:
-        summary.notes.append(str(error))  # the boxes are written; a failed plot does not fail the run
-    else:
-        summary.outputs.append(Path(path))

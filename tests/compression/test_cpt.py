@@ -64,7 +64,7 @@ def test_reconstruction_brings_the_target_back(vgg: Vgg, scene: Scene) -> None:
     batch = network.prepare(scene[0])
     lost = {}
     for rebuild in ("none", "all"):
-        how = Settings("0.5/conv1_2", d=16, d_prime=16, reconstruct=rebuild, ridge=1e-6, cells=1 << 20)
+        how = Settings("0.5/conv1_2", d=16, d_prime=16, reconstruct=rebuild, refit=1e-6, cells=1 << 20)
         found = compress(network, "relu2_1", *scene, how)
         places = found.kept["conv2_1"]
         whole, ours = (
@@ -195,7 +195,7 @@ def test_the_last_layer_is_reduced_by_the_settings_metric_and_error(
     metric: Metric, with_error: bool, vgg: Vgg, scene: Scene
 ) -> None:
     network, (patch, target) = vgg(8).truncate("relu2_1"), scene
-    how = Settings("", d=4, d_prime=5, metric=metric, with_error=with_error)
+    how = Settings("", d=4, d_prime=5, metric=metric, error=with_error)
     found = compress(network, "relu2_1", patch, target, how).reduction
     tap = network.tap("relu2_1")
     maps = network.run(network.prepare(patch))["relu2_1"][0]
@@ -217,7 +217,7 @@ def test_reconstruction_knows_that_the_bias_is_added(vgg: Vgg, scene: Scene) -> 
     network = network.replace("conv1_2", weights, bias)
     weights, _ = network.weights("conv2_1")
     network = network.replace("conv2_1", weights, np.linspace(-3, 3, len(weights), dtype=np.float32))
-    how = Settings("0.5/conv1_2", d=16, d_prime=16, reconstruct="all", ridge=1e-9, cells=1 << 20)
+    how = Settings("0.5/conv1_2", d=16, d_prime=16, reconstruct="all", refit=1e-9, cells=1 << 20)
     found = compress(network, "relu2_1", *scene, how)
     assert found.kept["conv1_2"].tolist() == [0, 1, 2, 3]
     batch = network.prepare(scene[0])

@@ -13,7 +13,7 @@ from slimtrack.filters.eco.continuous import (
     samples,
 )
 from slimtrack.filters.eco.factorised import JointProblem, principal_projection
-from slimtrack.filters.eco.filter import EcoFilter
+from slimtrack.filters.eco.filter import EcoFilter, Learning
 from slimtrack.filters.eco.penalty import Penalty, penalty_window
 from slimtrack.filters.eco.samples import SampleSpace
 from slimtrack.filters.eco.solver import ConjugateGradient, normal_product, responses
@@ -194,7 +194,7 @@ def small_filter(rate: float = 0.1) -> tuple[EcoFilter, list[Floats]]:
     """A filter that has seen its first frame, and that frame."""
     rng = np.random.default_rng(6)
     features = [rng.normal(size=(b.channels, *b.size)).astype(np.float32) for b in TWO]
-    filter_ = EcoFilter(TWO, (2, 2), (0.4, 0.3), sigma=0.3, rate=rate, memory=5, interval=1, iterations=60)
+    filter_ = EcoFilter(TWO, (2, 2), (0.4, 0.3), Learning(0.3, rate, memory=5, interval=1, iterations=60))
     filter_.start(features)
     return filter_, features
 
@@ -351,7 +351,7 @@ def test_joint_training_lowers_the_loss_of_the_principal_projection() -> None:
     """The learned projection explains the desired response better than principal directions do."""
     filter_, features = small_filter()
     whole = [filter_._before.transform(x, block) for block, x in enumerate(features)]
-    joint = JointProblem(filter_.layout, whole, filter_._wish, filter_._penalty, filter_._ridge)
+    joint = JointProblem(filter_.layout, whole, filter_._wish, filter_._penalty, filter_._learning.ridge)
 
     def loss(flat: Spectrum, projections: list[Floats]) -> float:
         error = responses(joint.project(projections)[None], flat, filter_.layout)[0] - filter_._wish

@@ -90,5 +90,5 @@ def test_a_network_is_pruned_as_the_options_say(
     tracker = create("cpt-kcf", network=str(network), **given, **OPTIONS)
     tracker.init(*next(iter(CLIPS["plain"].frames())))  # type: ignore[arg-type]
     ((how),) = asked
-    assert (how.metric, how.with_error) == (metric, error)
-    assert (how.ridge, how.cells, how.background) == (0.25, 300, 0.5)
+    assert (how.metric, how.error) == (metric, error)
+    assert (how.refit, how.cells, how.background) == (0.25, 300, 0.5)

@@ -13,7 +13,7 @@ from pictures import gradient
 from slimtrack import Box, State, Track
 from slimtrack.errors import SourceError
 from slimtrack.image_files import image_files
-from slimtrack.tracking import track_video
+from slimtrack.tracking import Outputs, track_video
 from slimtrack.video.frames import open_frames
 from slimtrack.video.results import Row, open_writer
 
@@ -80,8 +80,11 @@ def test_what_is_not_utf_8_breaks_nothing(tmp_path: Path) -> None:
         assert frames.origin == str(folder)  # a path, by which the file is found again
         "".join(frames.notes).encode()
     summary = track_video(
-        folder, (5, 5, 20, 20), tracker="mosse", plot=folder / "out" / "a.png",
-        outputs=[folder / "out" / "a.csv", folder / "out" / "a.json", folder / "out" / "a.mp4"],
+        folder, (5, 5, 20, 20), tracker="mosse",
+        outputs=Outputs(
+            [folder / "out" / "a.csv", folder / "out" / "a.json", folder / "out" / "a.mp4"],
+            folder / "out" / "a.png",
+        ),
     )  # fmt: skip
     assert len(summary.outputs) == 4 and all(path.stat().st_size for path in summary.outputs)
 

@@ -178,7 +178,7 @@ def _follower(method: Method[Any], asked: Request, whole: Any, options: Mapping[
         name, side = "cpt-kcf", "window_side"
         given = {"tap": taps[-1], "method": "none"}
     if isinstance(method, Cpt):
-        given |= {"method": method.how.method, "configuration": method.how.configuration or "none"}
+        given |= {"method": method.pruning.method, "configuration": method.pruning.configuration or "none"}
     known = {option.name for option in options_of(tracker_class(name))} - set(given)
     given |= {key: value for key, value in options.items() if key in known}
     given |= {} if asked.side is None else {side: asked.side}

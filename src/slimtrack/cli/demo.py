@@ -15,7 +15,7 @@ from slimtrack.cli.track import parse_options
 from slimtrack.errors import InputError, MissingError, UnknownNameError
 from slimtrack.registry import create, with_threads
 from slimtrack.timing import single_thread
-from slimtrack.tracking import DEFAULT_TRACKER, Summary, track_video
+from slimtrack.tracking import DEFAULT_TRACKER, Outputs, Summary, track_video
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
 from slimtrack.video.synthetic import CLIPS
@@ -60,8 +60,7 @@ def demo(
             frames,
             first.clipped(*frames.size),
             tracker=made,
-            outputs=results.files,
-            plot=results.picture,
+            outputs=Outputs(results.files, results.picture),
             on_progress=meter,
         )
     summary.notes += note + notes

@@ -46,7 +46,7 @@ from slimtrack.follower import Follower
 from slimtrack.options import parsed
 from slimtrack.registry import create, settings, tracker_class, with_threads
 from slimtrack.timing import limit_threads
-from slimtrack.tracking import DEFAULT_TRACKER, Summary, track_video
+from slimtrack.tracking import DEFAULT_TRACKER, Outputs, Summary, track_video
 from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frames, open_frames
 from slimtrack.video.grid import grid, write_image
@@ -175,12 +175,9 @@ def _follow(
             summary = track_video(
                 frames,
                 box,
-                past=past,
                 tracker=tracker,
-                outputs=results.files,
-                plot=results.picture,
+                outputs=Outputs(results.files, results.picture, about, past),
                 on_progress=lambda image, row: said.row(row) and meter(image, row),
-                about=about,
                 corrections=by_hand,
             )
     except SlimtrackError as error:

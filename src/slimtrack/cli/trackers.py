@@ -42,8 +42,10 @@ def trackers(
 ) -> None:
     """List the trackers, their options, and what is missing for those that cannot run here."""
     add_places(networks, names)
-    listed = [parse_spec(spelt(name))[0]] if name else list_trackers(missing=True)
-    entries = [_entry(each) for each in listed]
+    if name:
+        entries = [_entry(parse_spec(spelt(name))[0])]
+    else:
+        entries = [_listed(each) for each in list_trackers(missing=True)]
     console = Console()
     if json:
         typer.echo(json_format.dumps([_as_data(entry) for entry in entries], indent=2))
@@ -109,12 +111,20 @@ def _fetched(names: list[str], reasons: Mapping[str, str]) -> str:
     return " ".join(dict.fromkeys(networks)) + "`"
 
 
+def _listed(name: str) -> _Entry:
+    """An entry of the list, which a wrong line in a file of names must not end."""
+    try:
+        return _entry(name)
+    except SlimtrackError as error:
+        if name not in names_known():
+            raise
+        return _Entry(name, "", (), str(error))
+
+
 def _entry(name: str) -> _Entry:
     try:
         cls = tracker_class(name)
-    except SlimtrackError as error:
-        if not isinstance(error, MissingError) and name not in names_known():
-            raise
+    except MissingError as error:
         return _Entry(name, "", (), str(error))
     return _Entry(name, (inspect.getdoc(cls) or "").strip(), options_named(name), why_missing(name))
 

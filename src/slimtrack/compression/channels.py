@@ -257,12 +257,11 @@ def select(
     frames: Sequence[Features],
     label: Floats,
     *,
+    priority: Floats | None = None,
     context: Features | None = None,
     keep: float = 0.98,
     by: Amount = "energy",
     ridge: float = 1e-4,
-    reading: Reading = "similarity",
-    groups: Sequence[slice] | None = None,
     rounds: int = 2,
 ) -> Selection:
     """Chooses channels for a correlation filter by alternating between channels and filters (equations 2-7).
@@ -270,20 +269,19 @@ def select(
     Args:
         frames: Windowed features ``(d, h, w)``, the target in the middle of each; two in the paper.
         label: The desired response ``(h, w)``.
+        priority: Friendliness of every channel ``(d,)``; ``None``: `friendliness` of the frames.
         context: Further examples with a desired response of 0, ``(k, d, h, w)`` times the root of their
             weight: the context of a context-aware filter.
         keep: How much to keep, see `initial_set`.
         by: Unit of ``keep``.
         ridge: lambda of (2) over ``d^2 h w``: with all channels, what `LinearFilter` calls its ridge.
-        reading: How friendliness is computed.
-        groups: Channels whose magnitudes are not comparable with those of other groups, such as layers.
         rounds: Largest number of rounds of step 1 (channels) and step 2 (filters); fewer if the loss no
             longer decreases.
 
     Raises:
         InputError: An argument cannot be used.
     """
-    priority = friendliness(frames, reading=reading, groups=groups)
+    priority = friendliness(frames) if priority is None else priority
     chosen = initial_set(priority, common_energy(frames), keep, by)
     d, h, w = frames[0].shape
     examples = np.stack(frames) if context is None else np.concatenate([np.stack(frames), context])

@@ -5,11 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
-from slimtrack.compression.channels import Amount, Indices, Level, Reading, select
+from slimtrack.compression.channels import Amount, Indices, Level, Reading, friendliness, select
 from slimtrack.compression.distilled import choices, keep_channels, write_channels
 from slimtrack.compression.method import Compressed, Method, Progress, silent
 from slimtrack.compression.report import draw_channels
@@ -18,12 +18,12 @@ from slimtrack.errors import InputError
 from slimtrack.features.taps import NetworkStack
 from slimtrack.filters.response import gaussian_label
 from slimtrack.networks.network import Network
-from slimtrack.options import Range
+from slimtrack.options import CheckedOptions, Range
 from slimtrack.search import cosine_window
 
 __all__ = [
-    "CHANNELS", "ChannelAmount", "Distillation", "Distilled", "Inner", "Keep", "LevelShare", "ReadingName",
-    "check_keep",
+    "CHANNELS", "ChannelAmount", "Distillation", "DistillationOptions", "Distilled", "Inner", "Keep",
+    "LevelShare", "ReadingName", "check_keep",
 ]  # fmt: skip
 
 CHANNELS = "channels.png"
@@ -76,12 +76,34 @@ class Distilled(Compressed):
         return [*Compressed.lines(self, whole), *chosen, total]
 
 
-class Distillation(Method[NetworkStack]):
+class DistillationOptions(metaclass=CheckedOptions):
+    """Options of channel distillation that the command and the tracker share.
+
+    Attributes:
+        by: Unit of ``keep``.
+        reading: How friendliness is computed.
+        loss: Share of the variation of inner channels that pruning may lose.
+        level: How far channels are scaled to equal strength.
+    """
+
+    def __init__(
+        self,
+        *,
+        by: ChannelAmount = "energy",
+        reading: ReadingName = "similarity",
+        loss: Inner = 0.0,
+        level: LevelShare = 1.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.by, self.reading, self.loss, self.level = by, reading, loss, level
+
+
+class Distillation(DistillationOptions, Method[NetworkStack]):
     """Prune a network to the channels that are good for a target, from two frames (paper 001).
 
     Attributes:
         keep: How many channels to keep.
-        by: Unit of ``keep``.
     """
 
     name = "cd"
@@ -99,10 +121,6 @@ class Distillation(Method[NetworkStack]):
             Range(1e-6, 1e6),
             "How much to keep, 0.5 if left out; the option by says in which unit.",
         ] = None,
-        by: ChannelAmount = "energy",
-        reading: ReadingName = "similarity",
-        loss: Inner = 0.0,
-        level: LevelShare = 1.0,
         cell: Annotated[
             int, Range(1, 32), "Side in patch pixels of the cells that all layers are resampled to."
         ] = 4,
@@ -110,10 +128,12 @@ class Distillation(Method[NetworkStack]):
         label_width: Annotated[
             float, Range(1e-3, 10), "Width of the desired response, as a share of the target's mean side."
         ] = 0.1,
+        **options: Any,
     ) -> None:
-        self._taps, self._reading, self._loss, self._level = taps, reading, loss, level
-        self.keep, self.by = _amount(ratio, keep, by)
-        self._cell, self._ridge, self._label = cell, ridge, label_width
+        super().__init__(**options)
+        self._taps = taps
+        self.keep, self.by = _amount(ratio, keep, self.by)
+        self._cell, self._ridge, self._label_width = cell, ridge, label_width
 
     def features(self, network: Network) -> NetworkStack:
         """The layers on one grid, in the order in which they are computed."""
@@ -128,14 +148,16 @@ class Distillation(Method[NetworkStack]):
         progress("good channels", 0, 2)
         maps = [whole(patch) for patch in patches]
         h, w = maps[0].shape[1:]
-        level, window = Level(maps[0], whole.slices, share=self._level), cosine_window(h, w)
+        level, window = Level(maps[0], whole.slices, share=self.level), cosine_window(h, w)
+        levelled = [level(each, window) for each in maps]
+        priority = friendliness(levelled, reading=self.reading, groups=whole.slices)
+        label = self._label(h, w, whole, target)
         chosen = select(
-            [level(each, window) for each in maps], self._wish(h, w, whole, target), keep=self.keep,
-            by=self.by, ridge=self._ridge, reading=self._reading, groups=whole.slices,
-        ).channels  # fmt: skip
+            levelled, label, priority=priority, keep=self.keep, by=self.by, ridge=self._ridge
+        ).channels
         progress("network", 1, 2)
         kept = _by_tap(whole, chosen)
-        feature = keep_channels(whole.network, kept, patches[0], self._loss, cell=self._cell)
+        feature = keep_channels(whole.network, kept, patches[0], self.loss, cell=self._cell)
         progress("done", 2, 2)
         return Distilled(feature.network, feature, kept)
 
@@ -155,9 +177,9 @@ class Distillation(Method[NetworkStack]):
         draw_channels(folder / CHANNELS, named, choices(whole, patches, found.kept))
         return [folder / CHANNELS]
 
-    def _wish(self, h: int, w: int, whole: NetworkStack, target: Box) -> Floats:
+    def _label(self, h: int, w: int, whole: NetworkStack, target: Box) -> Floats:
         """The desired response: its width is a share of the target's mean side, in cells."""
-        return gaussian_label(h, w, self._label * math.sqrt(target.w * target.h) / whole.stride)
+        return gaussian_label(h, w, self._label_width * math.sqrt(target.w * target.h) / whole.stride)
 
 
 def _by_tap(whole: NetworkStack, chosen: Indices) -> Mapping[str, Indices]:

@@ -140,7 +140,7 @@ class _Pruning:
             d, d_prime = how.d, how.d_prime
         self._reduction = reduction(
             maps, self._mask(self._tap.tensor), d,
-            d_prime=min(d_prime, count) or None, metric=how.metric, with_error=how.with_error,
+            d_prime=min(d_prime, count) or None, metric=how.metric, with_error=how.error,
         )  # fmt: skip
         if not self._removable():
             return
@@ -261,7 +261,7 @@ class _Pruning:
         for rows, columns in _groups(layer):
             values = np.ascontiguousarray(inside.values[:, columns])
             aim = wished.values[0, rows] - bias[rows, None]
-            filters = reweighted(_flat(weights[rows]), values, aim, self._how.ridge)
+            filters = reweighted(_flat(weights[rows]), values, aim, self._how.refit)
             new[rows] = filters.reshape(weights[rows].shape)
         self._network = self._network.replace(layer.name, new)
 

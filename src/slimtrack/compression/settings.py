@@ -14,7 +14,7 @@ METHODS: tuple[Rule, ...] = ("proposed", "firstK", "maxK", "pca", "none")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a network is pruned; what the tracker and the command call options.
+    """How a network is pruned; the fields are named as the options of `slimtrack.compression.cpt.Cpt`.
 
     Attributes:
         configuration: Layers and ratios, see `Plan.parse`.
@@ -23,10 +23,10 @@ class Settings:
         d: Dimensions of the last layer.
         d_prime: Channels selected before PCA; 0: by the least loss of equation 6.
         metric: How information is measured.
-        with_error: Whether the tracking error of equation 5 counts.
+        error: Whether the tracking error of equation 5 counts.
         reconstruct: Layers whose loss is made good, see `Plan.parse`.
         background: ``lambda_B`` of equation 9, between losses per cell.
-        ridge: ``lambda_W`` of equation 20, relative to the mean energy of a filter's output.
+        refit: ``lambda_W`` of equation 20, relative to the mean energy of a filter's output.
         adaptive: ``lambda_beta`` of the adaptive rule; 0: the ratios of the configuration are met exactly.
         cells: Most cells of a map that are looked at, on the target and off it: shallow maps have more than
             the choice needs.
@@ -37,10 +37,10 @@ class Settings:
     d: int = 64
     d_prime: int = 0
     metric: Metric = "l2"
-    with_error: bool = True
+    error: bool = True
     reconstruct: str = "all"
     background: float = 0.01
-    ridge: float = 0.1
+    refit: float = 0.1
     adaptive: float = 0.0
     cells: int = 1024
 
@@ -49,5 +49,5 @@ class Settings:
             raise InputError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
         if self.d < 1 or self.cells < 1:
             raise InputError(f"d={self.d} and cells={self.cells} must be at least 1")
-        if min(self.background, self.ridge, self.adaptive) < 0:
-            raise InputError("background, ridge and adaptive must not be negative")
+        if min(self.background, self.refit, self.adaptive) < 0:
+            raise InputError("background, refit and adaptive must not be negative")

@@ -6,34 +6,20 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
-from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.hog import Hog
-from slimtrack.features.stack import Feature
 from slimtrack.filters.context import ContextFilter
-from slimtrack.trackers._options import Context, HogCell, LabelWidth, Rate, Ridge, SearchAreaRatio
+from slimtrack.trackers._options import Context, HogCell, Rate
+from slimtrack.trackers._ridge import RidgeTracker
 
-__all__ = ["Cacf", "DcfCa"]
+__all__ = ["Cacf", "ContextTracker", "DcfCa"]
 
 
-class Cacf(CorrelationTracker, name="cacf"):
-    """Context-aware correlation filter on HOG (Mueller et al., CVPR 2017).
+class ContextTracker(RidgeTracker):
+    """A tracker whose filter must not respond beside the target (Mueller et al., CVPR 2017)."""
 
-    The baseline of paper 001.
-    """
-
-    def __init__(
-        self,
-        *,
-        search_area_ratio: SearchAreaRatio = 6.25,
-        context: Context = 25.0,
-        ridge: Ridge = 1e-4,
-        rate: Rate = 0.015,
-        label_width: LabelWidth = 0.1,
-        cell: HogCell = 4,
-    ) -> None:
-        self._area, self._label = search_area_ratio, label_width
-        self._context, self._ridge, self._rate = context, ridge, rate
-        self._features: tuple[Feature, ...] = (Hog(cell),)
+    def __init__(self, *, context: Context, **options: Any) -> None:
+        super().__init__(**options)
+        self._context = context
 
     def _make_filter(self, label: Floats, target: tuple[float, float]) -> ContextFilter:
         return ContextFilter(label, ridge=self._ridge, weight=self._context, rate=self._rate)
@@ -47,6 +33,19 @@ class Cacf(CorrelationTracker, name="cacf"):
         dx, dy = (side * (self._area**0.5 + 1) / 2 for side in (box.w, box.h))
         beside = (box.moved(0, -dy), box.moved(0, dy), box.moved(-dx, 0), box.moved(dx, 0))
         return np.concatenate([self.features_at(image, at)[0] for at in (box, *beside)])
+
+
+class Cacf(ContextTracker, name="cacf"):
+    """Context-aware correlation filter on HOG (Mueller et al., CVPR 2017).
+
+    The baseline of paper 001.
+    """
+
+    def __init__(
+        self, *, context: Context = 25.0, rate: Rate = 0.015, cell: HogCell = 4, **options: Any
+    ) -> None:
+        super().__init__(context=context, rate=rate, **options)
+        self._features = (Hog(cell),)
 
 
 class DcfCa(Cacf, name="dcf-ca"):

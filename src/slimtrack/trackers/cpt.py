@@ -1,35 +1,25 @@
 """KCF and SAMF on a network that is pruned for the target in the first frame (CPT, paper 000)."""
 
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
-from slimtrack.compression.cpt import (
-    Background,
-    Cells,
-    Choosing,
-    Cpt,
-    Dimensions,
-    Measure,
-    Rebuilt,
-    Refit,
-    Selected,
-    TrackingError,
-)
+from slimtrack.compression.cpt import Cpt, CptOptions
 from slimtrack.compression.view import View
 from slimtrack.correlation.levels import FirstLevel
-from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.network import NetworkFeature
 from slimtrack.filters.correlation import KernelFilter
 from slimtrack.options import Formerly, Range
 from slimtrack.trackers._network import NetworkTracker, network_of
-from slimtrack.trackers._options import LabelWidth, NetworkName, Rate, Ridge, SearchAreaRatio, Tap
+from slimtrack.trackers._options import NetworkName, Rate, SearchAreaRatio, Tap
+from slimtrack.trackers._ridge import RidgeTracker
 from slimtrack.trackers.samf import SCALES
 
 __all__ = ["CptKcf", "CptSamf"]
 
 
-class CptKcf(NetworkTracker, CorrelationTracker, name="cpt-kcf"):
+class CptKcf(CptOptions, NetworkTracker, RidgeTracker, name="cpt-kcf"):
     """KCF on one layer of a network that is pruned for the target in the first frame.
 
     Paper 000, section IV-A. ``method=none`` is the paper's Base: the same tracker on the whole network.
@@ -45,15 +35,6 @@ class CptKcf(NetworkTracker, CorrelationTracker, name="cpt-kcf"):
             "What is pruned, in the paper's notation: 0.25/all, 0.5/conv3_2, 0.25/deep (the two layers "
             "before the last), several of these joined by +, or none.",
         ] = "0.5/all",
-        method: Choosing = "proposed",
-        d: Dimensions = 64,
-        d_prime: Selected = 0,
-        metric: Measure = "l2",
-        error: TrackingError = True,
-        reconstruct: Rebuilt = "all",
-        background: Background = 0.01,
-        refit: Refit = 0.1,
-        cells: Cells = 1024,
         search_area_ratio: SearchAreaRatio = 9.0,
         window_side: Annotated[
             float,
@@ -62,25 +43,20 @@ class CptKcf(NetworkTracker, CorrelationTracker, name="cpt-kcf"):
             "Side of the search window in pixels (square root of its area); small windows are enlarged, "
             "because a deep layer's cells see far around them.",
         ] = 96.0,
-        ridge: Ridge = 1e-4,
         rate: Rate = 0.1,
-        label_width: LabelWidth = 0.1,
+        **options: Any,
     ) -> None:
-        self._area, self._ridge = search_area_ratio, ridge
+        super().__init__(search_area_ratio=search_area_ratio, rate=rate, **options)
         self._pixels = (window_side**2, window_side**2)
-        self._rate, self._label = rate, label_width
-        self._method = Cpt(
-            tap=tap, configuration="" if configuration == "none" else configuration, method=method, d=d,
-            d_prime=d_prime, metric=metric, error=error, reconstruct=reconstruct, background=background,
-            refit=refit, cells=cells,
-        )  # fmt: skip
+        layers = "" if configuration == "none" else configuration
+        self._method = Cpt(tap=tap, **asdict(replace(self.pruning, configuration=layers)))
         self._whole = self._method.features(network_of(network))
         self._features = (self._whole,)
         self._method.planned(self._whole)
 
     def _start(self, image: Image, box: Box) -> None:
         self._features = (self._whole,)
-        if self._method.how.method != "none":
+        if self.pruning.method != "none":
             self._features = (self._slimmed(image, box),)
         super()._start(image, box)
 

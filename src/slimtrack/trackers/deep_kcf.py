@@ -1,34 +1,30 @@
 """KCF and SAMF on one layer of a network, and the two-layer DCFNet."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from slimtrack.arrays import Floats
 from slimtrack.correlation.levels import FirstLevel
 from slimtrack.correlation.sizes import scale_factors
-from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.network import NetworkFeature
-from slimtrack.filters.correlation import KernelFilter, LinearFilter
+from slimtrack.filters.correlation import LinearFilter
 from slimtrack.networks.network import Network
 from slimtrack.trackers._network import AdaptingTracker, NetworkTracker, network_of
 from slimtrack.trackers._options import (
     Adapt,
-    Bandwidth,
     Downsample,
     KernelName,
-    LabelWidth,
     NetworkName,
-    Rate,
-    Ridge,
     ScaleCount,
     ScaleStep,
     SearchAreaRatio,
 )
+from slimtrack.trackers._ridge import KernelTracker, RidgeTracker
 from slimtrack.trackers.samf import SCALES
 
 __all__ = ["DcfNet", "Fkcf", "Fsamf"]
 
 
-class Fkcf(AdaptingTracker, CorrelationTracker, name="fkcf"):
+class Fkcf(AdaptingTracker, KernelTracker, name="fkcf"):
     """KCF on one layer of a network (papers 000 and 002)."""
 
     _pixels = (32.0**2, 192.0**2)
@@ -41,16 +37,11 @@ class Fkcf(AdaptingTracker, CorrelationTracker, name="fkcf"):
             str, "The layer; in CF-VGG, relu1 is low, relu2 middle and relu5 high level."
         ] = "relu1",
         downsample: Downsample = 2,
-        search_area_ratio: SearchAreaRatio = 6.25,
         kernel: KernelName = "linear",
-        sigma: Bandwidth = 0.5,
-        ridge: Ridge = 1e-4,
-        rate: Rate = 0.01,
-        label_width: LabelWidth = 0.1,
         adapt: Adapt = False,
+        **options: Any,
     ) -> None:
-        self._area, self._kernel, self._sigma, self._ridge = search_area_ratio, kernel, sigma, ridge
-        self._rate, self._label = rate, label_width
+        super().__init__(kernel=kernel, **options)
         self._downsample = downsample
         self._reads_from(network, (tap,), adapt=adapt)
 
@@ -60,9 +51,6 @@ class Fkcf(AdaptingTracker, CorrelationTracker, name="fkcf"):
     def _make_windowing(self) -> FirstLevel:
         return FirstLevel()
 
-    def _make_filter(self, label: Floats, target: tuple[float, float]) -> KernelFilter:
-        return KernelFilter(label, kernel=self._kernel, sigma=self._sigma, ridge=self._ridge, rate=self._rate)
-
 
 class Fsamf(Fkcf, name="fsamf"):
     """KCF on one layer of a network over SAMF's seven scales (papers 000 and 002)."""
@@ -70,7 +58,7 @@ class Fsamf(Fkcf, name="fsamf"):
     _scales = SCALES
 
 
-class DcfNet(NetworkTracker, CorrelationTracker, name="dcfnet"):
+class DcfNet(NetworkTracker, RidgeTracker, name="dcfnet"):
     """Linear correlation filter on a two-layer network trained for it (Wang et al., 2017).
 
     The weights of UDT (Wang et al., CVPR 2019), trained without labels, fit too.
@@ -86,14 +74,12 @@ class DcfNet(NetworkTracker, CorrelationTracker, name="dcfnet"):
             Literal["dcfnet", "udt"] | str, "dcfnet, udt, or an ONNX file, of which the last layer is used."
         ] = "dcfnet",
         search_area_ratio: SearchAreaRatio = 9.0,
-        ridge: Ridge = 1e-4,
-        rate: Rate = 0.01,
-        label_width: LabelWidth = 0.1,
         scales: ScaleCount = 3,
         step: ScaleStep = 1.0275,
+        **options: Any,
     ) -> None:
+        super().__init__(search_area_ratio=search_area_ratio, **options)
         loaded = network_of(network)
-        self._area, self._ridge, self._rate, self._label = search_area_ratio, ridge, rate, label_width
         self._features = (NetworkFeature(loaded, list(loaded.taps)[-1]),)
         self._scales = scale_factors(scales, step)
 

@@ -6,20 +6,20 @@ from typing import Any
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
 from slimtrack.compression.channels import Indices
-from slimtrack.compression.distillation import Distillation, LevelShare, ReadingName
+from slimtrack.compression.distillation import Distillation, DistillationOptions
 from slimtrack.compression.view import View
 from slimtrack.correlation.grids import FeatureGrids, Windowing
 from slimtrack.correlation.levels import EvenLevel
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.spectral import GridFilter
 from slimtrack.tracker import Track
-from slimtrack.trackers._options import ChannelAmount, Inner, Keep, Rate
+from slimtrack.trackers._options import Inner, Keep, Rate
 from slimtrack.trackers.hcf import LayeredTracker
 
 __all__ = ["DeepCd"]
 
 
-class DeepCd(LayeredTracker, name="deepcd"):
+class DeepCd(DistillationOptions, LayeredTracker, name="deepcd"):
     """Channel distillation of a network's layers (DeepCD, Ge et al.).
 
     After two frames, the channels that are salient and stable on this target are chosen. The other channels
@@ -31,23 +31,12 @@ class DeepCd(LayeredTracker, name="deepcd"):
 
     _sampler: FeatureGrids
 
-    def __init__(
-        self,
-        *,
-        keep: Keep = 0.5,
-        by: ChannelAmount = "energy",
-        level: LevelShare = 1.0,
-        reading: ReadingName = "similarity",
-        loss: Inner = 0.2,
-        rate: Rate = 0.02,
-        **options: Any,
-    ) -> None:
-        super().__init__(rate=rate, **options)
+    def __init__(self, *, keep: Keep = 0.5, loss: Inner = 0.2, rate: Rate = 0.02, **options: Any) -> None:
+        super().__init__(loss=loss, rate=rate, **options)
         self._method = Distillation(
-            keep=keep, by=by, reading=reading, loss=loss, level=level, cell=self._cell, ridge=self._ridge,
-            label_width=self._label,
+            keep=keep, by=self.by, reading=self.reading, loss=loss, level=self.level, cell=self._cell,
+            ridge=self._ridge, label_width=self._label,
         )  # fmt: skip
-        self._share = level
         self._whole = self._features[0]
 
     @property
@@ -62,7 +51,7 @@ class DeepCd(LayeredTracker, name="deepcd"):
         super()._start(image, box)
 
     def _make_windowing(self) -> Windowing:
-        return EvenLevel(self._features[0].slices, share=self._share)
+        return EvenLevel(self._features[0].slices, share=self.level)
 
     def _make_filter(self, label: Floats, target: tuple[float, float]) -> GridFilter:
         return LinearFilter(label, ridge=self._ridge, rate=self._rate)

@@ -14,7 +14,7 @@ from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.color_names import ColorNames
 from slimtrack.features.hog import Hog
 from slimtrack.features.network import NetworkFeatures
-from slimtrack.filters.eco.filter import EcoFilter
+from slimtrack.filters.eco.filter import EcoFilter, Learning
 from slimtrack.networks.network import Network
 from slimtrack.options import Formerly, Range
 from slimtrack.trackers._network import AdaptingTracker
@@ -50,7 +50,7 @@ class _ContinuousTracker(CorrelationTracker):
     """Channels of each kind of feature after projection."""
     _joint: int = 10
     """Gauss-Newton steps in which projections are learned with the first frame's filter."""
-    _filter_options: dict[str, Any]
+    _learning: Learning
     _filter: EcoFilter
 
     def _make_windowing(self) -> Windowing:
@@ -58,7 +58,7 @@ class _ContinuousTracker(CorrelationTracker):
 
     def _make_filters(self) -> EcoFilter:
         (w, h), (tw, th) = self._window.patch, self._window.target
-        return EcoFilter(self._sampler.blocks, self._dims, (th / h, tw / w), **self._filter_options)
+        return EcoFilter(self._sampler.blocks, self._dims, (th / h, tw / w), self._learning)
 
     def _begin(self, image: Image, box: Box) -> None:
         self._filter.start([x[0] for x in self.features_at(image, box)], steps=self._joint)
@@ -97,10 +97,7 @@ class EcoHc(_ContinuousTracker, name="eco-hc"):
         self._area, self._dims, self._scale_rate = search_scale**2, (hog, colors), scale_rate
         self._pixels = (150.0**2, 200.0**2)
         self._features, self._joint = (Hog(6), ColorNames(4)), joint_steps
-        self._filter_options = {
-            "sigma": label_width, "rate": rate, "memory": memory, "interval": interval,
-            "iterations": iterations,
-        }  # fmt: skip
+        self._learning = Learning(label_width, rate, memory, interval, iterations)
 
 
 class Eco(AdaptingTracker, _ContinuousTracker, name="eco"):
@@ -146,10 +143,7 @@ class Eco(AdaptingTracker, _ContinuousTracker, name="eco"):
         self._averaged = (downsample, 1)
         strides = (n * tap.stride for n, tap in zip(self._averaged, self._network.taps, strict=True))
         self._stride = math.lcm(*strides)
-        self._filter_options = {
-            "sigma": label_width, "rate": rate, "memory": memory, "interval": interval,
-            "iterations": iterations, "ridge": 5e-8,
-        }  # fmt: skip
+        self._learning = Learning(label_width, rate, memory, interval, iterations, ridge=5e-8)
 
     def _read(self, network: Network) -> None:
         self._network = NetworkFeatures(network, self._taps)
@@ -177,10 +171,6 @@ class Feco(Eco, name="feco"):
         **options: Any,
     ) -> None:
         super().__init__(
-            network=network,
-            shallow=shallow,
-            deep=deep,
-            shallow_dims=shallow_dims,
-            deep_dims=deep_dims,
+            network=network, shallow=shallow, deep=deep, shallow_dims=shallow_dims, deep_dims=deep_dims,
             **options,
-        )
+        )  # fmt: skip

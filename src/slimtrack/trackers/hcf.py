@@ -1,20 +1,20 @@
 """HCF (also CF2): a correlation filter for each of several layers of a network, deep and shallow fused."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
 from slimtrack.arrays import Floats, Spectrum
 from slimtrack.correlation.grids import Windowing
 from slimtrack.correlation.levels import FirstLevel
-from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.taps import NetworkStack
 from slimtrack.filters.correlation import LinearFilter
 from slimtrack.filters.spectral import GridFilter
 from slimtrack.options import Formerly, Range
 from slimtrack.trackers._network import NetworkTracker, network_of
-from slimtrack.trackers._options import LabelWidth, NetworkName, Rate, Ridge, SearchAreaRatio
+from slimtrack.trackers._options import NetworkName, SearchAreaRatio
+from slimtrack.trackers._ridge import RidgeTracker
 
 __all__ = ["Hcf", "LayeredTracker", "LayerFilters", "MaxSide"]
 
@@ -61,7 +61,7 @@ class LayerFilters:
         return np.asarray(sum(parts))
 
 
-class LayeredTracker(NetworkTracker, CorrelationTracker):
+class LayeredTracker(NetworkTracker, RidgeTracker):
     """Tracks with several layers of a network on one grid, at one scale.
 
     If the target moved little, the filter learns from the sample of the search, with the desired response
@@ -81,9 +81,6 @@ class LayeredTracker(NetworkTracker, CorrelationTracker):
             str, "Layers of the network, shallowest first, joined by +."
         ] = "relu1_1+relu1_2+relu2_1",
         search_area_ratio: SearchAreaRatio = 7.84,
-        ridge: Ridge = 1e-4,
-        rate: Rate = 0.01,
-        label_width: LabelWidth = 0.1,
         relearn_shift: Annotated[
             float,
             Range(0, 10),
@@ -102,8 +99,9 @@ class LayeredTracker(NetworkTracker, CorrelationTracker):
         cell: Annotated[
             int, Range(1, 32), "Side in patch pixels of the cells that all layers are resampled to."
         ] = 4,
+        **options: Any,
     ) -> None:
-        self._area, self._ridge, self._rate, self._label = search_area_ratio, ridge, rate, label_width
+        super().__init__(search_area_ratio=search_area_ratio, **options)
         self._relearn_shift, self._cell = relearn_shift, cell
         self._network, self._taps = network_of(network), taps.split("+")
         self._features = (NetworkStack(self._network, self._taps, cell=cell),)

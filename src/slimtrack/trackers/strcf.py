@@ -1,6 +1,6 @@
 """STRCF: spatial-temporal regularised filters on hand-crafted features."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from slimtrack.arrays import Floats
 from slimtrack.correlation.sizes import scale_factors
@@ -84,21 +84,12 @@ class FdeepStrcf(AdaptingTracker, Strcf, name="fdeepstrcf"):
         tap: Annotated[Tap, "The layer; its stride has to divide the window."] = "relu3",
         search_scale: SearchScale = 4.5,
         temporal: Temporal = 15.0,
-        label_width: LabelWidth = 1 / 16,
-        iterations: Iterations = 2,
         scales: ScaleCount = 1,
-        step: ScaleStep = 1.015,
         scale_rate: ScaleRate = 0.025,
         adapt: Adapt = False,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            search_scale=search_scale,
-            temporal=temporal,
-            label_width=label_width,
-            iterations=iterations,
-            scales=scales,
-            step=step,
-        )
+        super().__init__(search_scale=search_scale, temporal=temporal, scales=scales, **options)
         self._scale_rate = scale_rate
         self._others = self._features
         self._reads_from(network, (tap,), adapt=adapt)

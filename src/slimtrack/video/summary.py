@@ -1,12 +1,15 @@
 """The summary of a run: counts, times, files."""
 
 import math
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from slimtrack.confidence import State
+from slimtrack.errors import OutputError
 from slimtrack.timing import WARM_UP, Timing, summarise
+from slimtrack.video.draw import timeline
 from slimtrack.video.results import Row
 
 __all__ = ["Summary"]
@@ -81,6 +84,27 @@ class Summary:
     def shares(self) -> dict[State, float]:
         """Share of the frames in each state."""
         return {state: self.counts[state] / max(self.frames, 1) for state in State}
+
+    def draw(self, path: str | os.PathLike[str], name: str, fps: float | None) -> None:
+        """Plots score and speed over time. A plot that cannot be written becomes a note: the boxes are there.
+
+        Args:
+            path: The PNG to write.
+            name: The source's name.
+            fps: Frames per second of a source without times.
+        """
+        speed = f", {self.fps:.0f} frames/s" if self.fps else ""
+        title = f"{name}: {self.tracker}, {self.frames} frames{speed}"
+        scores, states = [row.track.score for row in self.rows], [row.track.state for row in self.rows]
+        timed = self.rows[0].time is not None
+        at = [row.time or 0.0 if timed else row.frame / (fps or 1) for row in self.rows]
+        unit = "seconds" if timed or fps is not None else "frame"
+        try:
+            timeline(path, scores, [row.ms for row in self.rows], states, at=at, unit=unit, title=title)
+        except OutputError as error:
+            self.notes.append(str(error))
+        else:
+            self.outputs.append(Path(path))
 
 
 def _measured(value: float) -> float | None:

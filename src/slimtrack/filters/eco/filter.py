@@ -1,6 +1,7 @@
 """The filter of ECO: projections, sample space and continuous filter in one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from slimtrack.filters.eco.solver import ConjugateGradient, normal_product, resp
 from slimtrack.filters.fft import power
 from slimtrack.filters.response import Responses
 
-__all__ = ["EcoFilter"]
+__all__ = ["EcoFilter", "Learning"]
 
 _SMOOTH = 0.3
 """Share of the channels' mean energy in the preconditioner, so that weak channels take no large steps."""
@@ -28,19 +29,35 @@ _ALONE = 80
 """Conjugate gradient iterations of the first frame where the projections are not learned with the filter."""
 
 
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """How a filter of ECO learns; the defaults are the article's.
+
+    Attributes:
+        label_width: Width of the desired response as a share of the target's mean side.
+        rate: Weight of a new sample.
+        memory: Maximum number of samples kept.
+        interval: The filter is trained with every ``interval``-th sample.
+        iterations: Conjugate gradient iterations per training.
+        ridge: Weight of the projections' size in the first frame.
+    """
+
+    label_width: float = 1 / 16
+    rate: float = 0.009
+    memory: int = 30
+    interval: int = 6
+    iterations: int = 5
+    ridge: float = 1e-7
+
+
 class EcoFilter:
     """Continuous convolution filter with factorised channels (ECO, CVPR 2017).
 
     Args:
         blocks: The blocks before projection.
         dims: Channels of each block after projection.
-        target: Height and width of the target as a part of the window's sides.
-        sigma: Width of the desired response as a part of the target's mean side.
-        rate: Weight of a new sample.
-        memory: Most samples kept.
-        interval: The filter is trained with every ``interval``-th sample.
-        iterations: Conjugate gradient iterations a training.
-        ridge: Weight of the projections' size in the first frame.
+        target: Height and width of the target as shares of the window's sides.
+        learning: How it learns.
     """
 
     def __init__(
@@ -48,21 +65,14 @@ class EcoFilter:
         blocks: Sequence[Block],
         dims: Sequence[int],
         target: tuple[float, float],
-        *,
-        sigma: float = 1 / 16,
-        rate: float = 0.009,
-        memory: int = 30,
-        interval: int = 6,
-        iterations: int = 5,
-        ridge: float = 1e-7,
+        learning: Learning = Learning(),
     ) -> None:
         dims = [min(d, b.channels) for d, b in zip(dims, blocks, strict=True)]
         self._before, self._bowl = Layout(blocks), penalty_window(target)
-        self._dims, self._ridge, self._rate, self._memory = dims, ridge, rate, memory
+        self._dims, self._learning = dims, learning
         self._lay_out(dims)
-        width = sigma * (target[0] * target[1]) ** 0.5
+        width = learning.label_width * (target[0] * target[1]) ** 0.5
         self._wish = desired_response(self.layout.shape, (width, width))
-        self._interval, self._iterations = interval, iterations
         self._filter = np.zeros(self.layout.length, np.complex64)
 
     def _lay_out(self, dims: Sequence[int]) -> None:
@@ -70,7 +80,7 @@ class EcoFilter:
         blocks = self._before.blocks
         self.layout = Layout([Block(d, b.size, b.offset) for d, b in zip(dims, blocks, strict=True)])
         self._penalty = Penalty(self.layout, *self._bowl)
-        self._solver = ConjugateGradient(self.layout.twice, kept=(1 - self._rate) ** _FORGET)
+        self._solver = ConjugateGradient(self.layout.twice, kept=(1 - self._learning.rate) ** _FORGET)
 
     def start(self, features: list[Features], *, steps: int = 10, iterations: int = 20) -> None:
         """Learns projections and filter from the first frame's windowed blocks ``(C, h, w)``.
@@ -82,7 +92,7 @@ class EcoFilter:
         """
         self._projections = [principal_projection(x, d) for x, d in zip(features, self._dims, strict=True)]
         whole = [self._before.transform(x, block) for block, x in enumerate(features)]
-        joint = JointProblem(self.layout, whole, self._wish, self._penalty, self._ridge)
+        joint = JointProblem(self.layout, whole, self._wish, self._penalty, self._learning.ridge)
         self._remember(joint.project(self._projections))
         if not steps:
             self._train(ConjugateGradient(self.layout.twice), _ALONE)
@@ -96,10 +106,13 @@ class EcoFilter:
 
     def _remember(self, first: Spectrum) -> None:
         """Begins the sample space with its first sample."""
-        self._space = SampleSpace(self.layout, capacity=self._memory, rate=self._rate)
+        self._space = self._empty_space()
         self._space.add(first)
         self._energy = power(first)
         self._since = 0
+
+    def _empty_space(self) -> SampleSpace:
+        return SampleSpace(self.layout, capacity=self._learning.memory, rate=self._learning.rate)
 
     def transform(self, features: Sequence[Features]) -> Spectrum:
         """Projected coefficients ``(S, length)`` of windowed blocks ``(S, C, h, w)``."""
@@ -170,7 +183,7 @@ class EcoFilter:
         self._projections = [p[:, c] for p, c in zip(self._projections, chosen, strict=True)]
         self._lay_out([len(c) for c in chosen])
         self._filter, self._energy = self._filter[at], self._energy[at]
-        self._space = SampleSpace(self.layout, capacity=self._memory, rate=self._rate)
+        self._space = self._empty_space()
         self._space.restore(samples, weights)
         self._train(ConjugateGradient(self.layout.twice), iterations)
 
@@ -181,11 +194,11 @@ class EcoFilter:
         """
         sample = self.layout.shift(sample, -shift[0], -shift[1])
         self._space.add(sample, weight)
-        self._energy += np.float32(self._rate * weight) * (power(sample) - self._energy)
+        self._energy += np.float32(self._learning.rate * weight) * (power(sample) - self._energy)
         self._since += 1
-        if self._since >= self._interval:
+        if self._since >= self._learning.interval:
             self._since = 0
-            self._train(self._solver, self._iterations)
+            self._train(self._solver, self._learning.iterations)
 
     def _train(self, solver: ConjugateGradient, iterations: int) -> None:
         """Improves the filter in place (ECO, equations 9 and 14)."""
