@@ -21,6 +21,7 @@ from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error
 from slimtrack.evaluation.metrics import overlaps
 from slimtrack.evaluation.once import DecodedFrames, track_once
+from slimtrack.evaluation.procedures import Course
 from slimtrack.evaluation.runs import STATES, Run
 from slimtrack.registry import create
 from slimtrack.timing import single_thread
@@ -83,7 +84,7 @@ def judge(name: str, sequences: list[Sequence], verbose: bool) -> str:
     tally, scores, labels = Tally(), [], []
     for sequence in sequences:
         with single_thread():
-            run = track_once(create(name), DecodedFrames(sequence.frames), sequence.first_box)
+            run = track_once(create(name), DecodedFrames(sequence.frames), Course(sequence.first_box))
         missed = tally.add(run, sequence)
         if verbose and missed:
             print(f"  {name}: {', '.join(missed)}", flush=True)

@@ -13,6 +13,7 @@ from slimtrack.arrays import AnyImage, Image
 from slimtrack.confidence import Calibration
 from slimtrack.errors import InputError, NotStartedError
 from slimtrack.evaluation.once import track_once
+from slimtrack.evaluation.procedures import Course
 from slimtrack.tracking import track_video
 from slimtrack.video.synthetic import CLIPS
 
@@ -139,7 +140,7 @@ def test_a_wrapper_is_followed_with_measured_and_written_like_a_tracker() -> Non
     wrapper: Follower = Scheduled(create("kcf"), {2: first})
     boxes = [step.box for step in follow(images, first, tracker=wrapper)]
     assert boxes[0] == first and wrapper.box == boxes[-1]
-    run = track_once(wrapper, images, first)  # type: ignore[arg-type]
+    run = track_once(wrapper, images, Course(first))  # type: ignore[arg-type]
     assert run.tracker == "scheduled kcf"
     assert [Box(*row) for row in run.boxes] == boxes
     assert track_video(images, first, tracker=wrapper).tracker == "scheduled kcf"

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from slimtrack.cli.bench import bench, split_specs
+from slimtrack.cli.bench import bench, parsed_rates, split_specs
 from slimtrack.errors import InputError, SlimtrackError, SourceError, UnknownNameError
 from slimtrack.evaluation import Dataset, runner
 from slimtrack.tracker import REGISTERED, Estimate, Tracker
@@ -124,6 +124,45 @@ def test_a_finished_sequence_is_not_run_again(folder, tmp_path, monkeypatch):
     assert done == ["B", "A", "B"]
 
 
+def test_in_real_time(folder, tmp_path):
+    """By times that a file holds: who needs 60 ms misses every other frame of 20 a second."""
+    call(folder, "--trackers", "still", "--runs", tmp_path / "kept")
+    for file in (tmp_path / "kept").rglob("*.npz"):
+        with np.load(file) as stored:
+            parts = dict(stored)
+        head = json.loads(str(parts["head"]))
+        head["figures"]["init_ms"] = 60.0
+        np.savez(file, **parts | {"head": np.array(json.dumps(head)), "ms": np.full(8, 60.0)})
+    words = (
+        "--trackers",
+        "still",
+        "--times",
+        tmp_path / "kept",
+        "--grace",
+        0,
+        "--json",
+        tmp_path / "out.json",
+    )
+    result = call(folder, "--fps", 20, *words, "--csv", tmp_path / "out.csv")
+    assert "20 frames a second, grace 0" in " ".join(result.stdout.split()) and "50%" in result.stdout
+    row = json.loads((tmp_path / "out.json").read_text())["trackers"]["still"]
+    assert row["missed"] == 0.5 and row["auc"] == pytest.approx(20 / 21)
+    assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith("still,20.0,0.95")
+    call(folder, "--fps", "10:20:5", *words, "--plots", tmp_path / "plots")
+    points = json.loads((tmp_path / "out.json").read_text())["curve"]["still"]
+    assert [(point["fps"], point["missed"]) for point in points] == [(10, 0), (15, 0), (20, 0.5)]
+    assert (tmp_path / "plots" / "frame_rates.png").stat().st_size > 5000
+
+
+def test_times_are_measured_first_where_none_are_given(folder, tmp_path):
+    result = call(folder, "--trackers", "still", "--fps", "1,2", "--csv", tmp_path / "out.csv")
+    assert "every frame" in result.stdout and "Frames missed" in result.stdout
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert [line.split(",")[1] for line in lines] == ["fps", "1.0", "2.0", ""]
+    result = call(folder, "--trackers", "still", "--fps", 1, "--live")
+    assert "live" in result.stdout and "0.952" in result.stdout
+
+
 def test_stopped_by_the_user(folder, tmp_path, monkeypatch):
     once = runner.track_once
 
@@ -173,6 +212,8 @@ def test_a_log_file_gets_a_line_per_sequence(folder):
 
 def test_one_sentence_for_what_cannot_be(folder, tmp_path):
     (tmp_path / "empty").mkdir()
+    kept, still = tmp_path / "kept", ("--trackers", "still")
+    call(folder, *still, "--runs", kept)
     for arguments, error, what in (
         ((tmp_path / "empty",), SourceError, "holds no sequence"),
         ((tmp_path / "nowhere",), SourceError, "does not exist"),
@@ -183,6 +224,21 @@ def test_one_sentence_for_what_cannot_be(folder, tmp_path):
         ((folder, "--trackers", "still", "--sequences", "C"), UnknownNameError, "sequence"),
         ((folder, "--trackers", "still", "--protocol", "otb2"), UnknownNameError, "otb"),
         ((folder, "--trackers", "still", "--networks", tmp_path / "x"), InputError, "not a folder"),
+        ((folder, *still, "--fps", "0"), InputError, "is 0: expected a number above 0"),
+        ((folder, *still, "--fps", "20,-5"), InputError, "is -5: expected a number above 0"),
+        ((folder, *still, "--fps", "nan"), InputError, "is nan"),
+        ((folder, *still, "--fps", "fast"), InputError, "--fps fast: expected numbers"),
+        ((folder, *still, "--fps", "10:5:1"), InputError, "FROM:TO:STEP"),
+        ((folder, *still, "--fps", "10:20:0"), InputError, "FROM:TO:STEP"),
+        ((folder, *still, "--fps", "10:20"), InputError, "FROM:TO:STEP"),
+        ((folder, *still, "--fps", ","), InputError, "expected numbers"),
+        ((folder, *still, "--fps", "20,20"), InputError, "each only once"),
+        ((folder, *still, "--fps", "20", "--grace", -1), InputError, "grace is -1"),
+        ((folder, *still, "--live", "--csv", "x"), InputError, "--live, --csv without --fps"),
+        ((folder, *still, "--fps", "20", "--live", "--jobs", 2), InputError, "--jobs"),
+        ((folder, *still, "--fps", "20", "--times", tmp_path), InputError, "has no times of still on A"),
+        ((folder, *still, "--fps", "20", "--times", kept, "--runs", kept), InputError, "with --runs"),
+        ((folder, *still, "--fps", "20", "--times", kept, "--live"), InputError, "leave out the times"),
     ):
         with pytest.raises(error, match=what) as caught:
             call(*arguments)
@@ -222,6 +278,14 @@ def test_networks_are_looked_for_there_too(folder, tmp_path, monkeypatch):
 )
 def test_commas_inside_brackets_belong_to_the_options(text, specs):
     assert split_specs(text) == specs
+
+
+@pytest.mark.parametrize(
+    ("text", "rates"),
+    [("20", [20]), ("10, 12.5,", [10, 12.5]), ("10:30:10", [10, 20, 30]), ("0.1:0.35:0.1", [0.1, 0.2, 0.3])],
+)
+def test_frame_rates(text, rates):
+    assert parsed_rates(text) == pytest.approx(rates)
 
 
 def test_help_shows_how_options_are_written():

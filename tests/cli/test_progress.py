@@ -12,6 +12,7 @@ from slimtrack import Box, State, Track
 from slimtrack.cli import progress, screen
 from slimtrack.evaluation import Run, Sequence
 from slimtrack.evaluation.protocols import OTB
+from slimtrack.evaluation.runs import Step
 from slimtrack.video.results import Row
 from slimtrack.video.summary import Summary
 
@@ -38,8 +39,8 @@ def run(tracker: str, sequence: str, right: int, ms: float = 2.0) -> Run:
     """
     boxes = np.tile([10.0, 10.0, 20.0, 20.0], (LENGTH, 1))
     boxes[right:] += 100
-    nothing = np.zeros(LENGTH)
-    return Run(tracker, sequence, 0, boxes, nothing, nothing.astype(np.int8), np.full(LENGTH, ms), 1.0, 1.0)
+    nothing, still = np.zeros(LENGTH), np.zeros(LENGTH, np.int8)
+    return Run(tracker, sequence, 0, boxes, nothing, still, np.full(LENGTH, ms), still + Step.SEEN, 1.0, 1.0)
 
 
 @pytest.fixture

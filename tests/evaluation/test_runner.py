@@ -15,6 +15,7 @@ from slimtrack.errors import InputError, MissingError, SourceError, UnknownNameE
 from slimtrack.evaluation import Dataset, Store, Watcher, evaluate, runner, runs, summarise, to_json
 from slimtrack.evaluation.metrics import measure
 from slimtrack.evaluation.once import DecodedFrames, track_once
+from slimtrack.evaluation.procedures import Course
 from slimtrack.evaluation.runner import first_boxes
 from slimtrack.networks import zoo
 from slimtrack.networks.network import Network
@@ -68,7 +69,7 @@ def test_five_first_boxes():
 
 def test_every_frame_is_kept(data):
     frames = DecodedFrames(data.sequences[0].frames)
-    run = track_once(REGISTERED["still"](), frames, Box(10, 8, 10, 8))
+    run = track_once(REGISTERED["still"](), frames, Course(Box(10, 8, 10, 8)))
     assert (run.tracker, run.failure, len(frames)) == ("still", None, 12)
     np.testing.assert_array_equal(run.boxes, np.tile([10, 8, 10, 8], (12, 1)))
     assert math.isnan(run.scores[0]) and (run.scores[1:] == 0.75).all()
@@ -294,7 +295,7 @@ def test_json_has_the_documented_shape(write_sequence):
     row = summary["trackers"]["still"]
     assert set(row) == {
         "auc", "auc_spread", "auc_runs", "precision20", "normalized_precision", "fps", "p50_ms", "p95_ms",
-        "p99_ms", "init_ms", "noisy", "cores_used", "peak_rss_mb", "score_auroc", "score_ece",
+        "p99_ms", "init_ms", "missed", "noisy", "cores_used", "peak_rss_mb", "score_auroc", "score_ece",
         "absent_called_tracked", "failures", "attributes", "sequences",
     }  # fmt: skip
     assert {"auc", "precision20", "fps", "auc_spread", "auc_runs"} <= set(row["sequences"]["A"])
@@ -394,7 +395,9 @@ def test_names_in_any_case_are_the_same_tracker(data):
 def test_what_disturbs_a_run():
     ms = np.full(20, 2.0)
     uneven = np.repeat([1.0, 1.5], 10)
-    quiet, noisy = (runs.Run("k", "A", 0, *[np.empty(0)] * 3, times, 1.0, 1.0) for times in (ms, uneven))
+    quiet, noisy = (
+        runs.Run("k", "A", 0, *[np.empty(0)] * 3, times, np.empty(0), 1.0, 1.0) for times in (ms, uneven)
+    )
     assert runs.disturbed([noisy]) and not runs.disturbed([quiet])
     assert runs.disturbed([dataclasses.replace(quiet, cores=0.6)])
 

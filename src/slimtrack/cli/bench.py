@@ -1,37 +1,32 @@
 """``slimtrack bench``: trackers measured on a dataset."""
 
 import re
-import sys
-from collections.abc import Callable
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from types import ModuleType
+from typing import Annotated, Self
 
 import typer
 from rich.console import Console
 
 from slimtrack.box import Box
 from slimtrack.cli.asked import asking
+from slimtrack.cli.bench_report import how_to_resume, show, show_curve, show_stopped, why_again
 from slimtrack.cli.options import NamesOption, NetworksOption, add_places
 from slimtrack.cli.progress import progress
 from slimtrack.datasets import Dataset
 from slimtrack.datasets.layouts import READERS
 from slimtrack.errors import InputError
 from slimtrack.evaluation import Evaluation, Store, evaluate, summarise, to_json
-from slimtrack.evaluation.protocols import PROTOCOLS, protocol
-from slimtrack.evaluation.report.tables import (
-    accuracy_table,
-    attribute_tables,
-    difference_tables,
-    sequence_tables,
-    speed_table,
-)
+from slimtrack.evaluation.procedures import GRACE, ONE_PASS
+from slimtrack.evaluation.protocols import PROTOCOLS, Protocol, protocol
+from slimtrack.evaluation.realtime import AtRates, at_rates, curve, curve_csv, stored_times
 from slimtrack.evaluation.runner import Interrupted, first_boxes
 from slimtrack.files import atomic_write
 from slimtrack.registry import spelt
-from slimtrack.timing import BUSY, NOISE
 
-__all__ = ["bench", "split_specs"]
+__all__ = ["bench", "parsed_rates", "split_specs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +69,41 @@ class Request:
         Path | None,
         typer.Option(help="Folder that keeps finished runs. Default: beside the --json file."),
     ] = None
+    fps: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RATES",
+            help="Frames come at this many a second, and a tracker that is late misses some: 20, or several "
+            "for a curve, as 10,20,50 or FROM:TO:STEP (10:50:5). Default: every tracker sees every frame, "
+            "however long it takes.",
+        ),
+    ] = None
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="With --fps: miss frames by the times of the run itself. Default: a first pass measures the "
+            "times, and later passes miss the frames that these times say, so that a run can be repeated.",
+        ),
+    ] = False
+    times: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="With --fps: take the times from this folder of finished runs (--runs of an earlier bench, "
+            "perhaps on another machine) instead of measuring them.",
+        ),
+    ] = None
+    grace: Annotated[
+        int | None,
+        typer.Option(
+            help="With --fps: late answers at the start of a sequence, that of the first frame included, for "
+            f"which the next frame waits. Default: {GRACE}, as in VOT; 0: it never waits.",
+        ),
+    ] = None
+    csv: Annotated[
+        Path | None, typer.Option(help="With --fps: write the figures at each rate to this file.")
+    ] = None
     fresh: Annotated[bool, typer.Option("--fresh", help="Repeat finished runs too.")] = False
     repeat: Annotated[
         int,
@@ -97,31 +127,110 @@ def bench(asked: Request) -> None:
     """
     add_places(asked.networks, asked.names)
     dataset = Dataset.read(asked.folder, names=_split(asked.sequences) or None, layout=asked.layout)
-    kept = asked.runs or (asked.json.with_name(f"{asked.json.stem}.runs") if asked.json else None)
-    chosen, specs = protocol(asked.rules), [spelt(spec) for spec in split_specs(asked.trackers)]
-    save_plots = _plotter() if asked.plots else None
-    with progress(chosen, len(first_boxes(Box(0, 0, 1, 1), asked.jitter))) as account:
-        try:
-            result = evaluate(
-                specs, dataset, jitter=asked.jitter, threads=asked.threads, jobs=asked.jobs,
-                repeats=asked.repeat, store=Store(kept) if kept else None, fresh=asked.fresh,
-                protocol=chosen, watcher=account,
-            )  # fmt: skip
-        except Interrupted as stop:
-            result, part = None, stop.part
-    console = Console()
-    if result is None:
-        _stopped(console, part, _how_to_resume(kept, asked.fresh))
-        raise typer.Exit(130)
-    summary = summarise(result)
+    specs = [spelt(spec) for spec in split_specs(asked.trackers)]
+    chosen, rates = protocol(asked.rules), _rates(asked)
+    plots = _plots() if asked.plots else None
+    with _Bench(asked, dataset, specs) as run:
+        results = run.at_rates(chosen, rates) if rates else None
+        result = run(chosen) if results is None else results.at[rates[0]]
+    if results is not None and asked.csv is not None:
+        _write(asked.csv, curve_csv(curve(results)))
+    if results is not None and len(rates) > 1:
+        summary = curve(results)
+        if plots is not None and asked.plots is not None:
+            plots.save_curve(summary, asked.plots)
+        show_curve(Console(), summary)
+    else:
+        summary = summarise(result)
+        if plots is not None and asked.plots is not None:
+            plots.save_plots(result, summary, asked.plots)
+        show(Console(), summary)
     if asked.json is not None:
-        with atomic_write(asked.json) as file:
-            file.write(to_json(summary))
-    if asked.plots is not None and save_plots is not None:
-        save_plots(result, summary, asked.plots)
-    _print(console, summary)
-    if account.repeats:
-        console.print(_why_again(account.repeats))
+        _write(asked.json, to_json(summary))
+    if run.repeated:
+        Console().print(why_again(run.repeated))
+
+
+def _write(file: Path, text: str) -> None:
+    with atomic_write(file) as stream:
+        stream.write(text)
+
+
+class _Bench:
+    """Evaluates as the command is told to, with its progress on stderr.
+
+    Args:
+        asked: What the command is told.
+        dataset: The sequences.
+        specs: The trackers.
+
+    Attributes:
+        repeated: How many runs were repeated because the machine was busy.
+    """
+
+    def __init__(self, asked: Request, dataset: Dataset, specs: list[str]) -> None:
+        self.repeated = 0
+        self._asked, self._dataset, self._specs = asked, dataset, specs
+        self._kept = asked.runs or (asked.json.with_name(f"{asked.json.stem}.runs") if asked.json else None)
+        self._starts = len(first_boxes(Box(0, 0, 1, 1), asked.jitter))
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory()  # a run in which no frame is missed is done only once
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def at_rates(self, rules: Protocol, rates: list[float]) -> AtRates:
+        """The evaluation at each frame rate."""
+        asked, times = self._asked, None
+        if asked.times is not None:
+            if self._kept is not None and self._kept.resolve() == asked.times.resolve():
+                raise InputError(
+                    f"--times {asked.times} is also the folder for finished runs, which could replace the "
+                    "times: give another one with --runs"
+                )
+            times = stored_times(asked.times, self._specs, self._dataset, self._starts)
+        grace = GRACE if asked.grace is None else asked.grace
+        return at_rates(self, rules, rates, grace=grace, live=asked.live, times=times)
+
+    def __call__(self, rules: Protocol) -> Evaluation:
+        """One evaluation; Ctrl-C ends the command with what is finished."""
+        asked = self._asked
+        # times count where they are measured; what follows from measured times is found again by its key
+        timed = rules.procedure is ONE_PASS or asked.live
+        with progress(rules, self._starts) as account:
+            try:
+                result = evaluate(
+                    self._specs, self._dataset, jitter=asked.jitter, threads=asked.threads, jobs=asked.jobs,
+                    repeats=asked.repeat if timed else 0, store=Store(self._kept or self._folder.name),
+                    fresh=asked.fresh and (timed or asked.times is not None), protocol=rules, watcher=account,
+                )  # fmt: skip
+            except Interrupted as stop:
+                show_stopped(Console(), stop.part, how_to_resume(self._kept, asked.fresh))
+                raise typer.Exit(130) from stop
+        self.repeated += account.repeats
+        return result
+
+
+def _rates(asked: Request) -> list[float]:
+    """The frame rates; none if the trackers are to see every frame."""
+    words = {
+        "--live": asked.live,
+        "--times": asked.times,
+        "--grace": asked.grace is not None,
+        "--csv": asked.csv,
+    }
+    if asked.fps is None:
+        given = [word for word, value in words.items() if value]
+        if given:
+            raise InputError(
+                f"{', '.join(given)} without --fps: say how many frames come a second, as --fps 20"
+            )
+        return []
+    if asked.live and asked.jobs > 1:
+        raise InputError("--live with --jobs: runs that disturb each other's times are not worth having")
+    return parsed_rates(asked.fps)
 
 
 def split_specs(text: str) -> list[str]:
@@ -136,62 +245,30 @@ def split_specs(text: str) -> list[str]:
     return specs
 
 
+def parsed_rates(text: str) -> list[float]:
+    """``"10,20"`` or ``"10:30:10"`` (its end included) as numbers.
+
+    Raises:
+        InputError: It is neither, or has more than 1,000 numbers.
+    """
+    try:
+        if ":" not in text and _split(text):
+            return [float(part) for part in _split(text)]
+        first, last, step = map(float, text.split(":"))
+        count = (last - first) / step
+        if step > 0 and 0 <= count < 1000:
+            return [first + k * step for k in range(int(count + 1e-9) + 1)]
+    except (ValueError, ZeroDivisionError):
+        pass
+    raise InputError(f"--fps {text}: expected numbers such as 10,20,50 or FROM:TO:STEP such as 10:50:5")
+
+
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _plotter() -> Callable[[Evaluation, dict[str, Any], Path], object]:
+def _plots() -> ModuleType:
     """The plots' module, asked for before anything is run."""
-    from slimtrack.evaluation.report.plots import save_plots
+    from slimtrack.evaluation.report import plots
 
-    return save_plots
-
-
-def _stopped(console: Console, part: Evaluation | None, resume: str) -> None:
-    """Shows what was finished before Ctrl-C, and how to go on."""
-    if part is None:
-        what = "Stopped before any sequence was finished with every tracker."
-    else:
-        what = "Stopped: these are the sequences that every tracker has finished."
-        _print(console, summarise(part))
-    print(f"{what} {resume}", file=sys.stderr, flush=True)
-
-
-def _how_to_resume(kept: Path | None, fresh: bool) -> str:
-    if kept is None:
-        return "No run was kept: with --json they are, and the same command then goes on where it stopped."
-    command = "the same command without --fresh" if fresh else "the same command"
-    return f"Finished runs are in {kept}: {command} goes on from there."
-
-
-def _print(console: Console, summary: dict[str, Any]) -> None:
-    console.print(accuracy_table(summary))
-    console.print(speed_table(summary))
-    crossed = (*attribute_tables(summary, console.width), *sequence_tables(summary, console.width))
-    for table in (*crossed, *difference_tables(summary)):
-        console.print(table)
-    if any(row["noisy"] for row in summary["trackers"].values()):
-        console.print(
-            "~ the machine was busy while this was timed: times are not to be trusted. "
-            "Run again with --fresh when it is quiet."
-        )
-    for spec, row in summary["trackers"].items():
-        if row["cores_used"] > summary["machine"]["threads"] + 0.1:
-            console.print(
-                f"{spec} used {row['cores_used']:.1f} cores: more threads than allowed.", markup=False
-            )
-    for spec, row in summary["trackers"].items():
-        for failure in row["failures"][:3]:
-            where = f"{failure['sequence']}, run {failure['run']}, frame {failure['frame']}"
-            console.print(f"{spec} gave up in {where}: {failure['message']}", markup=False)
-        if len(row["failures"]) > 3:
-            console.print(f"{spec} gave up in {len(row['failures']) - 3} more runs.", markup=False)
-
-
-def _why_again(count: int) -> str:
-    what = "1 run was" if count == 1 else f"{count} runs were"
-    return (
-        f"{what} done again, because the machine was busy during the first try (its halves differed by more "
-        f"than {NOISE:.0%} in speed, or it got less than {BUSY:.0%} of a core); the quieter one counts. "
-        "--repeat 0 leaves that out."
-    )
+    return plots

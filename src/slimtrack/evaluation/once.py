@@ -10,9 +10,9 @@ import numpy as np
 
 from slimtrack import timing
 from slimtrack.arrays import Image
-from slimtrack.box import Box
 from slimtrack.errors import SlimtrackError
-from slimtrack.evaluation.runs import STATES, Failure, Run
+from slimtrack.evaluation.procedures import Course
+from slimtrack.evaluation.runs import STATES, Failure, Run, Step
 from slimtrack.evaluation.watcher import Watcher
 from slimtrack.follower import Follower
 from slimtrack.video.frames import ImageReader
@@ -65,14 +65,14 @@ class DecodedFrames:
 def track_once(
     tracker: Follower,
     frames: DecodedFrames,
-    first: Box,
+    course: Course,
     *,
     name: str = "",
     sequence: str = "",
     index: int = 0,
     watcher: Watcher | None = None,
 ) -> Run:
-    """One pass over a sequence: `init` on the first frame, `update` on the others, each timed.
+    """One pass over a sequence; every `init` and `update` is timed.
 
     If the tracker fails, the run ends: the last box is repeated with score 0 and LOST, and the message is
     kept.
@@ -80,7 +80,7 @@ def track_once(
     Args:
         tracker: Any tracker; it forgets its earlier target.
         frames: The frames.
-        first: The first box.
+        course: Which frames the tracker sees, and where it starts; used up by this pass.
         name: Name of the tracker in the result. Default: its own name.
         sequence: Name of the sequence in the result.
         index: Index of the first box.
@@ -89,7 +89,7 @@ def track_once(
     Raises:
         SourceError: An image cannot be read.
     """
-    log, name = _Log(len(frames), first), name or tracker.name
+    log, name = _Log(len(frames), course), name or tracker.name
     tick = time.monotonic()
     wall, cpu = time.perf_counter(), time.process_time()
     with timing.gc_paused():
@@ -109,24 +109,39 @@ def track_once(
 class _Log:
     """Collects the results of a run, frame by frame."""
 
-    def __init__(self, length: int, first: Box) -> None:
-        self.first = first
-        self.boxes = np.tile(np.array([*first], dtype=float), (length, 1))
+    def __init__(self, length: int, course: Course) -> None:
+        self.boxes = np.tile(np.array([*course.start(0)], dtype=float), (length, 1))
         self.scores = np.full(length, np.nan)
         self.states = np.zeros(length, dtype=np.int8)
         self.ms = np.full(length, np.nan)
+        self.steps = np.full(length, Step.SEEN, dtype=np.int8)
         self.init_ms = float("nan")
         self.failure: Failure | None = None
         self.evidence: dict[str, np.ndarray[Any, np.dtype[np.float64]]] = {}
-        self._watch = timing.Stopwatch()
+        self._course, self._watch = course, timing.Stopwatch()
 
     def step(self, tracker: Follower, position: int, image: Image) -> None:
-        """Calls `init` or `update`, timed, and stores the result."""
+        """Does with a frame what the course says, and stores the result."""
+        step = self._course.next(position)
+        self.steps[position] = step
+        if step is Step.STARTED:
+            self._start(tracker, position, image)
+        elif step is Step.SEEN:
+            self._update(tracker, position, image)
+        else:
+            for values in (self.boxes, self.scores, self.states):
+                values[position] = values[position - 1]
+
+    def _start(self, tracker: Follower, position: int, image: Image) -> None:
+        first = self._course.start(position)
+        with self._watch:
+            tracker.init(image, first)
+        self.boxes[position] = [*first]
         if position == 0:
-            with self._watch:
-                tracker.init(image, self.first)
             self.init_ms = self._watch.ms[-1]
-            return
+        self._course.took(position, first, self._watch.ms[-1])
+
+    def _update(self, tracker: Follower, position: int, image: Image) -> None:
         with self._watch:
             track = tracker.update(image)
         if position > timing.WARM_UP:
@@ -140,13 +155,15 @@ class _Log:
             if name not in self.evidence:
                 self.evidence[name] = np.full(len(self.ms), np.nan)
             self.evidence[name][position] = value
+        self.steps[position] = self._course.took(position, track.box, self._watch.ms[-1])
 
     def fail(self, position: int, message: str) -> None:
         self.failure = Failure(position, message)
+        self.steps[position] = Step.FAILED
         self.boxes[position:] = self.boxes[max(position - 1, 0)]
         self.scores[max(position, 1) :] = 0.0
         self.states[max(position, 1) :] = STATES.index(STATES[-1])
 
     def run(self, tracker: str, sequence: str, index: int, cores: float) -> Run:
-        arrays = (self.boxes, self.scores, self.states, self.ms)
+        arrays = (self.boxes, self.scores, self.states, self.ms, self.steps)
         return Run(tracker, sequence, index, *arrays, self.init_ms, cores, self.failure, self.evidence)

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from slimtrack.errors import UnknownNameError
+from slimtrack.evaluation.procedures import ONE_PASS, Procedure
 
 __all__ = ["GOT10K", "OTB", "PROTOCOLS", "PYSOT", "Protocol", "protocol"]
 
@@ -32,6 +33,8 @@ class Protocol:
         overlap_thresholds: Success is the share of frames with IoU **greater** than each of these.
         error_thresholds: Precision is the share with a centre error **at most** each of these, in pixels.
         normalized_thresholds: The same for the error divided by the true width and height.
+        procedure: How the tracker is led through a sequence. Any procedure that makes one result a sequence
+            goes with any toolkit's rules: ``replace(OTB, procedure=RealTime(20))``.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Protocol:
     overlap_thresholds: tuple[float, ...]
     error_thresholds: tuple[float, ...] = tuple(float(k) for k in range(51))
     normalized_thresholds: tuple[float, ...] = tuple(k / 100 for k in range(51))
+    procedure: Procedure = ONE_PASS
 
 
 OTB = Protocol(

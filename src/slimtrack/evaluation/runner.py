@@ -1,4 +1,4 @@
-"""One-pass evaluation: trackers over sequences, from one or five first boxes, timed by the protocol."""
+"""Trackers over sequences, from one or five first boxes, as the protocol leads them, timed."""
 
 import functools
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 
@@ -21,6 +21,7 @@ from slimtrack.datasets import Dataset, Sequence
 from slimtrack.errors import InputError
 from slimtrack.evaluation.memory import peak_memory
 from slimtrack.evaluation.once import DecodedFrames, track_once
+from slimtrack.evaluation.procedures import Procedure
 from slimtrack.evaluation.protocols import OTB, Protocol
 from slimtrack.evaluation.runs import Run, Store, code_fingerprint, disturbed
 from slimtrack.evaluation.watcher import Watcher
@@ -40,7 +41,7 @@ class Evaluation:
         jitter: Pixels by which the first boxes were shifted.
         threads: Number of threads allowed.
         jobs: Number of processes that ran at the same time; above 1 the times mean little.
-        protocol: Rules of the metrics.
+        protocol: How the trackers were led through the sequences, and the rules of the metrics.
         peak_rss_mb: Per tracker, peak resident memory of a process of its own in MiB
             (`slimtrack.evaluation.memory.peak_memory`); ``nan`` if it could not be measured.
     """
@@ -94,11 +95,12 @@ def evaluate(
         repeats: How often a run is repeated at most; never with several jobs.
         store: Folder of finished runs.
         fresh: Repeat finished runs too.
-        protocol: Rules of the metrics.
+        protocol: How the trackers are led through the sequences, and the rules of the metrics.
         watcher: Progress callbacks.
 
     Raises:
-        InputError: There is no tracker, the same one twice, or a bad option or number.
+        InputError: There is no tracker, the same one twice, or a bad option or number; or something that the
+            protocol needs for a run is missing.
         UnknownNameError: No such tracker or option.
         MissingError: A package or file that a tracker needs is missing.
         SourceError: An image cannot be read.
@@ -106,7 +108,9 @@ def evaluate(
         Interrupted: Ctrl-C; it holds the finished part.
     """
     _refuse(trackers, dataset, jitter, threads, jobs, repeats)
-    work = _Work(tuple(trackers), dataset.name, jitter, threads, jobs, repeats, store, fresh)
+    work = _Work(
+        tuple(trackers), dataset.name, protocol.procedure, jitter, threads, jobs, repeats, store, fresh
+    )
     # created here, so that a wrong name is reported before anything runs
     made = {spec: create(spec, **with_threads(spec, threads)) for spec in trackers}
     watcher = watcher or Watcher()
@@ -163,12 +167,22 @@ def first_boxes(box: Box, jitter: float) -> list[Box]:
     return [box.moved(dx * jitter, dy * jitter) for dx, dy in ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))]
 
 
+class _Start(NamedTuple):
+    """One run to do."""
+
+    spec: str
+    sequence: Sequence
+    number: int
+    first: Box
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     """What is the same for all runs; sent to worker processes."""
 
     trackers: tuple[str, ...]
     dataset: str
+    procedure: Procedure
     jitter: float
     threads: int
     jobs: int
@@ -196,11 +210,22 @@ class _Work:
             **{name: machine[name] for name in ("cpu", "numpy", "opencv", "onnxruntime")},
         }
 
-    def kept(self, spec: str, sequence: Sequence, index: int, first: Box) -> Run | None:
+    def kept(self, start: _Start) -> Run | None:
         """The stored run, if there is one."""
         if self.store is None or self.fresh:
             return None
-        return self.store.get(spec, sequence.name, index, self.key(spec, sequence, first))
+        store, key = self._place(self.store, start)
+        return store.get(start.spec, start.sequence.name, start.number, key)
+
+    def keep(self, run: Run, start: _Start) -> None:
+        """Stores a run, if there is a store."""
+        if self.store is not None:
+            store, key = self._place(self.store, start)
+            store.put(run, key)
+
+    def _place(self, store: Store, start: _Start) -> tuple[Store, dict[str, Any]]:
+        course = self.procedure.course(*start)
+        return store.within(course.folder), self.key(start.spec, start.sequence, start.first) | course.key
 
 
 def _here(
@@ -212,27 +237,35 @@ def _here(
         pending = []
         for index, first in enumerate(first_boxes(sequence.first_box, work.jitter)):
             for spec in work.trackers:
-                run = work.kept(spec, sequence, index, first)
+                start = _Start(spec, sequence, index, first)
+                run = work.kept(start)
                 if run is None:
-                    pending.append((index, first, spec))
+                    pending.append(start)
                     continue
                 yield run, True
         frames = DecodedFrames(sequence.frames) if pending else None
-        for index, first, spec in pending:
+        for start in pending:
             assert frames is not None
             with timing.limit_threads(work.threads):
-                if spec not in warm:
-                    timing.warm_up(made[spec], frames, first)
-                    warm.add(spec)
-                once = functools.partial(
-                    track_once, made[spec], frames, first,
-                    name=spec, sequence=sequence.name, index=index, watcher=watcher,
-                )  # fmt: skip
-                again = functools.partial(watcher.again, spec, sequence.name, index, len(sequence))
-                run = _quietest(once, again, work.repeats if work.jobs == 1 else 0)
-            if work.store is not None:
-                work.store.put(run, work.key(spec, sequence, first))
+                if start.spec not in warm:
+                    timing.warm_up(made[start.spec], frames, start.first)
+                    warm.add(start.spec)
+                run = _run(work, made[start.spec], frames, start, watcher)
+            work.keep(run, start)
             yield run, False
+
+
+def _run(work: _Work, tracker: Follower, frames: DecodedFrames, start: _Start, watcher: Watcher) -> Run:
+    spec, sequence, index, _ = start
+
+    def once() -> Run:
+        return track_once(
+            tracker, frames, work.procedure.course(*start),
+            name=spec, sequence=sequence.name, index=index, watcher=watcher,
+        )  # fmt: skip
+
+    again = functools.partial(watcher.again, spec, sequence.name, index, len(sequence))
+    return _quietest(once, again, work.repeats if work.jobs == 1 else 0)
 
 
 def _quietest(once: Callable[[], Run], again: Callable[[], None], repeats: int) -> Run:

@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,35 @@ from slimtrack import timing
 from slimtrack.confidence import State
 from slimtrack.files import atomic_write
 
-__all__ = ["STATES", "Failure", "Run", "Store", "code_fingerprint", "cores_used", "disturbed"]
+__all__ = [
+    "STATES", "Failure", "Run", "Step", "Store", "code_fingerprint", "cores_used", "disturbed",
+    "frame_times",
+]  # fmt: skip
 
 STATES = (State.TRACKED, State.UNCERTAIN, State.LOST)
 """Meaning of the numbers in `Run.states`."""
+
+_ARRAYS = ("boxes", "scores", "states", "ms", "steps")
+"""The fields of a run that are stored as arrays."""
 
 _NOT_TRACKING = (
     "evaluation", "cli", "studio", "learning", "video", "datasets", "tracking.py", "files.py",
     "image_files.py", "timing.py",
 )  # fmt: skip
 """Parts of the package that do not influence boxes."""
+
+
+class Step(IntEnum):
+    """What happened in a frame; the numbers in `Run.steps`."""
+
+    STARTED = 0
+    """`init` with a given box."""
+    SEEN = 1
+    """`update`, or held at the last box after the tracker gave up."""
+    MISSED = 2
+    """The tracker was not called; its last answer counts."""
+    FAILED = 3
+    """`update` whose box was a failure by the protocol, or the frame in which the tracker gave up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +75,9 @@ class Run:
         boxes: ``(N, 4)`` float64 x, y, w, h, 0-based; after a failure the last box is repeated.
         scores: ``(N,)`` float64; ``nan`` in frame 0, 0 after a failure.
         states: ``(N,)`` int8, index into `STATES`; LOST after a failure.
-        ms: ``(N,)`` milliseconds of `update`; ``nan`` if not timed (frame 0, warm-up, after a failure).
+        ms: ``(N,)`` milliseconds of `update`; ``nan`` if not timed (frame 0, warm-up, missed frames, after a
+            failure).
+        steps: ``(N,)`` int8, a `Step` for each frame.
         init_ms: Milliseconds of `init`; ``nan`` if it failed.
         cores: Processor time over wall time; above 1, more than one thread worked.
         failure: Why the run stopped, or ``None``.
@@ -69,17 +91,35 @@ class Run:
     scores: npt.NDArray[np.float64] = field(repr=False)
     states: npt.NDArray[np.int8] = field(repr=False)
     ms: npt.NDArray[np.float64] = field(repr=False)
+    steps: npt.NDArray[np.int8] = field(repr=False)
     init_ms: float
     cores: float
     failure: Failure | None = None
     evidence: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
 
+def frame_times(ms: npt.ArrayLike, init_ms: float) -> npt.NDArray[np.float64]:
+    """The times of all frames, with the median where a frame was not timed.
+
+    Args:
+        ms: ``(N,)`` milliseconds, as `Run.ms`.
+        init_ms: Milliseconds of `init`.
+
+    Returns:
+        ``(N,)`` milliseconds; that of frame 0 is `init`. All 0 if no frame was timed.
+    """
+    times = np.array(ms, dtype=float)
+    timed = times[np.isfinite(times)]
+    times[~np.isfinite(times)] = np.median(timed) if len(timed) else 0.0
+    times[:1] = init_ms if np.isfinite(init_ms) else 0.0
+    return times
+
+
 class Store:
     """A folder of finished runs, one file per run, replaced atomically.
 
     A run is found only under the same key: version and code of slimtrack, options, footage, first box,
-    threads, machine. After any change it is repeated.
+    threads, machine, protocol. After any change it is repeated.
 
     Args:
         folder: The folder; created when the first run is stored.
@@ -87,6 +127,10 @@ class Store:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+
+    def within(self, folder: str) -> "Store":
+        """The store in a folder of this one; this one if the name is empty."""
+        return Store(self.folder / folder)
 
     def get(self, tracker: str, sequence: str, index: int, key: Mapping[str, Any]) -> Run | None:
         """The run stored under this key, or ``None``; an unreadable file is ignored."""
@@ -96,7 +140,7 @@ class Store:
                 head = json.loads(str(stored["head"]))
                 if head["key"] != _plain(key):
                     return None
-                arrays = {name: stored[name] for name in ("boxes", "scores", "states", "ms")}
+                arrays = {name: stored[name] for name in _ARRAYS}
                 evidence = {name: stored[f"evidence {name}"] for name in head["evidence"]}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
@@ -113,9 +157,17 @@ class Store:
         figures = {name: getattr(run, name) for name in ("init_ms", "cores")}
         head = {"key": _plain(key), "figures": figures, "failure": failure, "evidence": list(run.evidence)}
         arrays: dict[str, Any] = {f"evidence {name}": values for name, values in run.evidence.items()}
-        arrays |= {"boxes": run.boxes, "scores": run.scores, "states": run.states, "ms": run.ms}
+        arrays |= {name: getattr(run, name) for name in _ARRAYS}
         with atomic_write(self._file(run.tracker, run.sequence, run.index), "wb") as file:
             np.savez_compressed(file, head=np.array(json.dumps(head)), **arrays)
+
+    def times(self, tracker: str, sequence: str, index: int) -> npt.NDArray[np.float64] | None:
+        """`frame_times` of a stored run, whatever its key; ``None`` if there is none."""
+        try:
+            with self._file(tracker, sequence, index).open("rb") as stream, np.load(stream) as stored:
+                return frame_times(stored["ms"], json.loads(str(stored["head"]))["figures"]["init_ms"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
 
     def get_peak(self, tracker: str, key: Mapping[str, Any]) -> float | None:
         """The memory stored under this key in MiB, or ``None``."""

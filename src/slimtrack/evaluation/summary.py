@@ -16,7 +16,7 @@ from slimtrack.evaluation.calibration import auroc, expected_calibration_error
 from slimtrack.evaluation.metrics import Curves, measure, overlaps
 from slimtrack.evaluation.protocols import Protocol
 from slimtrack.evaluation.runner import Evaluation
-from slimtrack.evaluation.runs import STATES, Run, cores_used, disturbed
+from slimtrack.evaluation.runs import STATES, Run, Step, cores_used, disturbed
 
 __all__ = ["Judged", "curves_of", "judged_frames", "summarise", "to_json"]
 
@@ -26,7 +26,7 @@ _RIGHT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Scores of frames and whether their boxes were right, over all runs, without each run's frame 0.
+    """Scores of frames and whether their boxes were right, over all runs, without starts and missed frames.
 
     Attributes:
         scores: ``(N,)`` of the frames in which the target is present.
@@ -52,6 +52,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
             "name": rules.name,
             "version": rules.version,
             "source": rules.source,
+            "procedure": rules.procedure.name,
             "jitter": evaluation.jitter,
             "runs": len(next(iter(next(iter(evaluation.runs.values())).values()))),
             "warm_up": timing.WARM_UP,
@@ -78,10 +79,12 @@ def judged_frames(pairs: Iterable[tuple[Run, Sequence]]) -> Judged:
     """
     scores, right, called = [], [], []
     for run, sequence in pairs:
-        ious, absent = overlaps(run.boxes, sequence.truth)[1:], sequence.absent[1:]
-        scores.append(run.scores[1:][~absent])
-        right.append(ious[~absent] > _RIGHT)
-        called.append(run.states[1:][absent] == STATES.index(State.TRACKED))
+        answered = np.isin(run.steps, (Step.SEEN, Step.FAILED))
+        answered[0] = False
+        present, absent = answered & ~sequence.absent, answered & sequence.absent
+        scores.append(run.scores[present])
+        right.append(overlaps(run.boxes, sequence.truth)[present] > _RIGHT)
+        called.append(run.states[absent] == STATES.index(State.TRACKED))
     share = _mean(np.concatenate([*called, np.empty(0)]))
     return Judged(np.concatenate([*scores, np.empty(0)]), np.concatenate([*right, np.empty(0, bool)]), share)
 
@@ -115,6 +118,7 @@ def _tracker(evaluation: Evaluation, spec: str) -> dict[str, Any]:
         "auc_spread": _spread(auc_runs),
         "auc_runs": auc_runs,
         **_times(runs),
+        "missed": _mean(np.concatenate([run.steps == Step.MISSED for run in runs])),
         "noisy": evaluation.jobs > 1 or disturbed(runs),
         "cores_used": cores_used(runs),
         "peak_rss_mb": evaluation.peak_rss_mb[spec],

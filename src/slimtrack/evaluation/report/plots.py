@@ -25,7 +25,7 @@ try:
 except ImportError as error:
     raise MissingError(f"plots need matplotlib: run `pip install slimtrack[plot]` ({error})") from error
 
-__all__ = ["save_plots"]
+__all__ = ["save_curve", "save_plots"]
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#4B4B4B")
 """Okabe and Ito's palette for colour-blind readers, its light colours darkened for a white page."""
@@ -92,6 +92,37 @@ def save_plots(evaluation: Evaluation, summary: dict[str, Any], folder: str | Pa
                 _save(figure, file)
                 files.append(file)
     return files
+
+
+def save_curve(summary: dict[str, Any], folder: str | Path) -> Path:
+    """Draws AUC against frames a second as ``frame_rates.png``.
+
+    Args:
+        summary: From `slimtrack.evaluation.realtime.curve`.
+        folder: Folder for the plot; created if missing.
+
+    Returns:
+        The file.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _figure(7.2, 4.6)
+        curves = {spec: [p for p in points if p["fps"]] for spec, points in summary["curve"].items()}
+        ranked = sorted(curves.items(), key=lambda item: -np.mean([point["auc"] for point in item[1]]))
+        for rank, (spec, points) in enumerate(ranked):
+            style = _DASHES[rank // len(_COLORS) % len(_DASHES)]
+            x, y = [p["fps"] for p in points], [p["auc"] for p in points]
+            axes.plot(x, y, style, marker="o", markersize=4, color=_COLORS[rank % len(_COLORS)], label=spec)
+        axes.set(xlabel="frames that come each second", ylabel="AUC", ylim=(0, None))
+        axes.set_xticks(sorted({point["fps"] for points in curves.values() for point in points}))
+        axes.grid(True)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, handlelength=1.8)
+        axes.set_title(f"In real time on {_data(summary)}, {summary['machine']['cpu']}")
+        file = Path(folder) / "frame_rates.png"
+        _save(figure, file)
+    return file
 
 
 def _success(evaluation: Evaluation, summary: dict[str, Any]) -> Figure:

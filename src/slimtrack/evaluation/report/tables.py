@@ -7,8 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from slimtrack.evaluation.metrics import bootstrap_difference
+from slimtrack.evaluation.procedures import ONE_PASS
 
-__all__ = ["accuracy_table", "attribute_tables", "difference_tables", "sequence_tables", "speed_table"]
+__all__ = [
+    "accuracy_table", "attribute_tables", "difference_tables", "rate_tables", "sequence_tables",
+    "speed_table",
+]  # fmt: skip
 
 
 def accuracy_table(summary: dict[str, Any]) -> Table:
@@ -25,8 +29,7 @@ def accuracy_table(summary: dict[str, Any]) -> Table:
         if protocol["runs"] > 1
         else "one run (chaotic: see --jitter)"
     )
-    count = f"{data['sequences']} sequence" + ("s" if data["sequences"] > 1 else "")
-    table = _table(f"{data['name']}: {count}, {data['frames']} frames, {runs}")
+    table = _table(f"{_data(data)}, {runs}{_procedure(protocol)}")
     _columns(table, "tracker", "AUC", "±", "prec@20", "norm.", "AUROC", "ECE", "absent")
     for spec, row in _by_auc(summary):
         table.add_row(
@@ -51,7 +54,7 @@ def speed_table(summary: dict[str, Any]) -> Table:
     machine = summary["machine"]
     threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
     table = _table(f"Speed on {machine['cpu']}, {threads}")
-    _columns(table, "tracker", "fps", "p50 ms", "p95 ms", "init ms", "peak MiB", "gave up")
+    _columns(table, "tracker", "fps", "p50 ms", "p95 ms", "init ms", "peak MiB", "missed", "gave up")
     for spec, row in _by_auc(summary):
         table.add_row(
             Text(spec),
@@ -60,6 +63,7 @@ def speed_table(summary: dict[str, Any]) -> Table:
             _number(row["p95_ms"], 2),
             _number(row["init_ms"], 1),
             _number(row["peak_rss_mb"], 0),
+            _percent(row["missed"] or None),
             str(len(row["failures"]) or "–"),
         )
     return table
@@ -85,6 +89,30 @@ def attribute_tables(summary: dict[str, Any], width: int) -> list[Table]:
     if not any(row["attributes"] for row in summary["trackers"].values()):
         return []
     return _cross("AUC by attribute", "attribute", "attributes", summary, width)
+
+
+def rate_tables(summary: dict[str, Any], width: int) -> list[Table]:
+    """AUC of every tracker at each frame rate, and the share of the frames that it missed.
+
+    Args:
+        summary: From `slimtrack.evaluation.realtime.curve`.
+        width: Characters per line; trackers that do not fit go into further tables.
+    """
+    curves = summary["curve"]
+    rates = [point["fps"] for point in next(iter(curves.values()))]
+    labels = ["every frame" if fps is None else f"{fps:g}" for fps in rates]
+    tables = []
+    for title, figure, shown in (
+        (f"AUC in real time on {_data(summary['dataset'])}", "auc", lambda value: _number(value, 3)),
+        ("Frames missed", "missed", _percent),
+    ):
+        for specs in _fitting(list(curves), width - max(map(len, labels))):
+            table = _table(title)
+            _columns(table, "fps", *specs)
+            for row, label in enumerate(labels):
+                table.add_row(label, *(shown(curves[spec][row][figure]) for spec in specs))
+            tables.append(table)
+    return tables
 
 
 def difference_tables(summary: dict[str, Any]) -> list[Table]:
@@ -154,6 +182,15 @@ def _columns(table: Table, first: str, *others: str) -> None:
     table.add_column(first, overflow="fold")
     for name in others:
         table.add_column(name, justify="right", no_wrap=True)
+
+
+def _data(data: dict[str, Any]) -> str:
+    count = f"{data['sequences']} sequence" + ("s" if data["sequences"] > 1 else "")
+    return f"{data['name']}: {count}, {data['frames']} frames"
+
+
+def _procedure(protocol: dict[str, Any]) -> str:
+    return "" if protocol["procedure"] == ONE_PASS.name else f"; {protocol['procedure']}"
 
 
 def _by_auc(summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
