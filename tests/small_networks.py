@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import overlap_networks
 from slimtrack.networks.card import Card
 from slimtrack.networks.catalogue import CATALOGUE
 from slimtrack.networks.importers.npz import NETWORKS, vgg_aliases
@@ -47,8 +48,10 @@ def _folder() -> Path:
 
 
 def write(folder: Path) -> None:
-    """Writes ``NAME.onnx`` for every network that a tracker takes by default."""
+    """Writes every network that a tracker takes by default: ``NAME.onnx``, or a folder ``NAME``."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name in ("atom", "matom", "drnet", "mdrnet"):
+        overlap_networks.write(folder / name, gives_boxes=name.endswith("drnet"))
     for name, shapes in _shapes().items():
         rng = np.random.default_rng(len(name))
         arrays = {}

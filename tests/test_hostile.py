@@ -15,7 +15,9 @@ from slimtrack.registry import tracker_class
 
 with small_networks.installed():
     OURS = [n for n in list_trackers() if tracker_class(n).__module__.startswith("slimtrack.trackers.")]
-    OURS = [name for name in OURS if name not in {"hcf", "deepcd", "cf2-s-fire3", "cf2-s-all"}]
+    OURS = [
+        name for name in OURS if name not in {"hcf", "deepcd", "cf2-s-fire3", "cf2-s-all", "atom", "drnet"}
+    ]
 CHEAP = ("mosse", "kcf")
 """They see every frame of a case and a long run; ``benchmarks/hostile.py`` lets all trackers do so."""
 

@@ -37,6 +37,7 @@ _BY_MODULE = {
     "trackers.deepcd": ("deepcd",),
     "trackers.cpt": ("cpt-kcf", "cpt-samf"),
     "trackers.slim": ("slim", "slim-large"),
+    "trackers.atom": ("atom", "matom", "drnet", "mdrnet"),
     "peers.opencv": tuple(
         f"opencv:{name}" for name in ("kcf", "csrt", "mil", "mosse", "medianflow", "dasiamrpn", "nano", "vit")
     ),

@@ -128,8 +128,8 @@ def _is_here(name: str) -> bool:
         if known.taps:
             locate(name)
         else:
-            for file in known.files:
-                find_network(file.path)
+            for place in known.places:
+                find_network(place)
     except MissingError:
         return False
     return True

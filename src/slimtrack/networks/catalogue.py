@@ -29,12 +29,15 @@ def files_of(name: str) -> tuple[str, ...]:
     Raises:
         UnknownNameError: There is no network of that name in the catalogue.
     """
-    return tuple(file.path for file in entry(name).files)
+    return entry(name).places
 
 
 def owner(path: str) -> Entry | None:
     """The network that a file of that place in a folder of networks belongs to."""
     for name, each in CATALOGUE.items():
-        if path in (f"{name}.onnx", *(file.path for file in (*each.files, *each.others))):
+        if path.startswith(f"{name}/") or path in (
+            f"{name}.onnx",
+            *(file.path for file in (*each.files, *each.others)),
+        ):
             return each
     return None

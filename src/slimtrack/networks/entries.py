@@ -31,6 +31,13 @@ def _from_torchvision(name: str, options: str = "") -> str:
     )
 
 
+def _overlap(name: str, origin: str, command: str) -> Entry:
+    """One of the ATOM family, which everyone trains for himself."""
+    parts = tuple(f"{name}/{part}" for part in ("backbone.onnx", "search.onnx", "reference.onnx", "head.npz"))
+    make = f"run `{command}` and put the files that it writes into FOLDER/{name}"
+    return Entry(Card(name, origin=origin, note="mean, scale inside"), (), make=make, parts=parts)
+
+
 ENTRIES = (
     Entry(
         Card(
@@ -211,6 +218,10 @@ ENTRIES = (
         ),
         shipped=True,
     ),
+    _overlap("atom", "ATOM's predictor on ResNet-18, of your training", "slimtrack train atom .."),
+    _overlap("drnet", "DRNet's predictor on ResNet-18, of your training", "slimtrack train drnet .."),
+    _overlap("matom", "ATOM's student on MobileNetV2, of your training", "slimtrack distill cfkd .."),
+    _overlap("mdrnet", "DRNet's student on MobileNetV2, of your training", "slimtrack distill cfkd .."),
     _nanotrack(
         1,
         File(

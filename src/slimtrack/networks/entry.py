@@ -39,6 +39,7 @@ class Entry:
         taps: The taps that its features are had from; empty for a tracker's network, which is run as it is.
         make: How to make it, where its files have no address.
         shipped: Whether it comes with slimtrack.
+        parts: Places of files that everyone makes, so that neither size nor hash is known.
     """
 
     card: Card
@@ -47,6 +48,12 @@ class Entry:
     taps: str = ""
     make: str = ""
     shipped: bool = False
+    parts: tuple[str, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where its files are inside a folder of networks."""
+        return (*(file.path for file in self.files), *self.parts)
 
     @property
     def published(self) -> bool:

@@ -1,5 +1,6 @@
 """A network file that a tracker runs as it is, in ONNX Runtime."""
 
+from pathlib import Path
 from typing import Any
 
 from slimtrack.arrays import Features
@@ -37,7 +38,16 @@ class Model:
             MissingError: It was not found, or is of one size and the package ``onnx`` is not installed.
             InputError: It cannot be loaded.
         """
-        path = find_network(name)
+        return cls.of(find_network(name), threads, any_size)
+
+    @classmethod
+    def of(cls, path: Path, threads: int, any_size: bool = False) -> "Model":
+        """The same of a file at a known place.
+
+        Raises:
+            MissingError: It is of one size and the package ``onnx`` is not installed.
+            InputError: It cannot be loaded.
+        """
         try:
             model = cls(path.read_bytes(), threads)
             return model.freed(str(path)) if any_size and model.sized else model

@@ -1,0 +1,107 @@
+"""A network of the ATOM family: a folder with a backbone, what is read off it, and the predictor's head."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from slimtrack.arrays import Features, Image
+from slimtrack.errors import InputError, SlimtrackError
+from slimtrack.networks.find import find_network, is_there
+from slimtrack.online.overlap import STRIDES, Head
+from slimtrack.trackers._model import Model
+from slimtrack.trackers._onnx import planes
+
+__all__ = ["OverlapNetwork", "files_in"]
+
+_TRIED = 64
+"""Pixels of the image that a network is tried on."""
+
+
+def files_in(name: str) -> list[Path]:
+    """The files of a network, which is a folder: of that path, or of that name in a folder of networks.
+
+    Raises:
+        MissingError: One was not found.
+    """
+    names = "backbone.onnx", "search.onnx", "reference.onnx", "head.npz"
+    folder = Path(name).expanduser()
+    if is_there(folder / names[0]):
+        return [folder / each for each in names]
+    return [find_network(f"{name}/{each}") for each in names]
+
+
+class OverlapNetwork(NamedTuple):
+    """The parts of a network (docs/paper-003.md says what is in each file).
+
+    Attributes:
+        backbone: Image -> blocks 3 and 4.
+        search: Blocks 3 and 4 of the searched image -> what boxes are pooled from.
+        reference: Blocks 3 and 4 of the first frame -> what the target's box is pooled from.
+        head: What is behind the pooling.
+        channels: Of block 4.
+    """
+
+    backbone: Model
+    search: Model
+    reference: Model
+    head: Head
+    channels: int
+
+    @classmethod
+    def read(cls, name: str, threads: int, *, gives_boxes: bool) -> "OverlapNetwork":
+        """Reads a network, and tries whether its parts fit together.
+
+        Args:
+            name: Its name or its folder.
+            threads: Threads of ONNX Runtime.
+            gives_boxes: Whether its head has to say boxes (DRNet), or overlaps (ATOM).
+
+        Raises:
+            MissingError: A file was not found.
+            InputError: A file cannot be read, the parts do not fit, or the head is of the other kind.
+        """
+        *parts, head = files_in(name)
+        backbone, search, reference = (Model.of(path, threads) for path in parts)
+        made = cls(backbone, search, reference, Head.read(head), 0)
+        if made.head.gives_boxes != gives_boxes:
+            what, other = ("boxes", "drnet") if made.head.gives_boxes else ("overlaps", "atom")
+            raise InputError(f"the network in {head.parent} gives {what}: track it with {other} or m{other}")
+        try:
+            blocks = made.blocks(np.zeros((_TRIED, _TRIED, 3), np.uint8))
+            predictor = made.head.modulated(made.to_reference(blocks), np.array([16, 16, 48, 48]))
+            predictor.look(made.to_search(blocks))
+            predictor.values(np.array([[16, 16, 48, 48]], np.float32))
+            _check(blocks)
+        except SlimtrackError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"the parts of the network in {head.parent} do not fit together ({type(error).__name__}: "
+                f"{str(error).splitlines()[0] if str(error) else ''}): export it again"
+            ) from error
+        return made._replace(channels=blocks[1].shape[0])
+
+    def blocks(self, patch: Image) -> list[Features]:
+        """Blocks 3 and 4 ``(C, h, w)`` of a patch ``(H, W, 3)`` uint8 BGR."""
+        return [each[0] for each in self.backbone.run({"image": planes(patch, rgb=True)})]
+
+    def to_search(self, blocks: Sequence[Features]) -> list[Features]:
+        """What boxes of the searched image are pooled from."""
+        return _run(self.search, blocks)
+
+    def to_reference(self, blocks: Sequence[Features]) -> list[Features]:
+        """What the box of the first frame is pooled from."""
+        return _run(self.reference, blocks)
+
+
+def _run(model: Model, blocks: Sequence[Features]) -> list[Features]:
+    found = model.run({name: each[None] for name, each in zip(("block3", "block4"), blocks, strict=True)})
+    return [each[0] for each in found]
+
+
+def _check(blocks: Sequence[Features]) -> None:
+    for each, stride in zip(blocks, STRIDES, strict=True):
+        if each.shape[1:] != (_TRIED // stride,) * 2:
+            raise InputError(f"a block of stride {stride} gives {each.shape[1:]} cells of {_TRIED} pixels")

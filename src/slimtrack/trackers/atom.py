@@ -1,0 +1,293 @@
+"""ATOM and DRNet, and their students: a classifier learned online says where, a network says which box."""
+
+import importlib.util
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from slimtrack.arrays import Features, Floats, Image
+from slimtrack.box import Box
+from slimtrack.confidence import Calibration
+from slimtrack.errors import MissingError
+from slimtrack.filters.response import evidence
+from slimtrack.online.classifier import Classifier, Learning, label
+from slimtrack.online.first_frame import first_looks
+from slimtrack.online.localisation import Finding, Kind, Rules, localised
+from slimtrack.online.overlap import STRIDES, refined
+from slimtrack.online.samples import SampleMemory
+from slimtrack.options import Range, options_of
+from slimtrack.search import extract
+from slimtrack.tracker import Estimate, Track, Tracker
+from slimtrack.trackers._options import Interval, Memory, NewSample, SearchScale, Threads
+from slimtrack.trackers._overlap import OverlapNetwork, files_in
+
+__all__ = ["Atom", "Drnet", "Matom", "Mdrnet"]
+
+_Folder = Annotated[str, "The network: its name, or the folder with its files."]
+_Dims = Annotated[int, Range(1, 512), "Channels between the classifier's two layers."]
+_Proposals = Annotated[int, Range(1, 100), "Number of boxes that are moved to a higher predicted overlap."]
+_Steps = Annotated[int, Range(0, 50), "Number of steps by which they are moved."]
+_Length = Annotated[float, Range(0, 10), "Length of a step."]
+_Best = Annotated[int, Range(1, 100), "Number of the best boxes that are averaged."]
+_Seed = Annotated[int, Range(0, 2**31), "Seed of what is drawn: first layer, shifts, proposals."]
+
+_PIXELS = 288
+"""Side of the search image."""
+_CELL = STRIDES[1]
+_CELLS = _PIXELS // _CELL
+_LABEL = 0.25
+"""Width of the desired response in sides of the target."""
+_APART = 4
+"""Responses around the peak that belong to the target."""
+_NOISE = 0.1, 0.5
+"""Spread of the proposals' places and sizes, over the target's mean side."""
+_NARROWEST = 1 / 3
+"""Least side of a proposal over the shorter one of the target."""
+_LEAST = 2.0
+"""Smallest side of a box in frame pixels."""
+
+
+class _Seen(NamedTuple):
+    """The frame that was searched last.
+
+    Attributes:
+        area: The square that was searched.
+        sample: The classifier's first layer of it.
+        kind: What the responses showed.
+    """
+
+    area: Box
+    sample: Features
+    kind: Kind
+
+
+class _OverlapTracker(Tracker):
+    """What ATOM and DRNet share: all but how the box is had."""
+
+    calibration = Calibration({"peak": 7.0}, bias=-2.6)  # ATOM's 0.25 is LOST's 0.3
+    _rules = Rules()
+    _gives_boxes: bool
+    """Whether its network says boxes, and not overlaps."""
+
+    def __init__(
+        self, *, network: str, search_scale: float, dims: int, memory: int, rate: float, interval: int,
+        seed: int, threads: int,
+    ) -> None:  # fmt: skip
+        self.require()
+        self._network = OverlapNetwork.read(network, threads, gives_boxes=self._gives_boxes)
+        self._scale, self._interval, self._seed = search_scale, interval, seed
+        self._learning = Learning(dims=dims, seed=seed)
+        self._capacity, self._rate = memory, rate
+        self._side = _PIXELS / search_scale / _CELL  # of the target, in cells
+
+    @classmethod
+    def require(cls) -> None:
+        """Refuses where a package is not here.
+
+        Raises:
+            MissingError: What is missing and how to get it.
+        """
+        if importlib.util.find_spec("onnxruntime") is None:
+            raise MissingError(f"{cls.name} needs ONNX Runtime: run `pip install onnxruntime`")
+
+    @classmethod
+    def reads(cls, options: Mapping[str, Any]) -> list[Path]:
+        """The files of its network.
+
+        Raises:
+            MissingError: One is not here.
+        """
+        default = next(option.default for option in options_of(cls) if option.name == "network")
+        return files_in(str(options.get("network", default)))
+
+    def _start(self, image: Image, box: Box) -> None:
+        side, centre = self._side_of(box), (box.cx, box.cy)
+        looks = list(first_looks(image, centre, side, _PIXELS, self._seed))
+        blocks = [self._network.blocks(look) for look, _ in looks]
+        maps = np.stack([_unit(block4) for _, block4 in blocks])
+        labels = np.stack([self._label(x, y) for _, (x, y) in looks])
+        self._classifier = Classifier(self._network.channels, self._learning)
+        self._classifier.start(maps, labels)
+        self._memory = SampleMemory(
+            self._classifier.see(maps), labels, capacity=self._capacity, rate=self._rate
+        )
+        area = Box.from_center(*centre, side, side)
+        self._predictor = self._network.head.modulated(
+            self._network.to_reference(blocks[0]), _sides(box, area)
+        )
+        self._learned = 0
+
+    def _locate(self, image: Image) -> Estimate:
+        last = self._place
+        side = self._side_of(last)
+        area = Box.from_center(last.cx, last.cy, side, side)
+        blocks = self._network.blocks(extract(image, last.cx, last.cy, side, side, (_PIXELS, _PIXELS)))
+        sample = self._classifier.see(_unit(blocks[1]))
+        responses = self._classifier.respond(sample)
+        found = self._localised(responses, last, area)
+        self._seen = _Seen(area, sample, found.kind)
+        clear = evidence(responses, _APART) | {"peak": found.peak}
+        if found.kind is Kind.ABSENT:
+            return Estimate(last, {**clear, **self._nothing})
+        self._predictor.look(self._network.to_search(blocks))
+        sides, more = self._boxed(_around(found, last, area))
+        return Estimate(_box(sides, area, image), clear | more)
+
+    def _learn(self, image: Image, box: Box, track: Track) -> None:
+        """The classifier takes in the searched frame, and trains now and then, or at once on a distractor."""
+        area, sample, kind = self._seen
+        if kind in (Kind.UNCERTAIN, Kind.ABSENT):
+            return
+        distracted = kind is Kind.DISTRACTED
+        step = _PIXELS / area.w
+        wanted = self._label((box.cx - area.x) * step, (box.cy - area.y) * step)
+        self._memory.add(sample, wanted, track.score * (2 if distracted else 1))
+        self._learned += 1
+        if distracted or self._learned % self._interval == 0:
+            self._classifier.train(self._memory)
+
+    _nothing: ClassVar[Mapping[str, float]] = {}
+    """Evidence where the target was not found, in place of what `_boxed` gives."""
+
+    def _boxed(self, proposal: Floats) -> tuple[Floats, dict[str, float]]:
+        """The box and evidence, of a proposal; sides of boxes in pixels of the search image."""
+        raise NotImplementedError
+
+    def _localised(self, responses: Floats, last: Box, area: Box) -> Finding:
+        middle = _PIXELS / 2 / _CELL + 0.5
+        h, w = (self._side * side / math.sqrt(last.area) for side in (last.h, last.w))
+        return localised(responses, (middle, middle), (h, w), self._rules)
+
+    def _side_of(self, box: Box) -> float:
+        return self._scale * math.sqrt(box.area)
+
+    def _label(self, x: float, y: float) -> Features:
+        """The desired response to a target at a place of the search image."""
+        return label((y / _CELL, x / _CELL), (_CELLS, _CELLS), _LABEL * self._side)
+
+
+class Atom(_OverlapTracker, name="atom"):
+    """ATOM (Danelljan et al., CVPR 2019): a classifier's peak, then the box of highest predicted overlap.
+
+    Departs from the article in proposals whose noise is drawn once and comes in opposite pairs.
+    """
+
+    _nothing: ClassVar[Mapping[str, float]] = {"overlap": 0.0}
+    _gives_boxes = False
+
+    def __init__(
+        self,
+        *,
+        network: _Folder = "atom",
+        search_scale: SearchScale = 5.0,
+        dims: _Dims = 64,
+        memory: Memory = 250,
+        rate: NewSample = 0.01,
+        interval: Interval = 10,
+        proposals: _Proposals = 10,
+        steps: _Steps = 5,
+        length: _Length = 1.0,
+        best: _Best = 3,
+        seed: _Seed = 0,
+        threads: Threads = 1,
+    ) -> None:
+        super().__init__(
+            network=network, search_scale=search_scale, dims=dims, memory=memory, rate=rate,
+            interval=interval, seed=seed, threads=threads,
+        )  # fmt: skip
+        self._climb = {"steps": steps, "length": length, "best": best}
+        half = np.random.default_rng(seed).uniform(-0.5, 0.5, (proposals // 2, 1, 4))
+        noise = np.concatenate([half, -half], 1).reshape(-1, 4)[: proposals - 1]
+        self._noise = np.concatenate([np.zeros((1, 4)), noise]) * np.repeat(_NOISE, 2)
+
+    def _boxed(self, proposal: Floats) -> tuple[Floats, dict[str, float]]:
+        low, high = proposal[:2], proposal[2:]
+        size, centre = high - low, (low + high) / 2
+        noise = self._noise * math.sqrt(float(size.prod()))
+        sizes = np.maximum(size + noise[:, 2:], _NARROWEST * size.min())
+        centres = centre + noise[:, :2]
+        boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], 1).astype(np.float32)
+        sides, overlap = refined(self._predictor, boxes, **self._climb)  # type: ignore[arg-type]
+        return sides, {"overlap": overlap}
+
+
+class Matom(Atom, name="matom"):
+    """ATOM on a small network that learned from ATOM's (CFKD)."""
+
+    def __init__(self, *, network: _Folder = "matom", dims: _Dims = 32, **options: Any) -> None:
+        super().__init__(network=network, dims=dims, **options)
+
+
+class Drnet(_OverlapTracker, name="drnet"):
+    """DRNet (VOT 2019): as ATOM, with the box straight from the network."""
+
+    _gives_boxes = True
+
+    def __init__(
+        self,
+        *,
+        network: _Folder = "drnet",
+        search_scale: SearchScale = 5.0,
+        dims: _Dims = 64,
+        memory: Memory = 250,
+        rate: NewSample = 0.01,
+        interval: Interval = 10,
+        seed: _Seed = 0,
+        threads: Threads = 1,
+    ) -> None:
+        super().__init__(
+            network=network, search_scale=search_scale, dims=dims, memory=memory, rate=rate,
+            interval=interval, seed=seed, threads=threads,
+        )  # fmt: skip
+
+    def _boxed(self, proposal: Floats) -> tuple[Floats, dict[str, float]]:
+        low, high = proposal[:2], proposal[2:]
+        size = high - low
+        change = self._predictor.values(proposal[None].astype(np.float32))[0].astype(float)
+        centre = (low + high) / 2 + change[:2] * size
+        size = size * np.exp(np.clip(change[2:], -_LOG, _LOG))
+        return np.concatenate([centre - size / 2, centre + size / 2]), {}
+
+
+class Mdrnet(Drnet, name="mdrnet"):
+    """DRNet on a small network that learned from DRNet's (CFKD)."""
+
+    def __init__(self, *, network: _Folder = "mdrnet", dims: _Dims = 32, **options: Any) -> None:
+        super().__init__(network=network, dims=dims, **options)
+
+
+_LOG = math.log(2)
+"""A box grows or shrinks by no more than this factor in a frame, as a logarithm."""
+
+
+def _unit(maps: Features) -> Features:
+    """Features with a mean square of 1, so that ridges weigh alike for every network."""
+    return np.asarray(maps * np.float32((float(np.vdot(maps, maps)) / maps.size + 1e-10) ** -0.5))
+
+
+def _sides(box: Box, area: Box) -> Floats:
+    """Left, top, right, bottom of a box in pixels of the search image of an area."""
+    step = _PIXELS / area.w
+    return np.array([box.x - area.x, box.y - area.y, box.right - area.x, box.bottom - area.y]) * step
+
+
+def _around(found: Finding, last: Box, area: Box) -> Floats:
+    """The proposal: the last size at the peak. Response i is half a cell before cell i of the map."""
+    step = area.w / _PIXELS
+    x, y = ((at - 0.5) * _CELL * step for at in (found.x, found.y))
+    return _sides(Box.from_center(area.x + x, area.y + y, last.w, last.h), area)
+
+
+def _box(sides: Floats, area: Box, image: Image) -> Box:
+    """A box of the search image in the frame; no smaller than a target, no larger than the frame."""
+    step = area.w / _PIXELS
+    low, high = sides[:2] * step, sides[2:] * step
+    centre = (low + high) / 2
+    w, h = (
+        min(max(float(side), _LEAST), float(limit))
+        for side, limit in zip(high - low, image.shape[1::-1], strict=True)
+    )
+    return Box.from_center(area.x + float(centre[0]), area.y + float(centre[1]), w, h)

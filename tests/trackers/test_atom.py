@@ -1,0 +1,102 @@
+"""ATOM, DRNet and their students on small generated networks: what is theirs beside the contract suite."""
+
+import copy
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import overlap_networks
+from slimtrack import create
+from slimtrack.errors import InputError, MissingError
+from slimtrack.trackers.atom import Atom, Drnet
+from slimtrack.video.synthetic import CLIPS
+
+FRAMES = list(CLIPS["plain"].with_options(length=14).frames())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(overlap_networks.write(tmp_path_factory.mktemp("networks") / "small"))
+
+
+def boxes(tracker: Atom | Drnet, count: int = 8) -> list[tuple[float, ...]]:
+    tracker.init(*FRAMES[0])
+    return [tuple(tracker.update(image).box) for image, _ in FRAMES[1:count]]
+
+
+@pytest.mark.parametrize("name", ["atom", "matom"])
+def test_a_network_is_named_by_its_folder(name: str, folder: str) -> None:
+    tracker = create(name, network=folder)
+    tracker.init(*FRAMES[0])
+    for image, truth in FRAMES[1:]:
+        assert tracker.update(image).box.iou(truth) > 0.6
+
+
+def test_without_a_network_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLIMTRACK_NETWORKS", raising=False)
+    with pytest.raises(
+        MissingError, match=r"atom/backbone\.onnx was not found.*network fetch atom.*SLIMTRACK"
+    ):
+        create("atom")
+
+
+@pytest.mark.parametrize("file", ["backbone.onnx", "head.npz"])
+def test_a_damaged_file_is_refused_by_its_name(file: str, tmp_path: Path) -> None:
+    overlap_networks.write(tmp_path)
+    (tmp_path / file).write_bytes(b"nothing")
+    with pytest.raises(InputError, match=file):
+        create("atom", network=str(tmp_path))
+
+
+def test_parts_that_do_not_fit_are_refused_by_their_folder(tmp_path: Path) -> None:
+    overlap_networks.write(tmp_path)
+    np.savez(tmp_path / "head.npz", **overlap_networks.head(channels=5))
+    with pytest.raises(InputError, match=rf"{tmp_path.name} do not fit together"):
+        create("atom", network=str(tmp_path))
+
+
+@pytest.mark.parametrize(("name", "other"), [("atom", "drnet"), ("drnet", "atom")])
+def test_a_head_of_the_other_kind_is_refused(name: str, other: str, tmp_path: Path) -> None:
+    overlap_networks.write(tmp_path, gives_boxes=other == "drnet")
+    with pytest.raises(InputError, match=f"gives .*: track it with {other}"):
+        create(name, network=str(tmp_path))
+
+
+def test_the_seed_decides_what_is_drawn(tmp_path: Path) -> None:
+    folder = str(overlap_networks.write(tmp_path, still=False))
+    assert boxes(create("atom", network=folder)) == boxes(create("atom", network=folder, seed=0))
+    assert boxes(create("atom", network=folder)) != boxes(create("atom", network=folder, seed=1))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda tracker: pickle.loads(pickle.dumps(tracker))])
+def test_a_copy_goes_on_like_the_original(copied, folder: str) -> None:  # type: ignore[no-untyped-def]
+    tracker = create("matom", network=folder, interval=2)
+    boxes(tracker, 5)
+    twin = copied(tracker)
+    for image, _ in FRAMES[5:9]:
+        assert twin.update(image) == tracker.update(image)
+
+
+def test_drnet_moves_by_what_its_head_says(tmp_path: Path) -> None:
+    """A shift of a twentieth of the width, and a width of 1.1 times, in every frame."""
+    overlap_networks.write(tmp_path, gives_boxes=True)
+    weights = overlap_networks.head(gives_boxes=True, still=True)
+    weights["box_b"] = np.array([0.05, 0, np.log(1.1), 0], np.float32)
+    np.savez(tmp_path / "head.npz", **weights)
+    still = create("drnet", network=str(overlap_networks.write(tmp_path / "still", gives_boxes=True)))
+    moved = create("drnet", network=str(tmp_path))
+    (plain,), (box,) = boxes(still, 2), boxes(moved, 2)
+    assert box[2] == pytest.approx(1.1 * plain[2])
+    assert box[3] == pytest.approx(plain[3])
+    assert box[0] + box[2] / 2 == pytest.approx(plain[0] + plain[2] * 0.55)
+
+
+def test_the_classifier_trains_every_interval(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from slimtrack.online.classifier import Classifier
+
+    trained = []
+    monkeypatch.setattr(Classifier, "train", lambda self, memory: trained.append(len(memory.samples)))
+    boxes(create("matom", network=folder, interval=3), 8)
+    assert len(trained) == 2
