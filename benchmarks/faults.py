@@ -67,16 +67,16 @@ FAULTS = [
         "compression/test_information.py::test_the_loss_of_d_prime_is_the_three_terms_of_equation_6",
     ),
     Fault("the metric ignored", "compression/pruning.py", "metric=how.metric, ", "", _REDUCED),
-    Fault("the tracking error ignored", "compression/pruning.py", "with_error=how.with_error,", "", _REDUCED),
+    Fault("the tracking error ignored", "compression/pruning.py", "with_error=how.error,", "", _REDUCED),
     Fault(
-        "CPT's option metric ignored", "trackers/cpt.py", "metric=metric, ", "", _ASKED,
+        "CPT's option metric ignored", "compression/cpt.py", "d_prime, metric, ", 'd_prime, "l2", ', _ASKED,
     ),
     Fault(
-        "CPT's option error ignored", "trackers/cpt.py", "error=error, ", "", _ASKED,
+        "CPT's option error ignored", "compression/cpt.py", "metric, error, ", "metric, True, ", _ASKED,
     ),
     Fault(
         "distillation's response has another width", "compression/distillation.py",
-        "self._label * math.sqrt(target.w * target.h)", "self._label * math.sqrt(target.w)",
+        "self._label_width * math.sqrt(target.w * target.h)", "self._label_width * math.sqrt(target.w)",
         "compression/test_methods.py::test_the_desired_response_is_a_share_of_the_target",
     ),
     Fault(

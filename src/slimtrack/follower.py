@@ -14,7 +14,7 @@ from slimtrack.confidence import State
 from slimtrack.errors import InputError
 from slimtrack.foreign import as_array
 
-__all__ = ["Follower", "Track", "checked_box", "checked_image"]
+__all__ = ["Follower", "Track", "as_box", "checked_box", "checked_image"]
 
 _LEAST_INSIDE = 0.1
 """Share of the first box that must lie inside the frame; less is not enough to learn from."""
@@ -121,16 +121,27 @@ def checked_image(image: AnyImage) -> Image:
     return np.ascontiguousarray(image)
 
 
+def as_box(box: Box | npt.ArrayLike) -> Box:
+    """Four numbers as a `Box`, whether it can be tracked or not.
+
+    Raises:
+        InputError: It is not four numbers.
+    """
+    try:
+        return Box(*map(float, np.asarray(box, dtype=float).reshape(4)))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"box is {box!r}, not four numbers x, y, w, h") from error
+
+
 def checked_box(box: Box | npt.ArrayLike, shape: tuple[int, ...]) -> Box:
     """The box as a `Box`, after checking that it can be tracked in a frame of this size.
+
+    `Tracker.init` and `Tracker.relocate` do this; callers leave it to them.
 
     Raises:
         InputError: The box is not four finite numbers, smaller than one pixel, or (nearly) outside the frame.
     """
-    try:
-        box = Box(*map(float, np.asarray(box, dtype=float).reshape(4)))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"box is {box!r}, not four numbers x, y, w, h") from error
+    box = as_box(box)
     if not box.is_finite:
         raise InputError(f"box {box} has a number that is not finite")
     if box.w < 1 or box.h < 1:

@@ -1,5 +1,6 @@
 """Tracks through a source: `follow` gives the results step by step, `track_video` writes them to files."""
 
+import itertools
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,7 +13,7 @@ from slimtrack.box import Box
 from slimtrack.confidence import State
 from slimtrack.errors import InputError, SlimtrackError
 from slimtrack.files import undivided
-from slimtrack.follower import Follower, Track, checked_box
+from slimtrack.follower import Follower, Track, as_box
 from slimtrack.registry import DEFAULT_TRACKER, create, settings
 from slimtrack.timing import Stopwatch, warm_up
 from slimtrack.video.corrections import Corrections
@@ -103,7 +104,8 @@ def follow(
         for step in slimtrack.follow("video.mp4", (x, y, w, h)):
             print(step.number, step.time, step.box, step.score, step.state)
 
-    Source, tracker and box are checked when `follow` is called, not at the first step.
+    The tracker is started when `follow` is called, so that a bad source, tracker or box is refused there, not
+    at the first step.
 
     Args:
         source: Anything that `open_frames` takes: file, folder, glob, camera, URL, `Frames`, or images.
@@ -126,16 +128,19 @@ def follow(
     made = _made(tracker, options)
     frames = open_frames(source, start=start, end=end)
     try:
-        box = checked_box(box, frames.first.shape)
+        made.init(frames.first, box)
     except BaseException:
         _close(frames, source)
         raise
-    return Steps(frames, _steps(frames, source, box, made))
+    return Steps(frames, _steps(frames, source, made))
 
 
-def _steps(frames: Frames, source: Source, box: Box, tracker: Follower) -> Generator[Step, None, None]:
+def _steps(frames: Frames, source: Source, tracker: Follower) -> Generator[Step, None, None]:
+    """The steps of a tracker that has been started on the next frame."""
     try:
-        yield from _followed(frames, box, tracker, Summary(tracker.name), Corrections({}))
+        for frame in itertools.islice(frames.numbered(), 1):
+            yield _step(frame, Track(tracker.box, 1.0, State.TRACKED), frames.skipped)
+        yield from _followed(frames, None, tracker, Summary(tracker.name), Corrections({}))
     finally:
         _close(frames, source)
 
@@ -280,9 +285,9 @@ def track_video(
 
 
 def _checked(frames: Frames, box: Box | npt.ArrayLike, corrections: Corrections, wanted: Outputs) -> Box:
-    """The first box, once it is known that the run can begin."""
+    """The first box, once all is checked that `init` does not check."""
     guard_files(frames.origin, wanted.paths)
-    first = checked_box(box, frames.first.shape)
+    first = as_box(box)
     corrections.check(frames.upcoming)
     if wanted.past is not None:
         wanted.past.check(frames.upcoming.number, first)

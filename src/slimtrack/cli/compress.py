@@ -31,7 +31,7 @@ from slimtrack.compression.view import View
 from slimtrack.confidence import State
 from slimtrack.errors import InputError
 from slimtrack.files import keep_existing, make_folder
-from slimtrack.follower import Follower, Track, checked_box
+from slimtrack.follower import Follower, Track
 from slimtrack.networks.find import add_folder
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
@@ -131,7 +131,7 @@ def _compress(method: Method[Any], asked: Request, options: Mapping[str, Any]) -
     folder = _folder(asked)
     whole = method.features(find(asked.name))
     with single_thread(), open_frames(asked.video) as source:
-        first = checked_box(parse_box(asked.box, source.size), source.first.shape)
+        first = parse_box(asked.box, source.size)
         guard_files(source.origin, [folder / name for name in (CHANNELS, MAPS, RATIOS)])
         follower = _follower(method, asked, whole, options)
         places = _followed(follower, source, first, asked.frames)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.errors import InputError
-from slimtrack.features.grey import cell_means
+from slimtrack.features.cells import CellFeature, cell_means
 
 __all__ = ["TERMS", "ColorNames", "load_table", "memberships"]
 
@@ -81,25 +81,17 @@ def load_table(path: str | Path) -> Floats:
     return np.ascontiguousarray(table[:, 3:] if table.shape[1] > 11 else table)
 
 
-class ColorNames:
+class ColorNames(CellFeature):
     """Colour names of each cell's mean colour, centred so that the mean over the terms is 0.
 
-    Attributes:
-        channels: 11, or as many as the user's table has.
-        stride: Pixels between cells.
-        offset: Patch pixel (outer-edge convention) of the centre of cell 0.
-        margin: ``(start, extra)``: where the patch begins relative to the window, and how many pixels it is
-            larger.
+    There are 11 channels, or as many as the user's table has.
     """
 
-    margin = (0.0, 0)
-
     def __init__(self, cell: int = 4, table: Floats | None = None) -> None:
+        super().__init__(cell)
         rows = _own_table() if table is None else table
         self._table = np.ascontiguousarray(rows - rows.mean(axis=1, keepdims=True), np.float32)
         self.channels = self._table.shape[1]
-        self.stride = cell
-        self.offset = cell / 2
 
     def __call__(self, patch: Image) -> Features:
         """Features ``(C, h, w)`` of a patch ``(H, W, 3)``, or ``(S, C, h, w)`` of several."""

@@ -4,36 +4,15 @@ import numpy as np
 
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Image
+from slimtrack.features.cells import CellFeature, cell_means
 
-__all__ = ["Grey", "LogGrey", "cell_means"]
-
-
-def cell_means(patch: Image, cell: int) -> Image:
-    """Mean colour of each cell: ``(.., H, W, 3)`` uint8 -> ``(.., H // cell, W // cell, 3)`` uint8."""
-    h, w = patch.shape[-3] // cell, patch.shape[-2] // cell
-    # Several patches are treated as one tall picture: no cell spans two of them.
-    tall = patch[..., : h * cell, : w * cell, :].reshape(-1, w * cell, 3)
-    means = cv2.resize(tall, (w, len(tall) // cell), interpolation=cv2.INTER_AREA)
-    return np.asarray(means.reshape(*patch.shape[:-3], h, w, 3))
+__all__ = ["Grey", "LogGrey"]
 
 
-class Grey:
-    """Grey level of each cell in -0.5 .. 0.5.
-
-    Attributes:
-        channels: 1.
-        stride: Pixels between cells.
-        offset: Patch pixel (outer-edge convention) of the centre of cell 0.
-        margin: ``(start, extra)``: where the patch begins relative to the window, and how many pixels it is
-            larger.
-    """
+class Grey(CellFeature):
+    """Grey level of each cell in -0.5 .. 0.5."""
 
     channels = 1
-    margin = (0.0, 0)
-
-    def __init__(self, cell: int = 4) -> None:
-        self.stride = cell
-        self.offset = cell / 2
 
     def __call__(self, patch: Image) -> Features:
         """Features ``(1, h, w)`` of a patch ``(H, W, 3)``, or ``(S, 1, h, w)`` of several."""

@@ -7,6 +7,7 @@ import numpy as np
 from slimtrack._compiled import compiled
 from slimtrack.arrays import Features, Image
 from slimtrack.errors import InputError
+from slimtrack.features.cells import CellFeature
 
 __all__ = ["Hog", "fhog"]
 
@@ -47,23 +48,10 @@ def fhog(patch: Image, cell: int = 4) -> Features:
     return out[0] if single else out
 
 
-class Hog:
-    """HOG as a feature: 31 channels, a cell of ``cell`` pixels, the first cell's centre at half a cell.
-
-    Attributes:
-        channels: 31.
-        stride: Pixels between cells.
-        offset: Patch pixel (outer-edge convention) of the centre of cell 0.
-        margin: ``(start, extra)``: where the patch begins relative to the window, and how many pixels it is
-            larger.
-    """
+class Hog(CellFeature):
+    """HOG as a feature: 31 channels."""
 
     channels = 31
-    margin = (0.0, 0)
-
-    def __init__(self, cell: int = 4) -> None:
-        self.stride = cell
-        self.offset = cell / 2
 
     def __call__(self, patch: Image) -> Features:
         """Features ``(31, h, w)`` of a patch ``(H, W, 3)``, or ``(S, 31, h, w)`` of several."""

@@ -43,7 +43,30 @@ _LAYER = 1
 """The block of fDeepSTRCF that has the network's layer."""
 
 
-class CacfCd(Cacf, name="cacf-cd"):
+class _Keeping(Tracker):
+    """The options that say how many channels of a feature are kept."""
+
+    def __init__(self, *, keep: Keep = 0.6, by: ChannelAmount = "ratio", **options: Any) -> None:
+        super().__init__(**options)
+        check_keep(keep, by)
+        self._keep, self._by = keep, by
+
+
+class _OneFeature(_Keeping):
+    """Chooses channels of one feature, from examples in the first frames."""
+
+    @property
+    def channels(self) -> Indices | None:
+        """The good channels; ``None`` until they are chosen."""
+        return self._chosen
+
+    def _start(self, image: Image, box: Box) -> None:
+        self._chosen: Indices | None = None
+        self._examples: list[Features] = []
+        super()._start(image, box)  # type: ignore[safe-super]  # what is composed with this
+
+
+class CacfCd(_OneFeature, Cacf, name="cacf-cd"):
     """CACF on the good channels of HOG (Ge et al., section IV-G).
 
     The context patches take part in the choice, as examples that must not respond. As in `DeepCd`, channels
@@ -55,18 +78,9 @@ class CacfCd(Cacf, name="cacf-cd"):
     def __init__(
         self, *, keep: Keep = 0.8, by: ChannelAmount = "energy", rate: Rate = 0.035, **options: Any
     ) -> None:
-        super().__init__(rate=rate, **options)
-        check_keep(keep, by)
-        self._keep, self._by = keep, by
-
-    @property
-    def channels(self) -> Indices | None:
-        """The good channels; ``None`` until they are chosen."""
-        return self._chosen
+        super().__init__(keep=keep, by=by, rate=rate, **options)
 
     def _start(self, image: Image, box: Box) -> None:
-        self._chosen: Indices | None = None
-        self._examples: list[Features] = []
         self._level = EvenLevel()
         super()._start(image, box)
 
@@ -104,15 +118,6 @@ class CacfCd(Cacf, name="cacf-cd"):
         for seen in self._examples:
             self._filter.learn(self._filter.transform([seen[:, self._chosen]]))
         self._examples = []
-
-
-class _Keeping(Tracker):
-    """The options that say how many channels of a feature are kept."""
-
-    def __init__(self, *, keep: Keep = 0.6, by: ChannelAmount = "ratio", **options: Any) -> None:
-        super().__init__(**options)
-        check_keep(keep, by)
-        self._keep, self._by = keep, by
 
 
 class EcoCd(_Keeping, Eco, name="eco-cd"):
@@ -184,21 +189,11 @@ class FecoCd(EcoCd, Feco, name="feco-cd"):
     """fECO on the good ones of its projected channels: papers 001 and 002 joined."""
 
 
-class FdeepStrcfCd(_Keeping, FdeepStrcf, name="fdeepstrcf-cd"):
+class FdeepStrcfCd(_OneFeature, FdeepStrcf, name="fdeepstrcf-cd"):
     """fDeepSTRCF on the good channels of its network's layer; the others are not computed."""
 
     _sampler: FeatureGrids
     _filter: GridFilters
-
-    @property
-    def channels(self) -> Indices | None:
-        """The good channels of the layer; ``None`` until they are chosen."""
-        return self._chosen
-
-    def _start(self, image: Image, box: Box) -> None:
-        self._chosen: Indices | None = None
-        self._examples: list[Features] = []
-        super()._start(image, box)
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         super()._learn(image, box, track)
