@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slimtrack.online.roi import bin_weights, bin_weights_with_slopes, precise_roi_pool
+from slimtrack.online.roi import precise_roi_pool
 
 BOXES = np.array([[[1.3, 0.4, 6.1, 5.9], [-2.0, 3.2, 2.5, 11.0]]])
 """One inside the map, one that leaves it on two sides."""
@@ -61,15 +61,3 @@ def test_gradients_to_features_and_boxes_are_those_of_finite_differences() -> No
     maps = torch.from_numpy(features()).requires_grad_()
     boxes = torch.from_numpy(BOXES).requires_grad_()
     assert torch.autograd.gradcheck(lambda f, b: precise_roi_pool(f, b, 3), (maps, boxes))
-
-
-def test_slopes_of_the_weights_are_those_of_finite_differences() -> None:
-    start, end = np.array([1.3, -2.0, 4.9]), np.array([6.1, 2.5, 12.2])
-    weights, by_start, by_end = bin_weights_with_slopes(start, end, 9, 5)
-    assert weights == pytest.approx(bin_weights(start, end, 9, 5))
-    h = 1e-6
-    for slopes, before, after in (
-        (by_start, bin_weights(start - h, end, 9, 5), bin_weights(start + h, end, 9, 5)),
-        (by_end, bin_weights(start, end - h, 9, 5), bin_weights(start, end + h, 9, 5)),
-    ):
-        assert slopes == pytest.approx((after - before) / (2 * h), abs=1e-6)

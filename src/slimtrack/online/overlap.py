@@ -13,7 +13,8 @@ import numpy as np
 
 from slimtrack.arrays import AnyArray, Features, Floats
 from slimtrack.errors import InputError
-from slimtrack.online.roi import bin_weights, bin_weights_with_slopes, precise_roi_pool
+from slimtrack.online.pooling import pool, pool_slopes
+from slimtrack.online.roi import precise_roi_pool
 
 __all__ = ["STRIDES", "Head", "Predictor", "refined"]
 
@@ -93,7 +94,7 @@ class _Level:
     """One block: pooling and the layer behind it, the modulation multiplied in.
 
     Attributes:
-        weights: ``(hidden, bins C bins)``, inputs in the order row, channel, column.
+        weights: ``(hidden, bins bins C)``, inputs in the order row, column, channel.
     """
 
     weights: Floats
@@ -104,64 +105,28 @@ class _Level:
     @classmethod
     def of(cls, weights: Floats, bias: Floats, vector: Floats, bins: int, stride: int) -> "_Level":
         by_bin = weights.reshape(len(weights), len(vector), bins, bins) * vector[:, None, None]
-        return cls(np.ascontiguousarray(by_bin.swapaxes(1, 2)).reshape(len(weights), -1), bias, bins, stride)
+        return cls(
+            np.ascontiguousarray(np.moveaxis(by_bin, 1, 3)).reshape(len(weights), -1), bias, bins, stride
+        )
 
     def hidden(self, maps: Features, boxes: Floats) -> Floats:
-        """``(K, hidden)`` of boxes ``(K, 4)`` in pixels, from ``(h, C, w)``."""
-        (maps, left, top), cells = self._near(maps, boxes), boxes / np.float32(self.stride)
-        across = bin_weights(cells[:, 0] - left, cells[:, 2] - left, maps.shape[2], self.bins)
-        down = bin_weights(cells[:, 1] - top, cells[:, 3] - top, maps.shape[0], self.bins)
-        _, pooled = _pooled(maps, across, down)
-        return _relu(pooled @ self.weights.T + self.bias)
+        """``(K, hidden)`` of boxes ``(K, 4)`` in pixels, from ``(h, w, C)``."""
+        pooled = np.empty((len(boxes), self.bins, self.bins, maps.shape[2]), np.float32)
+        pool(maps, boxes / np.float32(self.stride), pooled)
+        return _relu(pooled.reshape(len(boxes), -1) @ self.weights.T + self.bias)
 
     def hidden_with_slopes(self, maps: Features, boxes: Floats, last: Floats) -> tuple[Floats, Floats]:
         """The same, and ``(K, 4)``: the derivatives of ``hidden @ last`` by the four sides."""
-        (maps, left, top), cells = self._near(maps, boxes), boxes / np.float32(self.stride)
-        size, count = self.bins, len(boxes)
-        across, by_left, by_right = bin_weights_with_slopes(
-            cells[:, 0] - left, cells[:, 2] - left, maps.shape[2], size
-        )
-        down, by_top, by_bottom = bin_weights_with_slopes(
-            cells[:, 1] - top, cells[:, 3] - top, maps.shape[0], size
-        )
-        rows, pooled = _pooled(maps, across, down)
-        hidden = _relu(pooled @ self.weights.T + self.bias)
+        hidden = self.hidden(maps, boxes)
         back = ((hidden > 0) * last) @ self.weights  # by the pooled values
-        back = back.reshape(count, size, -1)
-        to_down = back @ rows.reshape(count, len(maps), -1).swapaxes(1, 2)
-        spread = (down.swapaxes(1, 2) @ back).reshape(count, -1, size)
-        to_across = spread.swapaxes(1, 2) @ maps.reshape(-1, maps.shape[2])
-        slopes = [
-            (to * by).sum((1, 2))
-            for to, by in (
-                (to_across, by_left),
-                (to_down, by_top),
-                (to_across, by_right),
-                (to_down, by_bottom),
-            )
-        ]
-        return hidden, np.stack(slopes, 1) / np.float32(self.stride)
-
-    def _near(self, maps: Features, boxes: Floats) -> tuple[Features, int, int]:
-        """The part of the maps ``(h, C, w)`` that the boxes touch, and where it begins."""
-        height, _, width = maps.shape
-        low = np.floor(boxes[:, :2].min(0) / self.stride).astype(int)
-        high = np.ceil(boxes[:, 2:].max(0) / self.stride).astype(int) + 1
-        left, top = (int(min(max(at, 0), side - 1)) for at, side in zip(low, (width, height), strict=True))
-        right, bottom = (
-            int(min(max(at, start + 1), side))
-            for at, start, side in zip(high, (left, top), (width, height), strict=True)
+        slopes = np.empty((len(boxes), 4), np.float32)
+        pool_slopes(
+            maps,
+            boxes / np.float32(self.stride),
+            back.reshape(-1, self.bins, self.bins, maps.shape[2]),
+            slopes,
         )
-        return np.ascontiguousarray(maps[top:bottom, :, left:right]), left, top
-
-
-def _pooled(maps: Features, across: Floats, down: Floats) -> tuple[Floats, Floats]:
-    """Bins along x of every row ``(K, h, C S)``, and those along y too ``(K, S C S)``."""
-    height, channels, width = maps.shape
-    count, size, _ = across.shape
-    rows = maps.reshape(-1, width) @ across.swapaxes(1, 2)
-    rows = rows.reshape(count, height, channels * size)
-    return rows, (down @ rows).reshape(count, -1)
+        return hidden, slopes / np.float32(self.stride)
 
 
 def _relu(x: Floats) -> Floats:
@@ -182,7 +147,7 @@ class Predictor:
 
     def look(self, maps: Sequence[Features]) -> None:
         """Takes ``(C, h, w)`` of blocks 3 and 4: what the search branch makes of a frame."""
-        self._maps = [np.ascontiguousarray(each.swapaxes(0, 1)) for each in maps]
+        self._maps = [np.ascontiguousarray(np.moveaxis(each, 0, 2)) for each in maps]
 
     def values(self, boxes: Floats) -> Floats:
         """What the network says of boxes: ``(K, 1)`` overlaps, or ``(K, 4)`` for DRNet."""

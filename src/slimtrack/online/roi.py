@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from slimtrack.arrays import Floats
-
-__all__ = ["bin_weights", "bin_weights_with_slopes", "precise_roi_pool"]
+__all__ = ["precise_roi_pool"]
 
 _LEAST = 1e-6
 """Bins are at least this wide, in cells, so that an empty box has a finite mean."""
@@ -34,51 +32,20 @@ def precise_roi_pool(features: Any, boxes: Any, size: int) -> Any:
     """
     n, channels, height, width = features.shape
     count = boxes.shape[1]
-    across = bin_weights(boxes[..., 0], boxes[..., 2], width, size).reshape(n, count * size, width)
-    down = bin_weights(boxes[..., 1], boxes[..., 3], height, size)
+    across = _weights(boxes[..., 0], boxes[..., 2], width, size).reshape(n, count * size, width)
+    down = _weights(boxes[..., 1], boxes[..., 3], height, size)
     rows = features.reshape(n, channels * height, width) @ across.swapaxes(1, 2)
     rows = rows.reshape(n, channels, height, count, size).swapaxes(1, 3)
     pooled = down @ rows.reshape(n, count, height, channels * size)
     return pooled.reshape(n, count, size, channels, size).swapaxes(2, 3)
 
 
-def bin_weights(start: Any, end: Any, cells: int, size: int) -> Any:
-    """The share of every cell in the mean over each bin, along one axis.
-
-    Args:
-        start: ``(..)``: where boxes begin, in cells.
-        end: Where they end.
-        cells: Cells of the map.
-        size: Bins of a box.
-
-    Returns:
-        ``(.., size, cells)``, of the type of `start`.
-    """
+def _weights(start: Any, end: Any, cells: int, size: int) -> Any:
+    """``(N, K, size, cells)``: the share of every cell in the mean over each bin between start and end."""
     width = ((end - start) / size).clip(min=_LEAST)
     edges = start[..., None] + width[..., None] * _count(start, size + 1)
     areas = _hat_integral(edges[..., None] - _count(start, cells))
     return (areas[..., 1:, :] - areas[..., :-1, :]) / width[..., None, None]
-
-
-def bin_weights_with_slopes(
-    start: Floats, end: Floats, cells: int, size: int
-) -> tuple[Floats, Floats, Floats]:
-    """`bin_weights` of numpy arrays, and their derivatives by start and by end."""
-    width = ((end - start) / size).clip(min=_LEAST)[..., None, None]
-    shares = np.linspace(0, 1, size + 1, dtype=start.dtype)
-    edges = start[..., None] + (end - start)[..., None] * shares
-    away = edges[..., None] - _count(start, cells)
-    areas, hats = _hat_integral(away), (1 - abs(away)).clip(min=0)
-    weights = (areas[..., 1:, :] - areas[..., :-1, :]) / width
-    # An edge moves with the end by its share of the way, with the start by the rest; wider bins weigh less.
-    by_end = hats * shares[:, None]
-    by_start = hats - by_end
-    thinner = weights / size
-    return (
-        weights,
-        (by_start[..., 1:, :] - by_start[..., :-1, :] + thinner) / width,
-        (by_end[..., 1:, :] - by_end[..., :-1, :] - thinner) / width,
-    )
 
 
 def _hat_integral(x: Any) -> Any:
