@@ -1,4 +1,4 @@
-"""Precise RoI pooling of a few boxes while tracking: as `roi`, in loops that visit only the cells under a box.
+"""Precise RoI pooling of a few boxes while tracking: as `roi`, in loops over the cells under a box only.
 
 Maps are ``(h, w, C)`` float32, so that a cell's channels lie side by side.
 """
