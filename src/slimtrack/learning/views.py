@@ -24,7 +24,7 @@ class Views:
         pictures: What the batch's scenes show.
         drawn: The batch.
         generator: Of whatever a recipe draws.
-        noise: Of the pictures' noise, if it is another one.
+        own: Of what is drawn once and kept, the pictures' noise too, if it is another one.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class Views:
         pictures: Pictures,
         drawn: Batch,
         generator: torch.Generator,
-        noise: torch.Generator | None = None,
+        own: torch.Generator | None = None,
     ) -> None:
         self.pictures, self.batch, self.generator = pictures, drawn, generator
-        self._noise = noise or generator
+        self.own = own or generator
         self._done: dict[tuple[object, ...], Tensor] = {}
         self._once: dict[str, list[Tensor]] = {}
 
@@ -80,7 +80,7 @@ class Views:
         if key not in self._done:
             scene = getattr(self.batch, which)
             with torch.autocast(window.device.type, enabled=False):  # colours need more digits than layers
-                view = _normalised(render(self.pictures, scene, window, side, self._noise))
+                view = _normalised(render(self.pictures, scene, window, side, self.own))
             self._done[key] = view.contiguous(memory_format=FORMAT)
         return self._done[key]
 

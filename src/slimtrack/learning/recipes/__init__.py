@@ -19,6 +19,7 @@ _OURS = {
     "cf-vgg": "slimtrack.learning.recipes.cf_vgg:CfVgg",
     "atom": "slimtrack.learning.recipes.atom:Atom",
     "drnet": "slimtrack.learning.recipes.atom:DrNet",
+    "cfkd": "slimtrack.learning.recipes.cfkd:Cfkd",
 }
 """Name -> where it is, so that listing names imports no torch."""
 

@@ -1,0 +1,86 @@
+"""What a predictor of the ATOM family is given of a batch, what it answers, and how good that is."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from slimtrack.learning.losses import iou
+from slimtrack.learning.overlap.network import OverlapNetwork, moved
+from slimtrack.learning.overlap.proposals import candidates
+from slimtrack.learning.overlap.refine import refined
+
+__all__ = ["Sight", "answer", "average", "difference", "figures"]
+
+_PROPOSALS = 10
+"""Boxes that a refinement begins with, the best three of which are averaged (paper 003, section 3.1)."""
+_BEST = 3
+
+
+class Sight(NamedTuple):
+    """Pairs as the backbone sees them; boxes are left, top, right, bottom in pixels of the views.
+
+    Attributes:
+        template, search: Blocks 3 and 4, ``(N, C, h, w)`` each.
+        reference, target: ``(N, 4)``: the target in the template and in the search.
+        present: ``(N,)`` bool: the search shows the target.
+    """
+
+    template: Sequence[Tensor]
+    search: Sequence[Tensor]
+    reference: Tensor
+    target: Tensor
+    present: Tensor
+
+
+def answer(network: OverlapNetwork, sight: Sight, boxes: Tensor) -> Tensor:
+    """What the predictor says about boxes ``(N, K, 4)`` in the searches: ``(N, K, outputs)``."""
+    predictor = network.predictor
+    modulation = predictor.modulation(sight.template[0], sight.template[1], sight.reference)
+    return predictor.answer(predictor.search(sight.search[0], sight.search[1]), modulation, boxes)
+
+
+def average(values: Tensor, present: Tensor) -> Tensor:
+    """Mean of ``(N, K)`` over the pairs whose search shows the target."""
+    shown = present.to(values.dtype)
+    return (values.mean(1) * shown).sum() / shown.sum().clamp(min=1)
+
+
+def difference(boxes: Tensor, target: Tensor) -> Tensor:
+    """What DRNet's head should say of boxes ``(.., 4)``: the inverse of `moved`."""
+    size, goal = boxes[..., 2:] - boxes[..., :2], target[..., 2:] - target[..., :2]
+    shift = (target[..., :2] + target[..., 2:] - boxes[..., :2] - boxes[..., 2:]) / 2
+    return torch.cat([shift / size, (goal / size).log()], -1)
+
+
+def figures(network: OverlapNetwork, sight: Sight, generator: torch.Generator) -> dict[str, Tensor]:
+    """Of each pair, nan where the target is absent.
+
+    ``before``: overlap of ten boxes near the target; ``overlap``: of the box that the network makes of them;
+    with overlaps predicted, ``error``: how far these are from the true ones.
+    """
+    boxes = candidates(sight.target, _PROPOSALS, generator)
+    goal = iou(boxes, sight.target[:, None])
+    found = {"before": goal.mean(1)}
+    if network.kind == "atom":
+        found["error"] = (answer(network, sight, boxes)[..., 0] - goal).abs().mean(1)
+        found["overlap"] = iou(_climbed(network, sight, boxes), sight.target)
+    else:
+        said = moved(boxes, answer(network, sight, boxes))
+        found["overlap"] = iou(said, sight.target[:, None]).mean(1)
+    return {name: torch.where(sight.present, values, torch.nan) for name, values in found.items()}
+
+
+def _climbed(network: OverlapNetwork, sight: Sight, boxes: Tensor) -> Tensor:
+    """Mean of the three refined boxes that promise most: ``(N, 4)``."""
+    predictor = network.predictor
+    modulation = predictor.modulation(sight.template[0], sight.template[1], sight.reference)
+    maps = predictor.search(sight.search[0], sight.search[1])
+
+    def overlaps(places: Tensor) -> Tensor:
+        return predictor.answer(maps, modulation, places)[..., 0]
+
+    after = refined(overlaps, boxes)
+    best = overlaps(after).topk(_BEST, dim=1).indices
+    return after.gather(1, best[..., None].expand(-1, -1, 4)).mean(1)

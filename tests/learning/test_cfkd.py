@@ -1,0 +1,246 @@
+"""The losses of paper 003 by definition and by finite differences, and the recipe that adds them up."""
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from slimtrack.errors import InputError
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("lightning_fabric")
+pytest.importorskip("onnxruntime")
+
+from slimtrack.learning import loop  # noqa: E402
+from slimtrack.learning.checkpoint import Checkpoint  # noqa: E402
+from slimtrack.learning.data import read_training_set  # noqa: E402
+from slimtrack.learning.journal import Watcher, read_log  # noqa: E402
+from slimtrack.learning.loop import BEST, LAST, LOG, machine, train  # noqa: E402
+from slimtrack.learning.overlap import distilling  # noqa: E402
+from slimtrack.learning.recipes import Named, make  # noqa: E402
+from slimtrack.learning.recipes.cfkd import Cfkd  # noqa: E402
+from slimtrack.learning.schedule import Schedule  # noqa: E402
+
+SMALL = "backbone=resnet18-t,head=8,side=64,boxes=4,kept=2"
+SCHEDULE = Schedule(steps=4, pairs=4, judged=8, rate=2e-3, decay=0.0, average=0.5, every=9.0, told=1)
+REFERENCE = torch.tensor([[20.0, 26.0, 76.0, 84.0], [30.0, 18.0, 70.0, 90.0]], dtype=torch.float64)
+TARGET = REFERENCE + torch.tensor([8.0, -4.0, 8.0, -4.0], dtype=torch.float64)
+
+
+def maps(channels: int, block: int, seed: int = 0) -> "torch.Tensor":
+    """Features of two views of 96 pixels, away from zero, where the absolute value has a corner."""
+    generator = torch.Generator().manual_seed(seed)
+    cells = 96 // distilling.STRIDES[block]
+    values = torch.randn(2, channels, cells, cells, generator=generator, dtype=torch.float64)
+    return values + 0.2 * values.sign()
+
+
+def check(loss, *inputs: "torch.Tensor") -> None:
+    """Autograd against finite differences in float64, of which the pooling keeps every digit."""
+    wanted = [each.clone().requires_grad_(True) for each in inputs]
+    loss(*wanted).backward()
+    generator = torch.Generator().manual_seed(1)
+    for index, value in enumerate(wanted):
+        direction = torch.randn(value.shape, generator=generator, dtype=torch.float64)
+        step = 1e-4
+        moved = [
+            [each + step * sign * direction if i == index else each for i, each in enumerate(inputs)]
+            for sign in (1, -1)
+        ]
+        slope = (float(loss(*moved[0])) - float(loss(*moved[1]))) / (2 * step)
+        assert float((value.grad * direction).sum()) == pytest.approx(slope, rel=2e-3, abs=1e-6)
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than these runs."""
+    monkeypatch.setattr(loop, "draw_curves", lambda log, picture: False)
+
+
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The losses compute in float32; finite differences need more."""
+    monkeypatch.setattr(
+        torch.Tensor, "float", lambda self: self if self.dtype == torch.float64 else self.to(torch.float32)
+    )
+
+
+def test_maps_are_stacked_whatever_their_scale_and_sign(double: None) -> None:
+    """Equation 3.5, of length 1."""
+    own = maps(5, 3)
+    stacked = distilling.stacked(own)
+    torch.testing.assert_close(stacked, distilling.stacked(-7 * own))
+    by_hand = sum(own[0, c].abs() for c in range(5))
+    torch.testing.assert_close(stacked[0], by_hand / by_hand.square().sum().sqrt())
+
+
+def test_correlation_is_that_of_the_definition(double: None) -> None:
+    search, kernel = maps(3, 3), torch.randn(2, 3, 3, 3, dtype=torch.float64)
+    by_hand = torch.cat(
+        [
+            torch.nn.functional.conv2d(s[None], k[None], padding=1)[:, 0]
+            for s, k in zip(search, kernel, strict=True)
+        ]
+    )
+    torch.testing.assert_close(distilling.correlated(search, kernel), by_hand)
+
+
+def test_correlation_is_least_where_the_target_is(double: None) -> None:
+    """Features that are one bright spot on the target, in every block: best with the true place."""
+    blobs = []
+    for boxes in (REFERENCE, TARGET):
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+        levels = []
+        for stride in distilling.STRIDES:
+            at = stride * torch.arange(96 // stride, dtype=torch.float64)
+            off = [((at - middles[:, axis, None]) / 10).square() for axis in (0, 1)]
+            levels.append(torch.exp(-(off[1][:, :, None] + off[0][:, None, :]) / 2)[:, None])
+        blobs.append(levels)
+    there = torch.ones(2, dtype=torch.bool)
+    right = distilling.correlation(*blobs, REFERENCE, TARGET, there)
+    wrong = distilling.correlation(*blobs, REFERENCE, TARGET - 16, there)
+    assert float(right) < 0.05 < 0.1 < float(wrong)
+    assert float(distilling.correlation(*blobs, REFERENCE, TARGET, ~there)) == 0
+
+
+def test_gradients_of_fidelity(double: None) -> None:
+    goal = distilling.stacked(maps(7, 3, seed=3))
+    check(lambda own: distilling.fidelity([distilling.stacked(own)], [goal]), maps(4, 3))
+
+
+def test_gradients_of_correlation(double: None) -> None:
+    there = torch.tensor([True, True])
+
+    def loss(*levels: "torch.Tensor") -> "torch.Tensor":
+        return distilling.correlation(levels[:4], levels[4:], REFERENCE, TARGET, there)
+
+    check(loss, *(maps(3, block, seed) for seed in (0, 1) for block in range(4)))
+
+
+def test_gradients_of_lius_responses(double: None) -> None:
+    goals = [distilling.target_response(maps(6, 3, 5), REFERENCE, 3)]
+    goals.append(distilling.weighted_response(maps(6, 3, 5), maps(6, 3, 6), REFERENCE, 3))
+
+    def loss(template: "torch.Tensor", search: "torch.Tensor") -> "torch.Tensor":
+        own = [distilling.target_response(template, REFERENCE, 3)]
+        own.append(distilling.weighted_response(template, search, REFERENCE, 3))
+        return distilling.fidelity(own, goals)
+
+    check(loss, maps(4, 3), maps(4, 3, 1))
+
+
+def test_labels_are_hard_until_the_student_is_better() -> None:
+    """Equations 3.8 to 3.10 by hand: better than the teacher, as good as it, worse."""
+    goal = torch.tensor([[[0.5], [0.5], [0.5]]])
+    said, taught = torch.tensor([[[0.6], [0.8], [2.5]]]), torch.tensor([[[0.7], [0.2], [0.5]]])
+    torch.testing.assert_close(distilling.smooth(said, goal), torch.tensor([[0.005, 0.045, 1.5]]))
+    hard = distilling.adaptive_hard(said, taught, goal, 0.0)
+    torch.testing.assert_close(hard, torch.tensor([[0.0, 0.0, 1.5]]), atol=1e-6, rtol=0)
+    hard = distilling.adaptive_hard(said, taught, goal, 0.01)
+    torch.testing.assert_close(hard, torch.tensor([[0.0, 0.045, 1.5]]))
+
+
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained ones, of both kinds."""
+    folder = tmp_path_factory.mktemp("teachers")
+    for kind in ("atom", "drnet"):
+        named = make(f"{kind}[backbone=resnet18-t,head=16]")
+        torch.nn.init.normal_(named.recipe.network.predictor.last.weight, std=0.1)
+        Checkpoint(named.name, named.options, named.recipe.network.state_dict()).write(folder / f"{kind}.pt")
+    return folder
+
+
+def trained(named: Named, training_set: Path, out: Path) -> list[dict[str, float]]:
+    data, held_out = (read_training_set(training_set, split) for split in ("train", "val"))
+    assert train(named, data, held_out, out, SCHEDULE, machine(accelerator="cpu")).whole
+    return [line["losses"] for line in read_log(out / LOG) if "losses" in line]
+
+
+@pytest.mark.parametrize(
+    ("options", "losses"),
+    [
+        ("", {"fidelity", "correlation", "soft", "hard"}),
+        ("kind=drnet,", {"fidelity", "correlation", "soft", "hard"}),
+        ("features=fidelity,", {"fidelity", "soft", "hard"}),
+        ("features=none,labels=soft,", {"soft"}),
+        ("features=none,labels=true,", {"true"}),
+        ("features=wang,", {"tracking", "soft", "hard"}),
+        ("features=liu,labels=none,", {"response"}),
+    ],
+)
+def test_each_way_of_table_4_2_and_4_4_learns(
+    training_set: Path, tmp_path: Path, teachers: Path, options: str, losses: set[str]
+) -> None:
+    named = make(f"cfkd[{options}{SMALL}]")
+    named.recipe.teach(teachers / ("drnet.pt" if "drnet" in options else "atom.pt"))
+    before = named.recipe.network.backbone.body.conv1.weight.clone()
+    told = trained(named, training_set, tmp_path)
+    assert all(set(parts) == losses for parts in told)
+    assert not torch.equal(before, named.recipe.network.backbone.body.conv1.weight)
+    assert (tmp_path / LAST).is_file()
+    assert (tmp_path / "head.npz").is_file()
+
+
+def test_the_second_of_two_stages_leaves_the_backbone(
+    training_set: Path, tmp_path: Path, teachers: Path
+) -> None:
+    first = make(f"cfkd[labels=none,{SMALL}]")
+    first.recipe.teach(teachers / "atom.pt")
+    trained(first, training_set, tmp_path / "first")
+    second = make(f"cfkd[features=frozen,{SMALL}]")
+    second.recipe.start(tmp_path / "first" / BEST)
+    second.recipe.teach(teachers / "atom.pt")
+    before = {name: value.clone() for name, value in second.recipe.network.state_dict().items()}
+    told = trained(second, training_set, tmp_path / "second")
+    assert set(told[0]) == {"soft", "hard"}
+    for name, value in second.recipe.network.state_dict().items():
+        if name.startswith("backbone."):
+            assert torch.equal(value, before[name]), name
+    assert not torch.equal(before["predictor.last.weight"], second.recipe.network.predictor.last.weight)
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
+    training_set: Path, tmp_path: Path, teachers: Path
+) -> None:
+    """What is kept is computed anew, the same."""
+    told = {}
+    for name, stops in (("whole", [0]), ("parts", [3, 0])):
+        for stop in stops:
+            named = make(f"cfkd[{SMALL}]")
+            torch.manual_seed(0)
+            for value in named.recipe.network.parameters():
+                torch.nn.init.normal_(value, std=0.1)
+            named.recipe.teach(teachers / "atom.pt")
+            sets = (read_training_set(training_set, split) for split in ("train", "val"))
+            schedule = replace(SCHEDULE, steps=8)
+            result = train(
+                named, *sets, tmp_path / name, schedule, machine(accelerator="cpu"), Stopping(stop)
+            )
+            assert result.whole == (not stop)
+        told[name] = [line["losses"]["soft"] for line in read_log(tmp_path / name / LOG) if "losses" in line]
+    assert len(told["whole"]) == 8
+    assert told["parts"] == pytest.approx(told["whole"], abs=1e-5)
+
+
+class Stopping(Watcher):
+    """Asks the run to stop at a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def learned(self, share: float, step: int, losses: Mapping[str, float]) -> None:
+        if step == self.step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_teacher_of_another_kind_is_refused(teachers: Path) -> None:
+    with pytest.raises(InputError, match=r"drnet.pt is of the kind drnet, the student of the kind atom"):
+        make("cfkd").recipe.teach(teachers / "drnet.pt")
+    recipe = make("cfkd").recipe
+    assert isinstance(recipe, Cfkd)
+    with pytest.raises(InputError, match="learns from a teacher"):
+        recipe.prepare(torch.device("cpu"))
