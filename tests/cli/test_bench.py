@@ -163,6 +163,18 @@ def test_times_are_measured_first_where_none_are_given(folder, tmp_path):
     assert "live" in result.stdout and "0.952" in result.stdout
 
 
+def test_restarts_after_failures(folder, tmp_path):
+    truth = folder / "A" / "groundtruth_rect.txt"
+    truth.write_text("\n".join(f"{11 + 6 * k}\t9\t10\t8" for k in range(8)))
+    words = (folder, "--trackers", "still", "--protocol", "vot", "--json", tmp_path / "out.json")
+    result = call(*words, "--plots", tmp_path / "plots")
+    assert "restarts after failures" in " ".join(result.stdout.split()) and "AUC by" not in result.stdout
+    assert "still on A: accuracy 0.000" in result.stderr
+    row = json.loads((tmp_path / "out.json").read_text())["trackers"]["still"]
+    assert (row["target_lost"], row["target_lost_per_100"]) == (1, 6.25)
+    assert (tmp_path / "plots" / "robustness.png").exists()
+
+
 def test_stopped_by_the_user(folder, tmp_path, monkeypatch):
     once = runner.track_once
 
@@ -234,6 +246,7 @@ def test_one_sentence_for_what_cannot_be(folder, tmp_path):
         ((folder, *still, "--fps", ","), InputError, "expected numbers"),
         ((folder, *still, "--fps", "20,20"), InputError, "each only once"),
         ((folder, *still, "--fps", "20", "--grace", -1), InputError, "grace is -1"),
+        ((folder, *still, "--fps", "20", "--protocol", "vot"), InputError, "leave out the one or the other"),
         ((folder, *still, "--live", "--csv", "x"), InputError, "--live, --csv without --fps"),
         ((folder, *still, "--fps", "20", "--live", "--jobs", 2), InputError, "--jobs"),
         ((folder, *still, "--fps", "20", "--times", tmp_path), InputError, "has no times of still on A"),

@@ -63,7 +63,11 @@ class Request:
     names: NamesOption = None
     rules: Annotated[
         str,
-        typer.Option("--protocol", help=f"Toolkit whose rules the metrics use: {', '.join(PROTOCOLS)}."),
+        typer.Option(
+            "--protocol",
+            help=f"Toolkit whose rules are used: {', '.join(PROTOCOLS)}. vot restarts a tracker that has "
+            "lost the target, and counts how often that was.",
+        ),
     ] = "otb"
     runs: Annotated[
         Path | None,

@@ -47,9 +47,10 @@ def show(console: Console, summary: dict[str, Any]) -> None:
     """Prints all tables, and below them what is not as it should be."""
     console.print(accuracy_table(summary))
     console.print(speed_table(summary))
-    crossed = (*attribute_tables(summary, console.width), *sequence_tables(summary, console.width))
-    for table in (*crossed, *difference_tables(summary)):
-        console.print(table)
+    if all("auc" in row for row in summary["trackers"].values()):
+        crossed = (*attribute_tables(summary, console.width), *sequence_tables(summary, console.width))
+        for table in (*crossed, *difference_tables(summary)):
+            console.print(table)
     if any(row["noisy"] for row in summary["trackers"].values()):
         console.print(
             "~ the machine was busy while this was timed: times are not to be trusted. "

@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slimtrack import timing
 from slimtrack.evaluation import Run, Sequence, Watcher
-from slimtrack.evaluation.metrics import measure
 from slimtrack.evaluation.protocols import Protocol
+from slimtrack.evaluation.summary import headline
 
 __all__ = ["PATIENCE", "live_console", "progress"]
 
@@ -50,7 +50,8 @@ class _Account(Watcher):
         self.repeats = 0
         self._rules = rules
         self._done = self._total = 0
-        self._aucs: dict[str, list[float]] = {}
+        self._headline = ""
+        self._values: dict[str, list[float]] = {}
         self._ms: dict[str, list[float]] = {}
 
     def __enter__(self) -> Self:
@@ -69,15 +70,17 @@ class _Account(Watcher):
 
     def finished(self, run: Run, sequence: Sequence, kept: bool) -> None:
         self._done += len(sequence)
-        self._aucs.setdefault(run.tracker, []).append(measure(run.boxes, sequence.truth, self._rules).auc)
+        self._headline, value = headline(run, sequence, self._rules)
+        self._values.setdefault(run.tracker, []).append(value)
         self._ms.setdefault(run.tracker, []).append(timing.summarise(run.ms).p50_ms)
 
     def figures(self, tracker: str) -> str:
         """Accuracy and speed of one tracker over its runs so far; empty before the first."""
-        aucs = self._aucs.get(tracker)
-        if not aucs:
+        values = self._values.get(tracker)
+        if not values:
             return ""
-        return f"AUC {sum(aucs) / len(aucs):.3f}  {timing.summarise(self._ms[tracker]).fps:.0f} fps"
+        fps = timing.summarise(self._ms[tracker]).fps
+        return f"{self._headline} {sum(values) / len(values):.3f}  {fps:.0f} fps"
 
 
 class _Bar(_Account):
@@ -146,10 +149,12 @@ class _Lines(_Account):
         super().finished(run, sequence, kept)
         self._seen[run.tracker, run.sequence] += 1
         if self._seen[run.tracker, run.sequence] == self._starts:
-            auc = sum(self._aucs[run.tracker][-self._starts :]) / self._starts
+            value = sum(self._values[run.tracker][-self._starts :]) / self._starts
             known = " (kept from an earlier run)" if kept else ""
             so_far = self.figures(run.tracker)
-            self._say(f"{run.tracker} on {run.sequence}: AUC {auc:.3f}{known}; all so far: {so_far}")
+            self._say(
+                f"{run.tracker} on {run.sequence}: {self._headline} {value:.3f}{known}; all so far: {so_far}"
+            )
 
     def weighing(self, tracker: str) -> None:
         self._say(f"memory of {tracker}")

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from slimtrack.box import Box
+from slimtrack.box import Box, overlap
 from slimtrack.datasets import Sequence
 from slimtrack.errors import InputError
 from slimtrack.evaluation.runs import Step
 
-__all__ = ["GRACE", "ONE_PASS", "Course", "OnePass", "Procedure", "RealTime", "Times", "seen_frames"]
+__all__ = [
+    "GRACE", "ONE_PASS", "Course", "OnePass", "Procedure", "RealTime", "Restarts", "Times", "seen_frames",
+]  # fmt: skip
 
 GRACE = 3
 """Late answers for which the clock of the real-time rule waits, as VOT has it since 2018."""
@@ -149,6 +151,32 @@ class RealTime:
         return Course(first) if seen.all() else _Scheduled(first, seen, self.fps)
 
 
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """A tracker that loses the target is started again a few frames later: VOT's supervised experiment.
+
+    The target is lost in a frame where the box does not overlap the true one at all. The next frames are not
+    shown to the tracker; then it starts from the true box. A frame in which the target is absent, or has no
+    area, says nothing: nothing is lost there and nothing starts there, so a start waits until it is back.
+
+    The numbers are those of `vot-toolkit` (``skip_initialize: 5`` of its stacks up to ``vot2019``, burn-in of
+    its analysis), which ends the overlap at the image's border; here it is that of whole boxes.
+
+    Attributes:
+        wait: Frames from the one where the target was lost to the new start.
+        burn_in: Frames from each start on that do not count in accuracy, as the start was given.
+        name: A few words for tables and results.
+    """
+
+    wait: int = 5
+    burn_in: int = 10
+    name: str = "restarts after failures"
+
+    def course(self, tracker: str, sequence: Sequence, index: int, first: Box) -> Course:
+        """See `Procedure`. Later starts are shifted as the first one is."""
+        return _Restarting(first, sequence.truth, self.wait)
+
+
 def seen_frames(ms: npt.ArrayLike, fps: float, grace: int = GRACE) -> npt.NDArray[np.bool_]:
     """The frames that a tracker sees by the real-time rule.
 
@@ -212,3 +240,38 @@ class _Live(Course):
     def took(self, position: int, box: Box, ms: float) -> Step:
         self._clock.took(position, ms)
         return super().took(position, box, ms)
+
+
+class _Restarting(Course):
+    """Starts again after the target was lost."""
+
+    folder = "restarts"
+
+    def __init__(self, first: Box, truth: npt.NDArray[np.float64], wait: int) -> None:
+        super().__init__(first)
+        self.key = {"procedure": "restarts", "wait": wait}
+        self._truth, self._wait = truth, wait
+        self._present = np.asarray(np.isfinite(truth).all(axis=1) & (truth[:, 2:] > 0).all(axis=1))
+        self._restart: int | None = 0
+        self._started = 0
+
+    def next(self, position: int) -> Step:
+        if self._restart is None:
+            return Step.SEEN
+        if position < self._restart or not self._present[position]:
+            return Step.MISSED
+        self._restart, self._started = None, position
+        return Step.STARTED
+
+    def start(self, position: int) -> Box:
+        if position == 0:
+            return self._first
+        x, y = self._truth[0, :2]
+        return Box(*map(float, self._truth[position])).moved(self._first.x - x, self._first.y - y)
+
+    def took(self, position: int, box: Box, ms: float) -> Step:
+        given = position == self._started
+        if given or not self._present[position] or overlap([*box], self._truth[position]) > 0:
+            return Step.SEEN
+        self._restart = position + self._wait
+        return Step.FAILED

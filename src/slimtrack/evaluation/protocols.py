@@ -1,14 +1,14 @@
 """The rules by which boxes are scored, as data: exactly the points in which the public toolkits differ."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from slimtrack.errors import UnknownNameError
-from slimtrack.evaluation.procedures import ONE_PASS, Procedure
+from slimtrack.evaluation.procedures import ONE_PASS, Procedure, Restarts
 
-__all__ = ["GOT10K", "OTB", "PROTOCOLS", "PYSOT", "Protocol", "protocol"]
+__all__ = ["GOT10K", "OTB", "PROTOCOLS", "PYSOT", "VOT", "Protocol", "protocol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,12 @@ GOT10K = Protocol(
 )
 """One-pass evaluation of got10k-toolkit on OTB: every row counts unchanged."""
 
-PROTOCOLS = {rules.name: rules for rules in (OTB, PYSOT, GOT10K)}
+VOT = replace(
+    OTB, name="vot", source="vot-toolkit, supervised experiment (VOT2013 to VOT2019)", procedure=Restarts()
+)
+"""Accuracy and failures with restarts (`slimtrack.evaluation.restarts`). It has no curves."""
+
+PROTOCOLS = {rules.name: rules for rules in (OTB, PYSOT, GOT10K, VOT)}
 """All protocols, by name."""
 
 

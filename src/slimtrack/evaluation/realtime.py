@@ -10,7 +10,7 @@ from typing import Any
 
 from slimtrack.datasets import Dataset
 from slimtrack.errors import InputError
-from slimtrack.evaluation.procedures import RealTime, Times
+from slimtrack.evaluation.procedures import ONE_PASS, RealTime, Times
 from slimtrack.evaluation.protocols import Protocol
 from slimtrack.evaluation.runner import Evaluation
 from slimtrack.evaluation.runs import Store, frame_times
@@ -60,8 +60,14 @@ def at_rates(
         times: Times of an earlier run.
 
     Raises:
-        InputError: A number is out of range, or ``live`` comes with ``times``.
+        InputError: A number is out of range, ``live`` comes with ``times``, or the protocol has a procedure
+            of its own.
     """
+    if protocol.procedure is not ONE_PASS:
+        raise InputError(
+            f"protocol {protocol.name} has {protocol.procedure.name}, which do not go with a frame rate: "
+            "leave out the one or the other"
+        )
     if live and times is not None:
         raise InputError("live runs go by their own times: leave out the times of an earlier run")
     if not rates or len(set(rates)) < len(rates):

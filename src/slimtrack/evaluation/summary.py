@@ -11,14 +11,16 @@ import numpy.typing as npt
 
 from slimtrack import timing
 from slimtrack.confidence import State
-from slimtrack.datasets import Sequence
+from slimtrack.datasets import Dataset, Sequence
+from slimtrack.evaluation import restarts
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error
 from slimtrack.evaluation.metrics import Curves, measure, overlaps
+from slimtrack.evaluation.procedures import Restarts
 from slimtrack.evaluation.protocols import Protocol
 from slimtrack.evaluation.runner import Evaluation
 from slimtrack.evaluation.runs import STATES, Run, Step, cores_used, disturbed
 
-__all__ = ["Judged", "curves_of", "judged_frames", "summarise", "to_json"]
+__all__ = ["Judged", "curves_of", "headline", "judged_frames", "summarise", "to_json"]
 
 _RIGHT = 0.5
 """IoU above which a box counts as right."""
@@ -44,6 +46,8 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
 
     AUC and precision of a sequence are means over its runs; a tracker's are means over sequences.
     ``auc_runs`` holds the mean over sequences for each first box, ``auc_spread`` their standard deviation.
+    With restarts after failures there are ``accuracy``, ``target_lost`` and ``target_lost_per_100`` instead
+    (`slimtrack.evaluation.restarts`).
     """
     rules = evaluation.protocol
     return {
@@ -99,24 +103,26 @@ def curves_of(runs: Iterable[Run], sequence: Sequence, rules: Protocol) -> Curve
     return Curves(success, precision, normalized)
 
 
+def headline(run: Run, sequence: Sequence, rules: Protocol) -> tuple[str, float]:
+    """The name of the protocol's first figure, and its value for one run."""
+    if isinstance(rules.procedure, Restarts):
+        return "accuracy", restarts.accuracy(run, sequence, rules.procedure)
+    return "AUC", measure(run.boxes, sequence.truth, rules).auc
+
+
 def _tracker(evaluation: Evaluation, spec: str) -> dict[str, Any]:
-    of_sequence = evaluation.runs[spec]
+    of_sequence, rules = evaluation.runs[spec], evaluation.protocol
     runs = [run for several in of_sequence.values() for run in several]
     judged = judged_frames(
         (run, sequence) for sequence in evaluation.dataset for run in of_sequence[sequence.name]
     )
-    sequences = {s.name: _sequence(of_sequence[s.name], s, evaluation.protocol) for s in evaluation.dataset}
-    auc_runs = [
-        float(np.mean(each)) for each in zip(*(s["auc_runs"] for s in sequences.values()), strict=True)
-    ]
-    means = {
-        name: float(np.mean([figures[name] for figures in sequences.values()]))
-        for name in ("auc", "precision20", "normalized_precision")
-    }
+    sequences = {s.name: _sequence(of_sequence[s.name], s, rules) for s in evaluation.dataset}
+    if isinstance(rules.procedure, Restarts):
+        accuracy = restarts.of_all(sequences.values())
+    else:
+        accuracy = _means(evaluation.dataset, sequences)
     return {
-        **means,
-        "auc_spread": _spread(auc_runs),
-        "auc_runs": auc_runs,
+        **accuracy,
         **_times(runs),
         "missed": _mean(np.concatenate([run.steps == Step.MISSED for run in runs])),
         "noisy": evaluation.jobs > 1 or disturbed(runs),
@@ -135,12 +141,43 @@ def _tracker(evaluation: Evaluation, spec: str) -> dict[str, Any]:
             for run in runs
             if run.failure is not None
         ],
-        "attributes": _attributes(evaluation.dataset.sequences, sequences),
         "sequences": sequences,
     }
 
 
+def _means(dataset: Dataset, sequences: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Means of the curves' figures over sequences."""
+    auc_runs = [
+        float(np.mean(each)) for each in zip(*(s["auc_runs"] for s in sequences.values()), strict=True)
+    ]
+    return {
+        **{
+            name: float(np.mean([figures[name] for figures in sequences.values()]))
+            for name in ("auc", "precision20", "normalized_precision")
+        },
+        "auc_spread": _spread(auc_runs),
+        "auc_runs": auc_runs,
+        "attributes": _attributes(dataset.sequences, sequences),
+    }
+
+
 def _sequence(runs: list[Run], sequence: Sequence, rules: Protocol) -> dict[str, Any]:
+    if isinstance(rules.procedure, Restarts):
+        accuracy = restarts.of_sequence(runs, sequence, rules.procedure)
+    else:
+        accuracy = _curve_figures(runs, sequence, rules)
+    return {
+        **accuracy,
+        **_times(runs),
+        "noisy": disturbed(runs),
+        "frames": len(sequence),
+        "absent_called_tracked": judged_frames((run, sequence) for run in runs).absent_called_tracked,
+        "failures": sum(run.failure is not None for run in runs),
+    }
+
+
+def _curve_figures(runs: list[Run], sequence: Sequence, rules: Protocol) -> dict[str, Any]:
+    """Means of the curves' figures over the runs of a sequence."""
     each = [measure(run.boxes, sequence.truth, rules) for run in runs]
 
     def mean(figure: Callable[[Curves], float]) -> float:
@@ -152,11 +189,6 @@ def _sequence(runs: list[Run], sequence: Sequence, rules: Protocol) -> dict[str,
         "auc_runs": [c.auc for c in each],
         "precision20": mean(lambda c: c.precision20),
         "normalized_precision": mean(lambda c: c.normalized_precision),
-        **_times(runs),
-        "noisy": disturbed(runs),
-        "frames": len(sequence),
-        "absent_called_tracked": judged_frames((run, sequence) for run in runs).absent_called_tracked,
-        "failures": sum(run.failure is not None for run in runs),
     }
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from slimtrack.errors import MissingError
 from slimtrack.evaluation.calibration import reliability
 from slimtrack.evaluation.metrics import Curves
+from slimtrack.evaluation.procedures import Restarts
+from slimtrack.evaluation.report.tables import best_first
 from slimtrack.evaluation.runner import Evaluation
 from slimtrack.evaluation.summary import curves_of, judged_frames
 from slimtrack.files import atomic_write
@@ -71,7 +73,8 @@ def save_plots(evaluation: Evaluation, summary: dict[str, Any], folder: str | Pa
 
     Returns:
         The files: ``success.png``, ``precision.png``, ``reliability.png``, ``speed_accuracy.png`` and, if the
-        data set has attributes, ``attributes.png``.
+        data set has attributes, ``attributes.png``. With restarts after failures ``robustness.png`` and
+        ``reliability.png``.
 
     Raises:
         OutputError: A file cannot be written.
@@ -83,6 +86,8 @@ def save_plots(evaluation: Evaluation, summary: dict[str, Any], folder: str | Pa
         "speed_accuracy": _speed_accuracy,
         "attributes": _attributes,
     }
+    if isinstance(evaluation.protocol.procedure, Restarts):
+        plots = {"robustness": _robustness, "reliability": _reliability}
     files = []
     for name, draw in plots.items():
         with matplotlib.rc_context(_STYLE):
@@ -169,7 +174,7 @@ def _curves(
 
 
 def _reliability(evaluation: Evaluation, summary: dict[str, Any]) -> Figure:
-    ranked = _ranked(summary, "auc")
+    ranked = best_first(summary)
     columns = min(4, len(ranked))
     rows = math.ceil(len(ranked) / columns)
     figure = Figure(figsize=(max(2.5 * columns + 0.6, 4.8), 3.0 * rows + 0.6), layout="constrained")
@@ -239,6 +244,24 @@ def _speed_accuracy(_: Evaluation, summary: dict[str, Any]) -> Figure | None:
         ylabel="AUC",
     )
     axes.set_title(f"Speed and accuracy on {_data(summary)}")
+    _label(figure, axes, [spec for spec, _ in ranked], x, y)
+    return figure
+
+
+def _robustness(_: Evaluation, summary: dict[str, Any]) -> Figure:
+    ranked = best_first(summary)
+    figure, axes = _figure(7.2, 4.6)
+    x, y = ([row[name] for _, row in ranked] for name in ("target_lost_per_100", "accuracy"))
+    axes.scatter(
+        x, y, s=46, c=[_COLORS[k % len(_COLORS)] for k in range(len(x))], edgecolor="white", zorder=3
+    )
+    room = max(0.2, 0.2 * max(x))
+    axes.set(xlim=(max(x) + room, min(0, min(x)) - room / 4), ylim=(0, 1))  # the best is at the top right
+    axes.grid(True)
+    axes.set(
+        xlabel="times the target was lost, per 100 frames", ylabel="accuracy (mean IoU between failures)"
+    )
+    axes.set_title(f"Restarts after failures on {_data(summary)}")
     _label(figure, axes, [spec for spec, _ in ranked], x, y)
     return figure
 

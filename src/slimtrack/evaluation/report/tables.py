@@ -1,5 +1,6 @@
 """Tables of a benchmark's results for the terminal."""
 
+from collections.abc import Callable
 from typing import Any
 
 from rich import box
@@ -10,15 +11,46 @@ from slimtrack.evaluation.metrics import bootstrap_difference
 from slimtrack.evaluation.procedures import ONE_PASS
 
 __all__ = [
-    "accuracy_table", "attribute_tables", "difference_tables", "rate_tables", "sequence_tables",
+    "accuracy_table", "attribute_tables", "best_first", "difference_tables", "rate_tables", "sequence_tables",
     "speed_table",
 ]  # fmt: skip
 
 
-def accuracy_table(summary: dict[str, Any]) -> Table:
-    """Accuracy and score quality of each tracker; best AUC first.
+_Columns = dict[str, tuple[str, Callable[[float | None], str]]]
+"""What a column is called, which figure it shows, and how."""
 
-    ``norm.`` is normalised precision, ``absent`` the share of absent frames called TRACKED.
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
+
+
+_CURVES: _Columns = {
+    "AUC": ("auc", _number),
+    "±": ("auc_spread", _number),
+    "prec@20": ("precision20", _number),
+    "norm.": ("normalized_precision", _number),
+}
+_RESTARTED: _Columns = {
+    "accuracy": ("accuracy", _number),
+    "lost": ("target_lost", lambda value: _number(value, 1)),
+    "per 100 frames": ("target_lost_per_100", lambda value: _number(value, 2)),
+}
+_SCORES: _Columns = {
+    "AUROC": ("score_auroc", _number),
+    "ECE": ("score_ece", _number),
+    "absent": ("absent_called_tracked", _percent),
+}
+
+
+def accuracy_table(summary: dict[str, Any]) -> Table:
+    """Accuracy and score quality of each tracker, the best first.
+
+    ``norm.`` is normalised precision, ``absent`` the share of absent frames called TRACKED; with restarts
+    after failures, ``lost`` is how often the target was lost.
 
     Args:
         summary: From `slimtrack.evaluation.summarise`.
@@ -30,23 +62,16 @@ def accuracy_table(summary: dict[str, Any]) -> Table:
         else "one run (chaotic: see --jitter)"
     )
     table = _table(f"{_data(data)}, {runs}{_procedure(protocol)}")
-    _columns(table, "tracker", "AUC", "±", "prec@20", "norm.", "AUROC", "ECE", "absent")
-    for spec, row in _by_auc(summary):
-        table.add_row(
-            Text(spec),
-            _number(row["auc"], 3),
-            _number(row["auc_spread"], 3),
-            _number(row["precision20"], 3),
-            _number(row["normalized_precision"], 3),
-            _number(row["score_auroc"], 3),
-            _number(row["score_ece"], 3),
-            _percent(row["absent_called_tracked"]),
-        )
+    ranked = best_first(summary)
+    columns = (_RESTARTED if "accuracy" in ranked[0][1] else _CURVES) | _SCORES
+    _columns(table, "tracker", *columns)
+    for spec, row in ranked:
+        table.add_row(Text(spec), *(shown(row[name]) for name, shown in columns.values()))
     return table
 
 
 def speed_table(summary: dict[str, Any]) -> Table:
-    """Speed of each tracker, and the processor; best AUC first, "~" if the machine was busy.
+    """Speed of each tracker, and the processor; the best first, "~" if the machine was busy.
 
     Args:
         summary: From `slimtrack.evaluation.summarise`.
@@ -55,7 +80,7 @@ def speed_table(summary: dict[str, Any]) -> Table:
     threads = f"{machine['threads']} thread" + ("s" if machine["threads"] > 1 else "")
     table = _table(f"Speed on {machine['cpu']}, {threads}")
     _columns(table, "tracker", "fps", "p50 ms", "p95 ms", "init ms", "peak MiB", "missed", "gave up")
-    for spec, row in _by_auc(summary):
+    for spec, row in best_first(summary):
         table.add_row(
             Text(spec),
             ("~" if row["noisy"] else "") + _number(row["fps"], 0),
@@ -126,7 +151,7 @@ def difference_tables(summary: dict[str, Any]) -> list[Table]:
     """
     trackers = [
         (spec, {name: figures["auc"] for name, figures in row["sequences"].items()})
-        for spec, row in _by_auc(summary)
+        for spec, row in best_first(summary)
     ]
     (best, best_aucs), *others = trackers
     if not others or len(best_aucs) < 2:
@@ -143,7 +168,7 @@ def difference_tables(summary: dict[str, Any]) -> list[Table]:
 
 
 def _cross(title: str, first: str, part: str, summary: dict[str, Any], width: int) -> list[Table]:
-    trackers, tables = _by_auc(summary), []
+    trackers, tables = best_first(summary), []
     rows = trackers[0][1][part]
     labels = {n: f"{n} ({f['sequences']})" if part == "attributes" else n for n, f in rows.items()}
     best = {name: max(row[part][name]["auc"] for _, row in trackers) for name in rows}
@@ -193,17 +218,17 @@ def _procedure(protocol: dict[str, Any]) -> str:
     return "" if protocol["procedure"] == ONE_PASS.name else f"; {protocol['procedure']}"
 
 
-def _by_auc(summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return sorted(summary["trackers"].items(), key=lambda item: -item[1]["auc"])
+def best_first(summary: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The trackers with their figures: the highest AUC or, with restarts, the fewest failures first.
+
+    Args:
+        summary: From `slimtrack.evaluation.summarise`.
+    """
+    return sorted(
+        summary["trackers"].items(),
+        key=lambda item: (item[1].get("target_lost", 0), -item[1].get("auc", item[1].get("accuracy"))),
+    )
 
 
 def _marked(value: float, best: bool) -> Text:
     return Text(_number(value, 3), style="bold" if best else "")
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}"
