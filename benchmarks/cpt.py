@@ -35,7 +35,7 @@ from slimtrack.compression.settings import Settings
 from slimtrack.compression.view import View, ratio_of
 from slimtrack.datasets import Dataset
 from slimtrack.evaluation.metrics import bootstrap_difference
-from slimtrack.evaluation.runner import evaluate
+from slimtrack.evaluation.runner import Running, evaluate
 from slimtrack.evaluation.runs import Store
 from slimtrack.evaluation.summary import summarise
 from slimtrack.features.network import NetworkFeature
@@ -203,7 +203,8 @@ def truncated(truth: AnyArray, count: int) -> AnyArray:
 def measured(given: argparse.Namespace, specs: Mapping[str, str]) -> dict[str, dict[str, float]]:
     """AUC of each sequence by the names of the trackers."""
     store = Store(given.runs) if given.runs else None
-    found = evaluate(tuple(specs.values()), dataset(given), jitter=given.jitter, jobs=given.jobs, store=store)
+    running = Running(jobs=given.jobs)
+    found = evaluate(tuple(specs.values()), dataset(given), jitter=given.jitter, running=running, store=store)
     result = summarise(found)
     return {
         name: {key: of["auc"] for key, of in result["trackers"][spec]["sequences"].items()}

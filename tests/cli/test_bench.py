@@ -105,7 +105,9 @@ def test_a_tracker_that_counts_its_threads_is_told_them(folder, tmp_path, jobs):
     name = f"bench-threaded-{jobs}"
     (tmp_path / "threaded.py").write_text(THREADED.replace("NAME", name))
     spec = f"{tmp_path / 'threaded.py'}:{name}"
-    result = runner.evaluate([spec, f"{spec}[threads=2]"], Dataset.read(folder), threads=3, jobs=jobs)
+    result = runner.evaluate(
+        [spec, f"{spec}[threads=2]"], Dataset.read(folder), running=runner.Running(threads=3, jobs=jobs)
+    )
     assert result.runs[spec]["A"][0].scores[1] == 0.3
     assert result.runs[f"{spec}[threads=2]"]["A"][0].scores[1] == 0.2
 

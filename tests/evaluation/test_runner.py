@@ -16,7 +16,7 @@ from slimtrack.evaluation import Dataset, Store, Watcher, evaluate, runner, runs
 from slimtrack.evaluation.metrics import measure
 from slimtrack.evaluation.once import DecodedFrames, track_once
 from slimtrack.evaluation.procedures import Course
-from slimtrack.evaluation.runner import first_boxes
+from slimtrack.evaluation.runner import Running, first_boxes
 from slimtrack.networks import zoo
 from slimtrack.networks.network import Network
 from slimtrack.registry import create, list_trackers, settings, tracker_class, why_missing
@@ -149,7 +149,7 @@ def test_nothing_old_is_taken_after_a_change(data, tmp_path, monkeypatch, write_
     elif change == "jitter":
         options = {"jitter": 2}
     elif change == "threads":
-        options = {"threads": 2}
+        options = {"running": Running(threads=2)}
     elif change == "code":
         monkeypatch.setattr("slimtrack.evaluation.runner.code_fingerprint", lambda: "another")
     elif change == "truth":
@@ -230,7 +230,8 @@ def test_worker_processes_give_the_same(data, tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(FILE)
     spec, told = f"{file}:from-file", Told()
-    shared_out = evaluate([spec], data, jitter=1, jobs=2, store=Store(tmp_path / "kept"), watcher=told)
+    store = Store(tmp_path / "kept")
+    shared_out = evaluate([spec], data, jitter=1, running=Running(jobs=2), store=store, watcher=told)
     assert len(told.runs) == 10
     alone = evaluate([spec], data, jitter=1)
     for name in ("A", "B"):
@@ -254,10 +255,10 @@ def test_broken_image_is_named(data):
         (["still", "still"], {}, InputError),
         (["stil"], {}, UnknownNameError),
         (["still[scor=1]"], {}, UnknownNameError),
-        (["still"], {"jobs": 0}, InputError),
+        (["still"], {"running": Running(jobs=0)}, InputError),
         (["still"], {"jitter": -1.0}, InputError),
         (["still"], {"jitter": math.nan}, InputError),
-        (["still"], {"threads": 0}, InputError),
+        (["still"], {"running": Running(threads=0)}, InputError),
     ],
 )
 def test_bad_requests_are_refused_before_anything_runs(data, specs, options, error):
@@ -365,10 +366,10 @@ def test_a_run_is_repeated_that_often_and_no_more(data, monkeypatch, repeats, pa
             told.append(about)
 
     monkeypatch.setattr(runner, "disturbed", lambda several: True)
-    evaluate(["still"], data, repeats=repeats, watcher=Again())
+    evaluate(["still"], data, running=Running(repeats=repeats), watcher=Again())
     assert told == [("still", s.name, 0, len(s)) for s in data for _ in range(passes - 1)]
     with pytest.raises(InputError, match="repeats -1"):
-        evaluate(["still"], data, repeats=-1)
+        evaluate(["still"], data, running=Running(repeats=-1))
 
 
 @pytest.mark.parametrize(("stop_at", "finished"), [(1, None), (2, ["A"]), (3, ["A"]), (None, ["A", "B"])])

@@ -22,7 +22,7 @@ from slimtrack.evaluation import Evaluation, Store, evaluate, summarise, to_json
 from slimtrack.evaluation.procedures import GRACE, ONE_PASS
 from slimtrack.evaluation.protocols import PROTOCOLS, Protocol, protocol
 from slimtrack.evaluation.realtime import AtRates, at_rates, curve, curve_csv, stored_times
-from slimtrack.evaluation.runner import Interrupted, first_boxes
+from slimtrack.evaluation.runner import Interrupted, Running, first_boxes
 from slimtrack.files import atomic_write
 from slimtrack.registry import spelt
 
@@ -206,8 +206,9 @@ class _Bench:
         with progress(rules, self._starts) as account:
             try:
                 result = evaluate(
-                    self._specs, self._dataset, jitter=asked.jitter, threads=asked.threads, jobs=asked.jobs,
-                    repeats=asked.repeat if timed else 0, store=Store(self._kept or self._folder.name),
+                    self._specs, self._dataset, jitter=asked.jitter,
+                    running=Running(asked.threads, asked.jobs, asked.repeat if timed else 0),
+                    store=Store(self._kept or self._folder.name),
                     fresh=asked.fresh and (timed or asked.times is not None), protocol=rules, watcher=account,
                 )  # fmt: skip
             except Interrupted as stop:

@@ -60,7 +60,7 @@ def _judge(named: "Named", data: list[Path], pairs: int, choice: "Choice") -> No
 
 def _track(named: "Named", sequences: Path) -> None:
     """Prints the table of a benchmark of the tracker that runs the network."""
-    from slimtrack.evaluation import Dataset, evaluate, summarise
+    from slimtrack.evaluation import Dataset, Running, evaluate, summarise
     from slimtrack.evaluation.protocols import OTB
     from slimtrack.evaluation.report.tables import accuracy_table
     from slimtrack.networks.find import add_folder
@@ -70,5 +70,5 @@ def _track(named: "Named", sequences: Path) -> None:
         spec = named.recipe.tracker(named.recipe.network, Path(folder))
         add_folder(Path(folder))
         with progress(OTB, starts=1) as watcher:
-            result = evaluate([spec], dataset, repeats=0, watcher=watcher)
+            result = evaluate([spec], dataset, running=Running(repeats=0), watcher=watcher)
     Console().print(accuracy_table(summarise(result)))

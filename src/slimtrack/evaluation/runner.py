@@ -28,7 +28,7 @@ from slimtrack.evaluation.watcher import Watcher
 from slimtrack.follower import Follower
 from slimtrack.registry import create, settings, spelt, tracker_class, with_threads
 
-__all__ = ["Evaluation", "Interrupted", "evaluate", "first_boxes"]
+__all__ = ["ONE_BY_ONE", "Evaluation", "Interrupted", "Running", "evaluate", "first_boxes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,25 @@ class Evaluation:
     peak_rss_mb: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How much of the machine an evaluation uses, and how often.
+
+    Attributes:
+        threads: Number of threads allowed.
+        jobs: Number of processes that share the sequences. For accuracy only: times are marked noisy.
+        repeats: How often a disturbed run is repeated at most; never with several jobs.
+    """
+
+    threads: int = 1
+    jobs: int = 1
+    repeats: int = 1
+
+
+ONE_BY_ONE = Running()
+"""One thread, one run after the other: what times are measured with."""
+
+
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C during an evaluation.
 
@@ -72,9 +91,7 @@ def evaluate(
     dataset: Dataset,
     *,
     jitter: float = 0.0,
-    threads: int = 1,
-    jobs: int = 1,
-    repeats: int = 1,
+    running: Running = ONE_BY_ONE,
     store: Store | None = None,
     fresh: bool = False,
     protocol: Protocol = OTB,
@@ -90,9 +107,7 @@ def evaluate(
         dataset: The sequences.
         jitter: Pixels. Above 0, each sequence runs from five first boxes: as given, and shifted by this much
             left, right, up and down. Single runs are chaotic; only their mean is informative.
-        threads: Number of threads allowed.
-        jobs: Number of processes that share the sequences. For accuracy only: times are marked noisy.
-        repeats: How often a run is repeated at most; never with several jobs.
+        running: Threads, processes, repetitions.
         store: Folder of finished runs.
         fresh: Repeat finished runs too.
         protocol: How the trackers are led through the sequences, and the rules of the metrics.
@@ -107,10 +122,9 @@ def evaluate(
         OutputError: A finished run cannot be stored.
         Interrupted: Ctrl-C; it holds the finished part.
     """
-    _refuse(trackers, dataset, jitter, threads, jobs, repeats)
-    work = _Work(
-        tuple(trackers), dataset.name, protocol.procedure, jitter, threads, jobs, repeats, store, fresh
-    )
+    _refuse(trackers, dataset, jitter, running)
+    threads, jobs = running.threads, running.jobs
+    work = _Work(tuple(trackers), dataset.name, protocol.procedure, jitter, running, store, fresh)
     # created here, so that a wrong name is reported before anything runs
     made = {spec: create(spec, **with_threads(spec, threads)) for spec in trackers}
     watcher = watcher or Watcher()
@@ -130,15 +144,14 @@ def evaluate(
     return replace(result, peak_rss_mb=peaks)
 
 
-def _refuse(
-    trackers: Several[str], dataset: Dataset, jitter: float, threads: int, jobs: int, repeats: int
-) -> None:
+def _refuse(trackers: Several[str], dataset: Dataset, jitter: float, running: Running) -> None:
     if not trackers or len(set(map(spelt, trackers))) < len(trackers):
         raise InputError(
             f"trackers are {', '.join(trackers) or 'none'}: give at least one, and each only once"
         )
     if not len(dataset):
         raise InputError(f"dataset {dataset.name} has no sequence")
+    threads, jobs, repeats = running.threads, running.jobs, running.repeats
     if jobs < 1 or threads < 1 or repeats < 0 or not 0 <= jitter < float("inf"):
         raise InputError(
             f"jobs {jobs}, threads {threads}, repeats {repeats}, jitter {jitter}: expected >= 1, >= 1, >= 0 "
@@ -184,16 +197,14 @@ class _Work:
     dataset: str
     procedure: Procedure
     jitter: float
-    threads: int
-    jobs: int
-    repeats: int
+    running: Running
     store: Store | None
     fresh: bool
 
     def key(self, spec: str, sequence: Sequence, first: Box) -> dict[str, Any]:
         """Everything that the boxes and times of a run depend on."""
         names = os.fsencode(",".join(file.name for file in sequence.frames))
-        machine = timing.machine(self.threads)
+        machine = timing.machine(self.running.threads)
         return {
             "slimtrack": slimtrack.__version__,
             "code": code_fingerprint(),
@@ -205,8 +216,8 @@ class _Work:
             "footage": hashlib.sha256(names + sequence.truth.tobytes()).hexdigest()[:16],
             "first": [*first],
             "jitter": self.jitter,
-            "threads": self.threads,
-            "alone": self.jobs == 1,
+            "threads": self.running.threads,
+            "alone": self.running.jobs == 1,
             **{name: machine[name] for name in ("cpu", "numpy", "opencv", "onnxruntime")},
         }
 
@@ -246,7 +257,7 @@ def _here(
         frames = DecodedFrames(sequence.frames) if pending else None
         for start in pending:
             assert frames is not None
-            with timing.limit_threads(work.threads):
+            with timing.limit_threads(work.running.threads):
                 if start.spec not in warm:
                     timing.warm_up(made[start.spec], frames, start.first)
                     warm.add(start.spec)
@@ -265,7 +276,7 @@ def _run(work: _Work, tracker: Follower, frames: DecodedFrames, start: _Start, w
         )  # fmt: skip
 
     again = functools.partial(watcher.again, spec, sequence.name, index, len(sequence))
-    return _quietest(once, again, work.repeats if work.jobs == 1 else 0)
+    return _quietest(once, again, work.running.repeats if work.running.jobs == 1 else 0)
 
 
 def _quietest(once: Callable[[], Run], again: Callable[[], None], repeats: int) -> Run:
@@ -285,7 +296,7 @@ def _peak(work: _Work, spec: str, sequence: Sequence, watcher: Watcher) -> float
         if kept is not None:
             return kept
     watcher.weighing(spec)
-    peak = peak_memory(spec, sequence, threads=work.threads)
+    peak = peak_memory(spec, sequence, threads=work.running.threads)
     if work.store is not None and math.isfinite(peak):
         work.store.put_peak(spec, peak, key)
     return peak
@@ -294,7 +305,7 @@ def _peak(work: _Work, spec: str, sequence: Sequence, watcher: Watcher) -> float
 def _in_processes(work: _Work, dataset: Dataset) -> Iterator[tuple[Run, bool]]:
     """Does all runs in worker processes, longest sequences first; yields each with whether it was stored."""
     sequences = sorted(dataset, key=len, reverse=True)
-    pool = joblib.Parallel(n_jobs=work.jobs, backend="loky", return_as="generator_unordered")
+    pool = joblib.Parallel(n_jobs=work.running.jobs, backend="loky", return_as="generator_unordered")
     results = pool(
         joblib.delayed(_task)(work, spec, sequence) for sequence in sequences for spec in work.trackers
     )
@@ -309,7 +320,7 @@ def _in_processes(work: _Work, dataset: Dataset) -> Iterator[tuple[Run, bool]]:
 
 def _task(work: _Work, spec: str, sequence: Sequence) -> list[tuple[Run, bool]]:
     """Does all runs of one tracker over one sequence, in a worker process."""
-    made = {spec: create(spec, **with_threads(spec, work.threads))}
+    made = {spec: create(spec, **with_threads(spec, work.running.threads))}
     alone = Dataset(work.dataset, (sequence,))
     return list(_here(replace(work, trackers=(spec,)), made, alone, Watcher()))
 
