@@ -161,8 +161,11 @@ def test_times_are_measured_first_where_none_are_given(folder, tmp_path):
     assert "every frame" in result.stdout and "Frames missed" in result.stdout
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert [line.split(",")[1] for line in lines] == ["fps", "1.0", "2.0", ""]
+    assert "2 frames a second, grace 3: still on B: AUC 0.952" in result.stderr
+    result = call(folder, "--trackers", "still", "--fps", 1)
+    assert "every frame" in result.stdout and "1 frames a second" in " ".join(result.stdout.split())
     result = call(folder, "--trackers", "still", "--fps", 1, "--live")
-    assert "live" in result.stdout and "0.952" in result.stdout
+    assert "live" in result.stdout and "0.952" in result.stdout and "every frame" not in result.stdout
 
 
 def test_restarts_after_failures(folder, tmp_path):

@@ -149,6 +149,8 @@ def bench(asked: Request) -> None:
         if plots is not None and asked.plots is not None:
             plots.save_plots(result, summary, asked.plots)
         show(Console(), summary)
+        if results is not None and results.every_frame is not None:
+            show_curve(Console(), curve(results))
     if asked.json is not None:
         _write(asked.json, to_json(summary))
     if run.repeated:

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from slimtrack import timing
 from slimtrack.evaluation import Run, Sequence, Watcher
+from slimtrack.evaluation.procedures import ONE_PASS
 from slimtrack.evaluation.protocols import Protocol
 from slimtrack.evaluation.summary import headline
 
@@ -49,6 +50,7 @@ class _Account(Watcher):
     def __init__(self, rules: Protocol) -> None:
         self.repeats = 0
         self._rules = rules
+        self._procedure = "" if rules.procedure is ONE_PASS else f"{rules.procedure.name}: "
         self._done = self._total = 0
         self._headline = ""
         self._values: dict[str, list[float]] = {}
@@ -124,7 +126,7 @@ class _Bar(_Account):
 
     def _draw(self, text: str, tracker: str = "", frames: int = 0) -> None:
         self._progress.update(
-            self._task, description=text, figures=self.figures(tracker),
+            self._task, description=f"{self._procedure}{text}", figures=self.figures(tracker),
             completed=self._done + frames, total=self._total, refresh=True,
         )  # fmt: skip
 
@@ -161,4 +163,5 @@ class _Lines(_Account):
 
     def _say(self, text: str, frames: int = 0) -> None:
         self._last = time.monotonic()
-        print(f"{(self._done + frames) / max(self._total, 1):4.0%}  {text}", file=sys.stderr, flush=True)
+        share = (self._done + frames) / max(self._total, 1)
+        print(f"{share:4.0%}  {self._procedure}{text}", file=sys.stderr, flush=True)
