@@ -29,7 +29,7 @@ def test_operations_are_counted_where_the_kernel_stands() -> None:
 
 @pytest.mark.parametrize("row", atom_sizes.ROWS, ids=lambda row: row.name)
 def test_sizes_are_the_papers(row: atom_sizes.Row) -> None:
-    """Tables 4.1, 4.3, 4.5, in megabytes of 10^6 or 2^20 bytes; operations as docs/paper-003.md reads them."""
+    """Tables 4.1, 4.3, 4.5, megabytes of 10^6 or 2^20 bytes; operations as docs/paper-003.md reads them."""
     own: Cost = cost(OverlapNetwork(blocks(row.backbone), row.head, row.kind))
     file = 4 * atom_sizes.checkpoint(row, own)
     assert min(abs(file / unit / row.megabytes - 1) for unit in (1e6, 2**20)) < 0.05
