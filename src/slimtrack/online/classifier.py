@@ -212,9 +212,12 @@ def _gather(parts, out):
         for row in range(side):
             for column in range(side):
                 up, left = row - 2, column - 2  # response (y, x) sees cell (y + up, x + left) here
+                begin, end = max(-left, 0), min(w - left, w + 1)
                 for y in range(max(-up, 0), min(h - up, h + 1)):
-                    for x in range(max(-left, 0), min(w - left, w + 1)):
-                        out[n, y, x] += parts[n, row, column, y + up, x + left]
+                    line = out[n, y, begin:end]
+                    part = parts[n, row, column, y + up, begin + left : end + left]
+                    for x in range(len(line)):  # slices: indices that cannot be negative make it fast
+                        line[x] += part[x]
 
 
 @compiled(fastmath=True)
@@ -224,9 +227,12 @@ def _spread(responses, out):
         for row in range(side):
             for column in range(side):
                 up, left = row - 2, column - 2
+                begin, end = max(-left, 0), min(w - left, w + 1)
                 for y in range(max(-up, 0), min(h - up, h + 1)):
-                    for x in range(max(-left, 0), min(w - left, w + 1)):
-                        out[n, row, column, y + up, x + left] = responses[n, y, x]
+                    line = responses[n, y, begin:end]
+                    part = out[n, row, column, y + up, begin + left : end + left]
+                    for x in range(len(line)):
+                        part[x] = line[x]
 
 
 def _active(raw: Floats) -> Floats:
