@@ -113,7 +113,8 @@ class _Level:
         """``(K, hidden)`` of boxes ``(K, 4)`` in pixels, from ``(h, w, C)``."""
         pooled = np.empty((len(boxes), self.bins, self.bins, maps.shape[2]), np.float32)
         pool(maps, boxes / np.float32(self.stride), pooled)
-        return _relu(pooled.reshape(len(boxes), -1) @ self.weights.T + self.bias)
+        # In this order a product of few rows takes two thirds of the time.
+        return _relu((self.weights @ pooled.reshape(len(boxes), -1).T).T + self.bias)
 
     def hidden_with_slopes(self, maps: Features, boxes: Floats, last: Floats) -> tuple[Floats, Floats]:
         """The same, and ``(K, 4)``: the derivatives of ``hidden @ last`` by the four sides."""
