@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from slimtrack.box import Box
 from slimtrack.errors import InputError
 from slimtrack.online.roi import precise_roi_pool
+from slimtrack.registry import create
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
@@ -211,3 +213,14 @@ def test_a_predictor_learns_on_a_frozen_backbone(training_set: Path, tmp_path: P
     told = [sum(line["losses"].values()) for line in read_log(tmp_path / LOG) if "losses" in line]
     assert np.mean(told[-15:]) < 0.7 * np.mean(told[:5])
     assert {path.name for path in tmp_path.iterdir()} >= {LAST, "backbone.onnx", "head.npz", "card.json"}
+
+
+@pytest.mark.parametrize(("spec", "tracker"), [("atom", "atom"), ("cfkd[kind=drnet", "mdrnet")])
+def test_the_tracker_of_its_name_takes_the_network(tmp_path: Path, spec: str, tracker: str) -> None:
+    recipe = make(f"{spec}{',' if '[' in spec else '['}backbone=resnet18-t,head=8]").recipe
+    assert recipe.tracker(recipe.network, tmp_path) == tracker
+    follower = create(tracker, network=str(tmp_path / tracker))
+    image = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
+    follower.init(image, Box(60, 40, 40, 30))
+    box = follower.update(image).box
+    assert all(np.isfinite([box.x, box.y, box.w, box.h]))

@@ -60,6 +60,11 @@ class OverlapRecipe(Recipe):
         """The overlap."""
         return figures["overlap"]
 
+    def tracker(self, network: nn.Module, folder: Path) -> str:
+        """The tracker of the network's name takes it from a folder of that name."""
+        self.publish(network, folder / self.name)
+        return self.name
+
     def publish(self, network: nn.Module, folder: Path) -> None:
         """The files of `overlap/export.py`."""
         text = f"trained by slimtrack's recipe {type(self).__name__.lower()} from ImageNet weights"
