@@ -141,7 +141,13 @@ def test_a_missing_network_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("SLIMTRACK_NETWORKS", raising=False)
     zoo._known.cache_clear()
     with pytest.raises(MissingError, match="cf_vggm"):
-        create("feco")
+        create("feco[network=cf_vggm]")
+
+
+def test_it_comes_with_its_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLIMTRACK_NETWORKS", raising=False)
+    zoo._known.cache_clear()
+    assert create("feco")._network.network.card.name == "cf-vgg"
 
 
 def test_options_are_checked() -> None:
