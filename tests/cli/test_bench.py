@@ -149,21 +149,26 @@ def test_in_real_time(folder, tmp_path):
     assert "20 frames a second, grace 0" in " ".join(result.stdout.split()) and "50%" in result.stdout
     row = json.loads((tmp_path / "out.json").read_text())["trackers"]["still"]
     assert row["missed"] == 0.5 and row["auc"] == pytest.approx(20 / 21)
-    assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith("still,20.0,0.95")
+    assert (tmp_path / "out.csv").read_text().splitlines()[1].startswith("still,20,0.95")
     call(folder, "--fps", "10:20:5", *words, "--plots", tmp_path / "plots")
     points = json.loads((tmp_path / "out.json").read_text())["curve"]["still"]
     assert [(point["fps"], point["missed"]) for point in points] == [(10, 0), (15, 0), (20, 0.5)]
     assert (tmp_path / "plots" / "frame_rates.png").stat().st_size > 5000
 
 
-def test_times_are_measured_first_where_none_are_given(folder, tmp_path):
+def test_times_are_measured_first_where_none_are_given(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("slimtrack.evaluation.summary.disturbed", lambda runs: False)
     result = call(folder, "--trackers", "still", "--fps", "1,2", "--csv", tmp_path / "out.csv")
     assert "every frame" in result.stdout and "Frames missed" in result.stdout
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert [line.split(",")[1] for line in lines] == ["fps", "1.0", "2.0", ""]
+    assert [line.split(",")[1] for line in lines] == ["fps", "1", "2", ""]
     assert "2 frames a second, grace 3: still on B: AUC 0.952" in result.stderr
     result = call(folder, "--trackers", "still", "--fps", 1)
     assert "every frame" in result.stdout and "1 frames a second" in " ".join(result.stdout.split())
+    assert "machine was busy" not in result.stdout
+    monkeypatch.setattr("slimtrack.evaluation.summary.disturbed", lambda runs: True)
+    result = call(folder, "--trackers", "still", "--fps", "1,2")
+    assert "The machine was busy while the times of still were measured" in " ".join(result.stdout.split())
     result = call(folder, "--trackers", "still", "--fps", 1, "--live")
     assert "live" in result.stdout and "0.952" in result.stdout and "every frame" not in result.stdout
 

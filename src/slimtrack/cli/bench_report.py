@@ -73,6 +73,12 @@ def show_curve(console: Console, summary: dict[str, Any]) -> None:
     """Prints the figures of the trackers at several frame rates."""
     for table in rate_tables(summary, console.width):
         console.print(table)
+    if summary["noisy"]:
+        console.print(
+            f"The machine was busy while the times of {', '.join(summary['noisy'])} were measured: they miss "
+            "more frames than they should. Run again with --fresh when it is quiet.",
+            markup=False,
+        )
 
 
 def why_again(count: int) -> str:

@@ -125,13 +125,16 @@ def curve(results: AtRates) -> dict[str, Any]:
         As `slimtrack.evaluation.summarise`, but with ``"curve"`` in place of ``"trackers"``: for each tracker
         a list of ``fps``, ``auc``, ``auc_spread``, ``precision20``, ``normalized_precision`` and ``missed``
         (share of the frames). ``fps`` is ``None`` where every frame is seen, however long it takes.
+        ``"noisy"`` names the trackers whose times were measured while the machine was busy.
     """
     summaries: dict[float | None, dict[str, Any]] = {fps: summarise(each) for fps, each in results.at.items()}
     if results.every_frame is not None:
         summaries[None] = summarise(results.every_frame)
     first = next(iter(summaries.values()))
+    measured = summaries[None]["trackers"] if None in summaries else {}
     return {
         **{part: first[part] for part in ("machine", "protocol", "dataset")},
+        "noisy": [spec for spec, row in measured.items() if row["noisy"]],
         "curve": {
             spec: [
                 {"fps": fps, **{name: each["trackers"][spec][name] for name in _FIGURES}}
@@ -152,5 +155,7 @@ def curve_csv(summary: dict[str, Any]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["tracker", "fps", *_FIGURES])
     for spec, points in summary["curve"].items():
-        writer.writerows([[spec, point["fps"], *(point[name] for name in _FIGURES)] for point in points])
+        for point in points:
+            values = (point[name] for name in ("fps", *_FIGURES))
+            writer.writerow([spec, *("" if value is None else f"{value:.6g}" for value in values)])
     return text.getvalue()
