@@ -77,7 +77,7 @@ class Request:
         str | None,
         typer.Option(
             metavar="RATES",
-            help="Frames come at this many a second, and a tracker that is late misses some: 20, or several "
+            help="This many frames come each second, and a tracker that is late misses some: 20, or several "
             "for a curve, as 10,20,50 or FROM:TO:STEP (10:50:5). Default: every tracker sees every frame, "
             "however long it takes.",
         ),
@@ -86,23 +86,24 @@ class Request:
         bool,
         typer.Option(
             "--live",
-            help="With --fps: miss frames by the times of the run itself. Default: a first pass measures the "
-            "times, and later passes miss the frames that these times say, so that a run can be repeated.",
+            help="With --fps: the times of this very run decide which frames are missed, as with a camera. "
+            "Default: a first run measures the times, and a second one goes by them, so that results can be "
+            "repeated.",
         ),
     ] = False
     times: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="With --fps: take the times from this folder of finished runs (--runs of an earlier bench, "
-            "perhaps on another machine) instead of measuring them.",
+            help="With --fps: go by the times in this folder of finished runs, which an earlier bench wrote "
+            "(its --runs), perhaps on another machine.",
         ),
     ] = None
     grace: Annotated[
         int | None,
         typer.Option(
-            help="With --fps: late answers at the start of a sequence, that of the first frame included, for "
-            f"which the next frame waits. Default: {GRACE}, as in VOT; 0: it never waits.",
+            help="With --fps: the next frame waits for this many late answers at the start of a sequence, "
+            f"that of the first frame included. Default: {GRACE}, as in VOT. 0: it never waits.",
         ),
     ] = None
     csv: Annotated[
