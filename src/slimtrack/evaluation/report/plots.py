@@ -124,7 +124,9 @@ def save_curve(summary: dict[str, Any], folder: str | Path) -> Path:
         axes.set_xticks(sorted({point["fps"] for points in curves.values() for point in points}))
         axes.grid(True)
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, handlelength=1.8)
-        axes.set_title(f"In real time on {_data(summary)}, {summary['machine']['cpu']}")
+        here = any(point["fps"] is None for point in next(iter(summary["curve"].values())))
+        cpu = f", {summary['machine']['cpu']}" if here else ""  # the times may be those of another machine
+        axes.set_title(f"In real time on {_data(summary)}{cpu}")
         file = Path(folder) / "frame_rates.png"
         _save(figure, file)
     return file
@@ -256,7 +258,7 @@ def _robustness(_: Evaluation, summary: dict[str, Any]) -> Figure:
         x, y, s=46, c=[_COLORS[k % len(_COLORS)] for k in range(len(x))], edgecolor="white", zorder=3
     )
     room = max(0.2, 0.2 * max(x))
-    axes.set(xlim=(max(x) + room, min(0, min(x)) - room / 4), ylim=(0, 1))  # the best is at the top right
+    axes.set(xlim=(max(x) + room, min(0, min(x)) - room / 2), ylim=(0, 1))  # the best is at the top right
     axes.grid(True)
     axes.set(
         xlabel="times the target was lost, per 100 frames", ylabel="accuracy (mean IoU between failures)"
