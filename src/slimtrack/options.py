@@ -7,8 +7,8 @@
             self, *, rate: Annotated[float, Range(0, 1), "Share of the newest frame in the model."] = 0.02
         ) -> None: ...
 
-The annotation gives type, range and meaning. Options are checked when an object is made, and the command line
-reads its tables and its texts from the same place.
+The annotation gives type, range and meaning. Options are checked when an object is created, and the command
+line builds its tables and help from the same annotations.
 """
 
 import inspect
@@ -31,12 +31,12 @@ __all__ = ["CheckedOptions", "Formerly", "Option", "Range", "checked", "options_
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The numbers that an option may be.
+    """The allowed range of a number.
 
     Attributes:
-        low: The least one.
-        high: The greatest one.
-        above: Whether ``low`` itself is refused.
+        low: The smallest allowed number.
+        high: The largest allowed number.
+        above: Whether ``low`` itself is excluded.
     """
 
     low: float = -math.inf
@@ -47,7 +47,7 @@ class Range:
         return self.low <= value <= self.high and not (self.above and value == self.low)
 
     def __str__(self) -> str:
-        """As a sentence says it: ``between 0 and 1``, ``at least 1``, ``greater than 1 and at most 2``."""
+        """The range in words: ``between 0 and 1``, ``at least 1``, ``greater than 1 and at most 2``."""
         if math.isfinite(self.low) and math.isfinite(self.high) and not self.above:
             return f"between {_digits(self.low)} and {_digits(self.high)}"
         least = f"{'greater than' if self.above else 'at least'} {_digits(self.low)}"
@@ -61,7 +61,7 @@ def _digits(end: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Formerly:
-    """The name that an option had before; it is taken for one release more, with a warning."""
+    """The former name of an option, accepted with a warning for one more release."""
 
     name: str
 
@@ -72,11 +72,11 @@ class Option:
 
     Attributes:
         name: The keyword.
-        type: Its type, without what else the annotation says.
+        type: Its type, without the rest of the annotation.
         default: Its default.
         help: What it means, in a line or two.
-        range: The numbers that it may be; ``None``: any.
-        formerly: The name that it had before; ``None``: it never had another.
+        range: The allowed range; ``None``: any number.
+        formerly: Its former name; ``None`` if it has not been renamed.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Option:
 
     @classmethod
     def read(cls, name: str, annotation: Any, default: Any) -> "Option":
-        """The option that a parameter declares; of several texts or ranges the last one counts."""
+        """The option that a parameter declares; if there are several texts or ranges, the last one counts."""
         if typing.get_origin(annotation) is not Annotated:
             return cls(name, annotation, default)
         kind, *notes = typing.get_args(annotation)
@@ -118,7 +118,7 @@ class Option:
             raise InputError(f"option {self.name}={text!r} is not {_described(self.type)}") from error
 
     def check(self, value: Any) -> None:
-        """Refuses a value of another type, or out of range.
+        """Raises an error for a value of the wrong type or out of range.
 
         Raises:
             InputError: The value does not fit.
@@ -130,15 +130,15 @@ class Option:
 
 
 class CheckedOptions(ABCMeta):
-    """Metaclass of classes whose options are checked once, whoever makes the object and however."""
+    """Metaclass of classes whose options are checked whenever an object is created."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
-        """Makes an object, with options that fit."""
+        """Creates an object after checking its options."""
         return super().__call__(*args, **checked(cls, options))
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        """All options, those that ``**options`` hands on too; `__call__` would hide them."""
+        """All options, including those passed on by ``**options``, which `__call__` would hide."""
         return inspect.Signature([
             inspect.Parameter(o.name, inspect.Parameter.KEYWORD_ONLY, default=o.default, annotation=o.type)
             for o in options_of(cls)
@@ -149,8 +149,8 @@ class CheckedOptions(ABCMeta):
 def options_of(cls: type) -> tuple[Option, ...]:
     """The options of a class, its own first.
 
-    A constructor that ends with ``**options`` hands them on: the options of the class it derives from are
-    options of its own, with the defaults and texts of whoever names them first.
+    A constructor that ends with ``**options`` passes them to its base class, whose options are then options
+    of this class too. If both declare an option, the default and the text of the derived class count.
 
     Raises:
         InputError: An annotation cannot be read.
@@ -174,7 +174,7 @@ def options_of(cls: type) -> tuple[Option, ...]:
 
 
 def checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as the constructor may have them; numbers of numpy become Python's.
+    """The options after checking them; numpy numbers become Python numbers.
 
     Raises:
         UnknownNameError: The class has no option of that name.
@@ -189,7 +189,7 @@ def checked(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parsed(cls: type, texts: Mapping[str, str]) -> dict[str, Any]:
-    """The values that texts such as ``{"rate": "0.02"}`` stand for; their range is not looked at yet.
+    """Converts texts such as ``{"rate": "0.02"}`` to values; their range is not checked yet.
 
     Raises:
         UnknownNameError: The class has no option of that name.
@@ -203,22 +203,22 @@ _T = TypeVar("_T")
 
 
 def _under_new_names(cls: type, values: Mapping[str, _T]) -> dict[str, _T]:
-    """The same with the names that options have now; warns of those that they had before."""
+    """The values under the present names of their options; warns about former names."""
     options = options_of(cls)
     names = {option.name for option in options}
     new = {o.formerly: o.name for o in options if o.formerly in values and o.formerly not in names}
     for old, name in new.items():
         if name in values:
             raise InputError(
-                f"options {name} and {old} are the same, {old} is the old name: give one of them"
+                f"options {name} and {old} are the same ({old} is the former name): give one of them"
             )
-        text = f"option {old} of {_owner(cls)} is now called {name}; the next release takes only that"
+        text = f"option {old} of {_owner(cls)} is now called {name}; the next release accepts only that name"
         warnings.warn(text, FutureWarning, stacklevel=4)
     return {new.get(name, name): value for name, value in values.items()}
 
 
 def _owner(cls: type) -> str:
-    """What the options belong to: ``tracker 'kcf'``; a class that is no tracker says what it is."""
+    """The owner of the options, for messages: ``tracker 'kcf'``, ``compression method 'cpt'``."""
     return f"{getattr(cls, 'options_of_a', 'tracker')} {(getattr(cls, 'name', '') or cls.__name__)!r}"
 
 

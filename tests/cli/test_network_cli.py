@@ -100,7 +100,7 @@ def test_batch_norm_is_folded_when_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("import", "a.npz", "--out", "a.onnx"), "say of which network"),
+        (("import", "a.npz", "--out", "a.onnx"), "say which network they are of"),
         (("import", "a.npz", "--as", "vgg16", "--out", "a.txt"), "must end in .onnx"),
         (("import", "a.onnx", "--out", "b.onnx"), "cannot be read: no such file"),
         (("import", "a.npz", "--as", "vgg61", "--out", "b.onnx"), "did you mean vgg"),

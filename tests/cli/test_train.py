@@ -91,7 +91,7 @@ def test_resume_of_a_whole_run_has_nothing_to_do(
         (["train", "nowhere.py:Mine"], InputError, r"recipe file nowhere\.py does not exist"),
         (["train", "MINE:Nothing"], InputError, r"is no class that derives from .*Recipe"),
         (["train", "MINE:Corners", "--preset", "huge"], UnknownNameError, "there is no preset 'huge'"),
-        (["train", "MINE:Corners", "--start", "x.pt"], InputError, "begins with random weights"),
+        (["train", "MINE:Corners", "--start", "x.pt"], InputError, "starts from random weights"),
         (["distill", "MINE:Corners"], InputError, "distill needs --teacher"),
         (["distill", "MINE:Corners", "--teacher", "t"], InputError, "learns from true boxes alone"),
     ],

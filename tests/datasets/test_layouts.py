@@ -122,7 +122,7 @@ def test_boxes_are_zero_based_edges_and_absent_ones_nan(tmp_path: Path, layout: 
     [
         ("1,2,3", "3 numbers"),
         ("1,2,x,4", "is not"),
-        ("1,2,nan,4", "nan in part"),
+        ("1,2,nan,4", "partly nan"),
         ("1,2,inf,4", "not finite"),
     ],
 )
@@ -148,7 +148,7 @@ def test_a_first_box_alone_measures_nothing(tmp_path: Path, layout: str, tree: T
     text(file, file.read_text().splitlines()[0])
     for flags in (*file.parent.glob("*.label"), *file.parent.glob("[fo]*_*.txt")):
         flags.unlink()
-    with pytest.raises(SourceError, match="the first box alone"):
+    with pytest.raises(SourceError, match="only the first box"):
         Dataset.read(tmp_path)
 
 
@@ -184,7 +184,7 @@ def test_got10k_says_absence_by_minus_ones_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("tree", "name"), [(lasot, "out_of_view.txt"), (got10k, "absence.label")])
 def test_flags_are_one_a_frame(tmp_path: Path, tree: Tree, name: str, flags: str) -> None:
     text(tree(tmp_path).with_name(name), flags)
-    with pytest.raises(SourceError, match=rf"{name} must hold 3 times 0 or 1"):
+    with pytest.raises(SourceError, match=rf"{name} must hold 3 values 0 or 1"):
         Dataset.read(tmp_path)
 
 
@@ -238,7 +238,7 @@ def test_uav123_parts_begin_where_the_set_says(tmp_path: Path) -> None:
 def test_uav123_without_its_list(tmp_path: Path) -> None:
     uav123(tmp_path)
     text(tmp_path / "configSeqs.m", "seqUAV123 = {};")
-    with pytest.raises(SourceError, match=r"configSeqs\.m does not say which images of seqUAV123 car1_1 is"):
+    with pytest.raises(SourceError, match=r"configSeqs\.m does not list which images of seqUAV123 car1_1 is"):
         Dataset.read(tmp_path)
     (tmp_path / "configSeqs.m").unlink()
     with pytest.raises(SourceError, match=r"configSeqs\.m cannot be read"):
@@ -292,7 +292,7 @@ def test_readers_of_installed_packages(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [("", "Other is no class derived"), ("Other = 3", "is no class"), ("1/0", "failed to import")],
+    [("", "Other is not a class derived"), ("Other = 3", "is not a class"), ("1/0", "failed to import")],
 )
 def test_a_file_without_a_reader(tmp_path: Path, content: str, what: str) -> None:
     file = text(tmp_path / "other.py", content)

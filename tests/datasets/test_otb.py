@@ -31,7 +31,7 @@ def test_first_pixel_is_the_outer_edge(write_sequence):
         ("1,2,3,4,5,6,7,8", "8 numbers"),
         ("1,2,x,4", "not four numbers"),
         ("1,2,,4", "not four numbers"),
-        ("1,2,nan,4", "nan in part"),
+        ("1,2,nan,4", "partly nan"),
         ("1,2,inf,4", "not finite"),
         ("", "not four numbers"),
     ],
@@ -150,7 +150,7 @@ def test_nothing_there(tmp_path, write_sequence):
     with pytest.raises(SourceError, match="holds no images"):
         Dataset.read(folder)
     (folder / "A" / "img").rmdir()
-    with pytest.raises(SourceError, match="img is not there"):
+    with pytest.raises(SourceError, match="img does not exist"):
         Dataset.read(folder)
 
 

@@ -162,18 +162,18 @@ def test_a_run_by_time_goes_on_where_its_time_was(
 
 
 def test_another_recipe_does_not_go_on_with_it(whole: Path, training_set: Path, recipe_file: Path) -> None:
-    with pytest.raises(InputError, match=r"is of recipe .*mine\.py:Corners with no options: go on with that"):
+    with pytest.raises(InputError, match=r"is of recipe .*mine\.py:Corners with no options: continue that"):
         run(f"{recipe_file}:Corners[width=4]", training_set, whole)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(training_set: Path, recipe_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(SlimtrackError, match="the loss 'box' is inf at step 1: learn more slowly"):
+    with pytest.raises(SlimtrackError, match="the loss 'box' is inf at step 1: lower the learning rate"):
         run(f"{recipe_file}:Sick", training_set, tmp_path)
 
 
 def test_a_damaged_checkpoint_is_named(training_set: Path, recipe_file: Path, tmp_path: Path) -> None:
     (tmp_path / LAST).write_bytes(b"no")
-    with pytest.raises(SourceError, match=r"checkpoint .*last\.pt is no file that `slimtrack train` wrote"):
+    with pytest.raises(SourceError, match=r"checkpoint .*last\.pt was not written by `slimtrack train`"):
         run(f"{recipe_file}:Corners", training_set, tmp_path)
 
 

@@ -189,7 +189,7 @@ HEAD = "frame,x,y,w,h,state\n"
         (voc, "Annotations/a.xml", "<a>", r"a\.xml cannot be read \(.*line 1"),
         (voc, "Annotations/a.xml", xml(1, 2, 3, 4).replace("xmax", "x"), r"a\.xml, object 1: its bndbox"),
         (vid, "Annotations/VID/val/y/000001.xml", "", r"000001\.xml cannot be read"),
-        (coco, INSTANCES, "{", r"instances_val2017\.json is no file of COCO's form"),
+        (coco, INSTANCES, "{", r"instances_val2017\.json is not in COCO's format"),
         (coco, INSTANCES, ALIEN, r"annotations\[0\]: there is no image with the id 3"),
         (coco, INSTANCES, SHORT, r"annotations\[0\]: no bbox of four numbers"),
         (yolo, "labels/val/a.txt", "3 0.5 0.5 0.1 0.1\n3 0.5 x 0.1 0.1", r"line 2: .* is not a class"),
@@ -217,7 +217,7 @@ def test_a_missing_picture_is_named(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_into_memory_is_said(tmp_path: Path, training_set: Path) -> None:
     vid(tmp_path)
-    sentence = r"3 pictures would take 0\.0 GiB of memory and 0\.0005 are allowed: take fewer, --limit 1"
+    sentence = r"3 pictures would take 0\.0 GiB of memory, but 0\.0005 are allowed: take fewer, --limit 1"
     with pytest.raises(InputError, match=sentence):
         read_sets([tmp_path], Choice(memory=0.0005))
     assert len(read_sets([tmp_path], Choice(limit=1, memory=0.0005))[0].objects.picture) == 1
@@ -243,7 +243,7 @@ def test_several_folders_are_read_together(tmp_path: Path, training_set: Path) -
     train, val = read_sets(folders, Choice())
     for data in (train, val):  # each has its own One or Two, and its own picture
         assert sorted(data.objects.track.tolist()) == [-1, 0, 1]
-    with pytest.raises(InputError, match=r"has an index\.csv: it is read alone"):
+    with pytest.raises(InputError, match=r"has an index\.csv: it cannot be read together"):
         read_sets([training_set, *folders], Choice())
 
 

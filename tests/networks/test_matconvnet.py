@@ -209,9 +209,9 @@ def test_layers_run_in_the_order_of_the_graph_not_of_the_list(order: tuple[int, 
 def test_graphs_that_cannot_run_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"2 inputs \(data, other\): a feature network has one"):
         dag(tmp_path, [*LAYERS[:1], layer("ReLU", "relu1", ["other"])])
-    with pytest.raises(InputError, match="layers relu1, relu2 wait for each other"):
+    with pytest.raises(InputError, match="layers relu1, relu2 need each other"):
         dag(tmp_path, [LAYERS[0], layer("ReLU", "relu1", ["relu2"]), layer("ReLU", "relu2", ["relu1"])])
-    with pytest.raises(InputError, match="wait for each other, or for the result of a loss"):
+    with pytest.raises(InputError, match="need each other's results, or that of a loss"):
         dag(tmp_path, [LAYERS[0], layer("Loss", "loss", ["conv1"]), layer("ReLU", "relu1", ["loss"])])
     with pytest.raises(InputError, match=r"layer 'conv1' has fields that cannot be read \(KeyError: 'w3'\)"):
         dag(tmp_path, [layer("Conv", "conv1", ["data"], ("w3",), **SAME)])

@@ -171,6 +171,6 @@ def test_input_size_is_the_smallest(small: Network, known: Callable[[str], Netwo
 
 
 def test_a_tap_of_no_place_is_refused(small: Network) -> None:
-    with pytest.raises(InputError, match="no tensor of cells"):
+    with pytest.raises(InputError, match="on the image are not known"):
         small.tapped({"new": "nothing"})
     assert small.tapped({"new": "left"}).tap("new").channels == 4

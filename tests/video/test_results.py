@@ -225,7 +225,7 @@ def test_a_byte_order_mark_is_no_part_of_a_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "what"), [("1,nan,3,4", "nan in part"), ("1,2,inf,4", "not finite"), ("", "not four numbers")]
+    ("row", "what"), [("1,nan,3,4", "partly nan"), ("1,2,inf,4", "not finite"), ("", "not four numbers")]
 )
 def test_rows_that_would_be_misread_are_refused(tmp_path: Path, row: str, what: str) -> None:
     (tmp_path / "a.txt").write_text(f"1,2,3,4\n{row}\n1,2,3,4\n")

@@ -1,4 +1,4 @@
-"""Annotated sequences on disk: one reader a layout, and what all of them give."""
+"""Annotated sequences on disk, with one reader per layout."""
 
 from slimtrack.datasets.dataset import Dataset
 from slimtrack.datasets.reader import Reader

@@ -1,4 +1,4 @@
-"""Sequences that belong together, from a folder of any layout that a reader knows."""
+"""A data set: the sequences of a folder, of any known layout."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ __all__ = ["Lasot"]
 
 
 class Lasot(Reader):
-    """Sequences in a folder each, or in a folder a class and in one each in there.
+    """One folder per sequence, possibly inside one folder per class.
 
     Boxes are 1-based (github.com/HengLan/LaSOT_Evaluation_Toolkit, issue 14). As in its toolkit, a target is
     absent where ``full_occlusion.txt`` or ``out_of_view.txt`` has a 1.

@@ -1,4 +1,4 @@
-"""Which layouts there are, and which one a folder has."""
+"""The known layouts, and which of them a folder has."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +39,7 @@ def reader_named(name: str) -> Reader:
 
     Raises:
         UnknownNameError: There is none of that name.
-        InputError: The file cannot be run, or holds no such reader.
+        InputError: The file cannot be run, or contains no such reader.
     """
     file, colon, member = name.rpartition(":")
     if colon and file.endswith(".py"):
@@ -47,7 +47,7 @@ def reader_named(name: str) -> Reader:
     else:
         found = READERS.get(name) or _installed(name)
     if not (isinstance(found, type) and issubclass(found, Reader)):
-        raise InputError(f"layout {name}: {member} is no class derived from slimtrack.datasets.Reader")
+        raise InputError(f"layout {name}: {member} is not a class derived from slimtrack.datasets.Reader")
     return found()
 
 
@@ -58,7 +58,7 @@ def _all() -> Iterator[Reader]:
         try:
             yield load(entry, "dataset")()
         except MissingError:
-            continue  # a broken package must not keep others from being asked
+            continue  # a broken package must not hide the others
 
 
 def _installed(name: str) -> object:

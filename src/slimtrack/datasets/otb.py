@@ -13,19 +13,19 @@ from slimtrack.errors import SourceError
 __all__ = ["Otb"]
 
 _FIRST_FRAME = {"David": 300, "BlurCar1": 247, "BlurCar3": 3, "BlurCar4": 18}
-"""Sequences of OTB whose boxes begin at a later image than the first, by the benchmark's own list
-(`configSeqs.m`); these and the ones of `_ENDS_EARLY` come with more images than boxes."""
+"""Sequences of OTB whose boxes begin after the first image, by the benchmark's own list
+(`configSeqs.m`); these and those of `_ENDS_EARLY` come with more images than boxes."""
 
 _ENDS_EARLY = {"Diving", "Football1", "Freeman3", "Freeman4"}
 """Sequences of OTB whose boxes end before their images do."""
 
 
 class Otb(Reader):
-    """The layout of OTB, which many others imitate.
+    """The layout of OTB, which many other data sets use.
 
     A sequence is a folder ``NAME`` with ``NAME/img/*.jpg`` (or other images), in natural order, and
-    ``NAME/groundtruth_rect.txt``: a row a frame, x, y, w, h, 1-based, by comma, tab or space; a row of
-    ``nan`` says that the target is absent. Several targets in one folder
+    ``NAME/groundtruth_rect.txt``: one row per frame, x, y, w, h, 1-based, separated by comma, tab or space;
+    a row of ``nan`` says that the target is absent. Several targets in one folder
     (``groundtruth_rect.2.txt``) become ``NAME-2``. ``attributes.csv`` (``sequence,OCC,..`` with 0 and 1)
     lies in the folder or one level above. There must be as many rows as images, but for the few sequences
     of which OTB itself says that they are annotated in part (David from image 300 on, for example).
@@ -34,7 +34,7 @@ class Otb(Reader):
     layout = "NAME/img/*.jpg and NAME/groundtruth_rect.txt"
 
     def find(self, folder: Path) -> Mapping[str, Path]:
-        """The annotation files, one a target."""
+        """The annotation files, one per target."""
         folders = folders_with(folder, "groundtruth_rect*.txt")
         return {name: file for entry in folders for name, file in _named(entry)}
 

@@ -1,4 +1,4 @@
-"""The protocol of a reader: what one layout of annotated sequences needs."""
+"""The base class of readers, one for each layout of annotated sequences."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,22 +14,22 @@ class Reader(ABC):
     """Reads one layout; a file of its own each (docs/adding-a-dataset.md).
 
     Attributes:
-        layout: How its files lie, such as ``"NAME/img/*.jpg and NAME/boxes.txt"``: for help and errors.
+        layout: The arrangement of its files, for help and errors: ``"NAME/img/*.jpg and NAME/boxes.txt"``.
     """
 
     layout: ClassVar[str]
 
     def recognises(self, folder: Path) -> bool:
-        """Whether a folder has this layout; whether `find` finds anything, unless that is not enough."""
+        """Whether a folder has this layout; by default, whether `find` finds anything."""
         return bool(self.find(folder))
 
     @abstractmethod
     def find(self, folder: Path) -> Mapping[str, Path]:
-        """The sequences in a folder: name -> the file of its boxes. Opens none of them."""
+        """The sequences in a folder: name -> file of its boxes. No file is opened."""
 
     @abstractmethod
     def read(self, name: str, file: Path) -> Sequence:
-        """One of the sequences found: the images its boxes are about, and the boxes.
+        """Reads a sequence that `find` found: the annotated images and their boxes.
 
         Raises:
             SourceError: It cannot be read; names the file and the line.
@@ -37,7 +37,7 @@ class Reader(ABC):
 
 
 def folders_with(folder: Path, marker: str) -> list[Path]:
-    """The folder itself where it holds a file that matches ``marker``, else those in it that do, by name."""
+    """The folder itself if it holds a file that matches ``marker``, else its subfolders that do, by name."""
     if any(folder.glob(marker)):
         return [folder.resolve()]  # "." has a name, too
     inside = (entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))

@@ -1,4 +1,4 @@
-"""Annotation files of text: boxes, polygons and flags, a row a frame."""
+"""Text files of annotations: boxes, polygons and flags, one row per frame."""
 
 import math
 import os
@@ -23,19 +23,19 @@ def read_truth(
     origin: Literal[0, 1] = 1,
     row: Callable[[str, str], tuple[float, ...]] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """The true boxes in a file, a row a frame.
+    """The true boxes in a file, one row per frame.
 
     Args:
-        file: Text with ``x,y,w,h`` in each line, by comma, semicolon, tab or space; four ``nan`` where the
-            target is absent.
-        origin: What the file calls the first pixel of a row or column.
-        row: Turns a line and where it stands into x, y, w, h; `box_row` if left out.
+        file: Text with ``x,y,w,h`` in each line, separated by comma, semicolon, tab or space; four ``nan``
+            where the target is absent.
+        origin: The number of the first pixel in a row or column: 1 or 0.
+        row: Turns a line and its place (for errors) into x, y, w, h. Default: `box_row`.
 
     Returns:
         ``(N, 4)`` float64, 0-based outer edges as `Box`; ``nan`` where the target is absent.
 
     Raises:
-        SourceError: The file cannot be read, or a row is not what it should be; names the line.
+        SourceError: The file cannot be read, or a row is wrong; names the line.
     """
     parse = row or box_row
     # a line is a frame: an empty one between others would move all that follow, so it is refused
@@ -48,29 +48,29 @@ def read_truth(
 
 
 def read_flags(file: Path, count: int) -> npt.NDArray[np.bool_]:
-    """Flags of 0 and 1, by comma, space or line.
+    """Flags 0 and 1, separated by commas, spaces or lines.
 
     Args:
         file: The file.
-        count: How many there must be: one a frame.
+        count: Number of frames, each of which has a flag.
 
     Raises:
         SourceError: The file cannot be read, or holds anything else.
     """
     words = re.split(r"[,\s]+", " ".join(lines_of(file)).strip())
     if not set(words) <= {"0", "1"} or len(words) != count:
-        raise SourceError(f"{file} must hold {count} times 0 or 1, one a frame; it has {len(words)} values")
+        raise SourceError(f"{file} must hold {count} values 0 or 1, one per frame; it has {len(words)}")
     return np.array([word == "1" for word in words])
 
 
 def text_of(file: str | os.PathLike[str]) -> str:
-    """What is in a file of annotations.
+    """The text of a file of annotations.
 
     Raises:
-        SourceError: It cannot be read, or is no text.
+        SourceError: It cannot be read, or is not text.
     """
     try:
-        return Path(file).read_text(encoding="utf-8-sig")  # -sig: editors on Windows write a mark
+        return Path(file).read_text(encoding="utf-8-sig")  # -sig: editors on Windows write a byte order mark
     except UnicodeDecodeError as error:
         raise SourceError(f"{file} is not a text file of boxes") from error
     except OSError as error:
@@ -81,7 +81,7 @@ def lines_of(file: str | os.PathLike[str]) -> list[str]:
     """The lines of a file of annotations, without empty ones at its end.
 
     Raises:
-        SourceError: It cannot be read, is no text, or is empty.
+        SourceError: It cannot be read, is not text, or is empty.
     """
     lines = text_of(file).rstrip().splitlines()
     if not lines:
@@ -102,7 +102,7 @@ def box_row(line: str, where: str) -> tuple[float, ...]:
 
 
 def hull_row(line: str, where: str) -> tuple[float, ...]:
-    """The same, or the upright box around a polygon ``x1,y1,x2,y2,..`` of three corners or more.
+    """As `box_row`, or the upright box around a polygon ``x1,y1,x2,y2,..`` of three or more corners.
 
     Raises:
         SourceError: It is neither.
@@ -122,7 +122,7 @@ def _numbers(line: str, where: str, what: str) -> tuple[float, ...]:
     except ValueError:
         raise SourceError(f"{where}: {line!r} is not {what}") from None
     if any(map(math.isnan, row)) and not all(map(math.isnan, row)):
-        raise SourceError(f"{where}: {line!r} is nan in part: an absent target has nan in all places")
+        raise SourceError(f"{where}: {line!r} is partly nan: for an absent target, all numbers must be nan")
     if any(map(math.isinf, row)):
         raise SourceError(f"{where}: {line!r} has a number that is not finite")
     return row

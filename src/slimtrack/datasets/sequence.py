@@ -23,7 +23,7 @@ class Sequence:
         frames: Image files, in order of time.
         truth: ``(N, 4)`` float64 x, y, w, h, 0-based outer edges as `Box`; ``nan`` where the target is
             absent. Read-only.
-        attributes: Short names such as ``"OCC"`` of what makes it hard.
+        attributes: Short names of its difficulties, such as ``"OCC"`` (occlusion).
     """
 
     name: str
@@ -40,20 +40,20 @@ class Sequence:
         file: Path,
         attributes: tuple[str, ...] = (),
     ) -> "Sequence":
-        """A sequence whose images and rows belong together.
+        """Makes a sequence after checking that images and rows fit.
 
         Args:
             name: Its name.
-            frames: The images that the rows are about, one for each.
+            frames: The annotated images, one per row.
             truth: ``(N, 4)``; ``nan`` where the target is absent.
             file: Where the rows come from, for errors.
-            attributes: What makes it hard.
+            attributes: Short names of its difficulties.
 
         Raises:
             SourceError: There are more or fewer images than rows, or the first row is no box.
         """
         if len(truth) == 1 < len(frames):
-            raise SourceError(f"sequence {name}: {file} has the first box alone, so nothing can be measured")
+            raise SourceError(f"sequence {name}: {file} has only the first box, so nothing can be measured")
         if len(frames) != len(truth):
             place = frames[0].parent if frames else file.parent
             raise SourceError(
@@ -82,10 +82,10 @@ def frames_in(folder: Path) -> list[Path]:
     """The images in a folder, in natural order.
 
     Raises:
-        SourceError: It is not there or holds none.
+        SourceError: The folder does not exist or holds none.
     """
     if not folder.is_dir():
-        raise SourceError(f"{folder} is not there: a sequence has its images in it")
+        raise SourceError(f"{folder} does not exist: it should hold the images of the sequence")
     images = image_files(folder)
     if not images:
         raise SourceError(f"{folder} holds no images (jpg, png, tif ..)")

@@ -11,7 +11,7 @@ __all__ = ["TrackingNet"]
 
 
 class TrackingNet(Reader):
-    """One chunk such as ``TRAIN_0``, or the folder of several; boxes are 0-based."""
+    """One chunk such as ``TRAIN_0``, or a folder of several; boxes are 0-based."""
 
     layout = "[TRAIN_0/]frames/NAME/*.jpg and [TRAIN_0/]anno/NAME.txt"
 

@@ -39,7 +39,7 @@ class Uav123(Reader):
         _, _, block = text.partition(f"seq{file.parent.name}={{")
         entries = {entry["name"]: entry for entry in _ENTRY.finditer(block.partition("};")[0])}
         if name not in entries:
-            raise SourceError(f"{config} does not say which images of seq{file.parent.name} {name} is")
+            raise SourceError(f"{config} does not list which images of seq{file.parent.name} {name} is")
         entry = entries[name]
         *_, kind, film = [part for part in re.split(r"[\\/]", entry["path"]) if part]
         first, last = int(entry["start"]), int(entry["end"])

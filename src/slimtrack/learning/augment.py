@@ -1,4 +1,4 @@
-"""Whole batches of training views: what is drawn for a pair, as scenes and windows (`scenes.py`)."""
+"""Draws the scenes and windows of whole batches of training pairs (`scenes.py` renders them)."""
 
 from functools import cache
 from typing import NamedTuple
@@ -18,14 +18,14 @@ class Strength(NamedTuple):
     """How much to change: shares of pairs, and ranges of what is drawn uniformly.
 
     Attributes:
-        shift: Of the search window against the target, in sides of the target; half of the pairs half of it.
+        shift: Largest shift of the search window, in sides of the target; half of that for half of the pairs.
         scale: Natural logarithm of the search window's size.
         aspect: Natural logarithm of the change of shape.
         jitter: Shift (sides) and scale (logarithm) of the template.
-        light: Of brightness and contrast (natural logarithm) and, half as much, of each colour.
+        light: Change of brightness and contrast (natural logarithm); half as much for each colour.
         blurred: Share of views that are blurred.
         grey: Share of pairs without colours.
-        patched: Share of searches over which lies a patch.
+        patched: Share of searches with a patch over them.
         noise: Largest standard deviation of the noise, grey levels.
         mirrored: Share of mirrored pairs.
         hidden: Share of searches in which a patch lies over the whole target: it is absent.
@@ -57,7 +57,7 @@ TEMPLATE, SEARCH = 2.0, 4.0
 _MEAN_COLOUR = 0.2
 """Share of scenes that end in their picture's mean colour, as trackers pad at a frame's border."""
 _HIDING = 1.35
-"""Sides of a patch over a hidden target: no corner looks out of a rounded one."""
+"""Sides of a patch over a hidden target, in sides of the target: large enough for its rounded corners."""
 
 
 class Batch(NamedTuple):
@@ -83,7 +83,7 @@ class Batch(NamedTuple):
         return _wider(_in_window(self.search_box, self.search_window), extent / SEARCH) * side
 
     def template_corners(self, side: int, extent: float = TEMPLATE) -> Tensor:
-        """The same in a template view."""
+        """The target's left, top, right, bottom in a template view of that side and extent: ``(N, 4)``."""
         return _wider(_in_window(self.template_box, self.template_window), extent / TEMPLATE) * side
 
     def mask(self, cells: int) -> Tensor:
@@ -92,7 +92,7 @@ class Batch(NamedTuple):
 
 
 def _wider(corners: Tensor, factor: float) -> Tensor:
-    """Fractions of a window about the same middle, so many times larger."""
+    """Corners as fractions of a window with the same centre that is ``factor`` times as large."""
     return 0.5 + (corners - 0.5) / factor
 
 
@@ -183,7 +183,7 @@ class _Draw(NamedTuple):
     dice: _Dice
 
     def scene(self, index: Tensor, box: Tensor, warp: Warp, strength: Strength, hidden: Tensor) -> Scene:
-        """Scenes of objects, which have these boxes once they are warped."""
+        """Scenes of objects that have these boxes after the warp."""
         objects, pairs, dice = self.objects, self.pairs, self.dice
         patch_box = objects.box[pairs.patch]
         area = _patch_area(box, patch_box, dice, strength.patched, hidden)
@@ -253,18 +253,18 @@ def _colours(dice: _Dice, strength: Strength, grey: Tensor | None) -> Tensor:
 
 @cache
 def _luma(device: torch.device) -> Tensor:
-    """What each colour adds to the grey value, a row for each colour that is written."""
+    """Weights of the colours in the grey value, repeated in three rows: ``(3, 3)``."""
     return torch.tensor([0.299, 0.587, 0.114], device=device).expand(3, 3)
 
 
 def _combined(first: Tensor, second: Tensor) -> Tensor:
-    """The change of colours that does one, then the other."""
+    """The change of colours that applies ``first`` and then ``second``."""
     matrix = second[:, :, :3] @ first[:, :, :3]
     return torch.cat([matrix, second[:, :, :3] @ first[:, :, 3:] + second[:, :, 3:]], 2)
 
 
 def _kernels(count: int, dice: _Dice) -> Tensor:
-    """Gaussians, long in a random direction: motion and lack of focus. ``(count, 15, 15)``."""
+    """Gaussians stretched in a random direction, for motion blur and lack of focus: ``(count, 15, 15)``."""
     line = torch.arange(BLUR, device=dice.device) - BLUR // 2
     y, x = torch.meshgrid(line, line, indexing="ij")
     angle, along, across = dice.between(0, torch.pi), dice.between(0.4, 4.5), dice.between(0.3, 1.2)

@@ -1,4 +1,4 @@
-"""Checkpoints: a network with the recipe that made it, and what a run needs to go on exactly."""
+"""Checkpoints: a network, the recipe that made it, and what a run needs to continue exactly."""
 
 import pickle
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ class Checkpoint:
     Attributes:
         recipe: The recipe's name.
         options: Its options.
-        weights: Of the network, the running average.
-        figures: Of its validation; empty before the first.
-        run: What a run needs to go on; empty in a network that is only to be used.
+        weights: Running average of the network's weights.
+        figures: Figures of its validation; empty before the first one.
+        run: What a run needs to continue; empty in a network that is only used.
     """
 
     recipe: str
@@ -34,7 +34,7 @@ class Checkpoint:
     run: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Replaces the file in one go."""
+        """Writes the file; an earlier one is replaced once the new one is complete."""
         with atomic_write(path, "wb") as file:
             torch.save(vars(self), file)
 
@@ -43,18 +43,18 @@ class Checkpoint:
         """Reads without executing anything.
 
         Raises:
-            SourceError: It is no such file.
+            SourceError: It is not a checkpoint.
         """
         try:
             return cls(**torch.load(path, map_location="cpu", weights_only=True))
         except pickle.UnpicklingError as error:  # its own text is advice for programmers
-            raise SourceError(f"checkpoint {path} is no file that `slimtrack train` wrote") from error
+            raise SourceError(f"checkpoint {path} was not written by `slimtrack train`") from error
         except (OSError, RuntimeError, TypeError, EOFError) as error:
             reason = " ".join(str(error).split())[:200]
             raise SourceError(f"checkpoint {path} cannot be read ({reason})") from error
 
     def restored(self) -> Named:
-        """The recipe with this network, ready to answer.
+        """The recipe with this network, ready for inference.
 
         Raises:
             SourceError: The weights are not of the recipe's network.

@@ -16,7 +16,7 @@ _SMOOTH = 0.02
 
 
 def draw_curves(log: Path, picture: Path) -> bool:
-    """Draws losses above and validation figures below; whether it could: matplotlib is optional."""
+    """Draws losses above and validation figures below; returns ``False`` if matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
         return False
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -28,9 +28,9 @@ __all__ = [
 Split = Literal["train", "val"]
 
 BESIDE = 0.5
-"""How often a box beside the main one of its crop is drawn, relative to that."""
+"""How often a secondary box of a crop is drawn, relative to the crop's main box."""
 _LEAST_SIDE = 24.0
-"""Pixels of the shorter side under which a box beside the main one is no object of its own."""
+"""Shorter side in pixels below which a secondary box does not count as an object."""
 _GIB = 2**30
 
 
@@ -48,7 +48,7 @@ class Pictures(NamedTuple):
     means: Tensor
 
     def to(self, device: torch.device) -> "Pictures":
-        """On another device."""
+        """A copy on another device."""
         return Pictures(*(value.to(device) for value in self))
 
 
@@ -57,7 +57,7 @@ Corner = tuple[float, float, float, float]
 
 
 class Entry(NamedTuple):
-    """A box on its way into `Objects`; `track` is the same for one object in several frames."""
+    """A box from which `Objects` are made; `track` is the same for one object in several frames."""
 
     picture: int
     box: Corner
@@ -85,7 +85,7 @@ class Objects(NamedTuple):
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Objects":
-        """From one entry a box; names of categories and tracks become numbers."""
+        """One box per entry; names of categories and tracks become numbers."""
         tracks: dict[Hashable, int] = {}
         categories: dict[str, int] = {}
         table = []
@@ -98,7 +98,7 @@ class Objects(NamedTuple):
         return cls(whole[:, 0], values[:, 1:5].float(), whole[:, 5], whole[:, 6], values[:, 7].float())
 
     def to(self, device: torch.device) -> "Objects":
-        """On another device."""
+        """A copy on another device."""
         return Objects(*(value.to(device) for value in self))
 
 
@@ -109,7 +109,7 @@ class TrainingSet(NamedTuple):
     objects: Objects
 
     def to(self, device: torch.device) -> "TrainingSet":
-        """On another device."""
+        """A copy on another device."""
         return TrainingSet(self.pictures.to(device), self.objects.to(device))
 
 
@@ -134,8 +134,8 @@ def read_training_set(
         split: ``"train"`` or ``"val"``.
         without: Sources to leave out.
         rare: Sources whose tracks are drawn a twentieth as often.
-        limit: Take at most so many crops, evenly spread.
-        memory: How many GiB the pictures may take.
+        limit: Maximum number of crops, evenly spread.
+        memory: Most memory for the pictures, in GiB.
 
     Raises:
         SourceError: A file is missing or damaged.
@@ -167,7 +167,7 @@ def _shards(folder: Path, names: Collection[str]) -> dict[str, bytes]:
 
 
 def _decoded(rows: list[Row], shards: dict[str, bytes], folder: Path, memory: float) -> Pictures:
-    """All crops, decoded on as many threads as there are cores (OpenCV lets go of the interpreter)."""
+    """All crops, decoded on as many threads as there are cores (OpenCV releases the interpreter lock)."""
     sizes = np.array([(float(row["cw"]), float(row["ch"])) for row in rows], np.float32)
     side = int(sizes.max())
     pixels = memory_for(len(rows), side, memory, folder)
@@ -179,7 +179,7 @@ def _decoded(rows: list[Row], shards: dict[str, bytes], folder: Path, memory: fl
         data = shards[row["shard"]][start : start + int(row["length"])]
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
         if image is None or image.shape[:2] != (int(sizes[index, 1]), int(sizes[index, 0])):
-            raise SourceError(f"{folder / row['shard']}: crop {row['id']} is damaged, or not of its size")
+            raise SourceError(f"{folder / row['shard']}: crop {row['id']} is damaged or of another size")
         image = image[:, :, ::-1]
         height, width = image.shape[:2]
         pixels[index, :, :height, :width] = image.transpose(2, 0, 1)
@@ -191,28 +191,28 @@ def _decoded(rows: list[Row], shards: dict[str, bytes], folder: Path, memory: fl
 
 
 def memory_for(count: int, side: int, memory: float, folder: Path) -> npt.NDArray[np.uint8]:
-    """Room for so many pictures of that side: ``(count, 3, side, side)``, zero.
+    """An array of zeros for pictures, ``(count, 3, side, side)`` uint8.
 
     Args:
         count: How many.
         side: In pixels.
-        memory: How many GiB there may be.
-        folder: Whose pictures they are, for the error.
+        memory: Most memory that it may take, in GiB.
+        folder: Folder of the pictures, for the error.
 
     Raises:
-        InputError: They would take more.
+        InputError: It would take more.
     """
     needed = count * 3 * side**2 / _GIB
     if needed > memory:
         raise InputError(
-            f"{folder}: {count} pictures would take {needed:.1f} GiB of memory and {memory:g} are allowed: "
+            f"{folder}: {count} pictures would take {needed:.1f} GiB of memory, but {memory:g} are allowed: "
             f"take fewer, --limit {int(count * memory / needed)}, or allow more, --memory {math.ceil(needed)}"
         )
     return np.zeros((count, 3, side, side), np.uint8)
 
 
 def _others(folder: Path, rows: list[Row]) -> dict[str, list[Row]]:
-    """The boxes beside the main one, by the crop's id."""
+    """The secondary boxes, by the crop's id."""
     found: dict[str, list[Row]] = defaultdict(list)
     for row in _rows(folder / "others.csv"):
         found[row["id"]].append(row)
@@ -220,7 +220,7 @@ def _others(folder: Path, rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def _entries(rows: list[Row], others: dict[str, list[Row]], rare: Collection[str]) -> Iterator[Entry]:
-    """The main box of each crop, and the boxes beside it that are objects of their own."""
+    """The main box of each crop, and the secondary ones that count as objects."""
     for index, row in enumerate(rows):
         track = (row["sequence"], row["object"]) if row["kind"] == "clip" else None
         yield Entry(index, _box(row), row["category"], track, 0.05 if row["source"] in rare else 1.0)
@@ -234,7 +234,7 @@ def _box(row: Row) -> Corner:
 
 
 def is_whole(box: Corner, width: float, height: float) -> bool:
-    """Whether a box beside the main one is large enough and not cut by the crop's border."""
+    """Whether a secondary box is large enough and not cut off by the crop's border."""
     x, y, w, h = box
     return x > 2 and y > 2 and x + w < width - 2 and y + h < height - 2 and min(w, h) >= _LEAST_SIDE
 
@@ -256,7 +256,7 @@ class PairSampler:
         objects: What to draw from.
         clips: Share of pairs from tracks, as far as there are tracks of two frames or more.
         absent: Share of pairs whose search shows another object; half of them one of the same category.
-        alike: Share of backdrops and patches of the template's own category: look-alikes.
+        alike: Share of backdrops and patches that show an object of the template's category.
     """
 
     def __init__(

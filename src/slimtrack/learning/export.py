@@ -1,4 +1,4 @@
-"""A trained tracker network as two ONNX files that run anywhere: one for the template, one for each frame."""
+"""Writes a trained tracker network as two ONNX files: one for the template, one for each frame."""
 
 import io
 import warnings
@@ -16,7 +16,7 @@ __all__ = ["export", "write_onnx"]
 
 
 class _Part(nn.Module):
-    """A network that takes in RGB in 0..255: the mean is subtracted, the scale is in the stem's weights."""
+    """A network whose input is RGB in 0..255: it subtracts the mean; the scale is in the stem's weights."""
 
     def __init__(self, network: Siamese) -> None:
         super().__init__()
@@ -77,11 +77,11 @@ def write_onnx(
 
     Args:
         module: What is computed.
-        inputs: One of each, to follow through it.
-        names: Of the inputs.
-        outputs: Names of what it gives.
+        inputs: An example of each input, for tracing.
+        names: Names of the inputs.
+        outputs: Names of the outputs.
         path: The file.
-        free: Axes of inputs and outputs that may have any length, by name, and what they are called.
+        free: Axes of free length: name of the input or output -> axis -> what it is called.
     """
     import onnx
 

@@ -15,19 +15,19 @@ class Watcher:
     """Progress callbacks of a training run; they do nothing by default."""
 
     def learned(self, share: float, step: int, losses: Mapping[str, float]) -> None:
-        """Losses of a step; share: how much of the run is done."""
+        """Called with the losses of a step; ``share`` of the run is done."""
 
     def judged(self, figures: Mapping[str, float], best: Mapping[str, float]) -> None:
-        """Figures of a validation, and those of the best network so far."""
+        """Called with the figures of a validation, and those of the best network so far."""
 
 
 class Journal(Watcher):
-    """Writes `log.jsonl` and hands on to another watcher.
+    """Writes `log.jsonl` and calls another watcher.
 
     Args:
         path: The file.
-        then: Its callbacks are called, too.
-        step: Lines of later steps are dropped: a resumed run goes through these again.
+        then: The other watcher.
+        step: Lines of later steps are dropped, because a resumed run repeats these steps.
     """
 
     def __init__(self, path: Path, then: Watcher, step: int) -> None:
@@ -54,7 +54,7 @@ class Journal(Watcher):
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last one that was cut off is left out.
+    """The lines of a log, without a last one that was cut off.
 
     Raises:
         SourceError: A line before the last is damaged.
@@ -66,5 +66,5 @@ def read_log(path: Path) -> list[dict[str, Any]]:
             found.append(json.loads(line))
         except ValueError as error:
             if number < len(lines):
-                raise SourceError(f"{path}, line {number}: no JSON") from error
+                raise SourceError(f"{path}, line {number}: not JSON") from error
     return found

@@ -1,4 +1,4 @@
-"""Validation: the same pairs, drawn anew from the same seed each time, so that no run has to keep them."""
+"""Validation on the same pairs each time; they are drawn anew from one seed instead of being stored."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -15,20 +15,20 @@ from slimtrack.learning.views import Feed, Views
 __all__ = ["Judge"]
 
 _BATCH = 64
-"""Pairs at a time."""
+"""Pairs per batch."""
 _SEED = 1
 _ABSENT = 0.2
 """Share of pairs whose search shows another object."""
 
 
 class Judge:
-    """Judges the network of a recipe.
+    """Validates the network of a recipe.
 
     Args:
-        recipe: Its losses and figures.
+        recipe: The recipe, whose losses and figures are computed.
         data: Pictures held out, on the device.
         pairs: How many pairs.
-        precision: What the network computes in.
+        precision: Number type in which the network computes.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Judge:
 
     @torch.no_grad()
     def __call__(self, network: nn.Module) -> dict[str, float]:
-        """`loss`, its parts, and the recipe's figures. No generator of the run moves."""
+        """`loss`, its parts, and the recipe's figures. The run's random generators are left as they are."""
         device = self._data.pictures.pixels.device
         feed = Feed(self._data, CALM, torch.Generator(device).manual_seed(_SEED), _ABSENT)
         losses: dict[str, float] = defaultdict(float)

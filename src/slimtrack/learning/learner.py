@@ -1,4 +1,4 @@
-"""A recipe's network in training: the optimiser, the running average of the weights, one step."""
+"""Training of a recipe's network: the optimiser, one step, and the running average of the weights."""
 
 import copy
 from typing import Any
@@ -14,11 +14,11 @@ from slimtrack.learning.views import FORMAT, Views
 __all__ = ["Learner"]
 
 _CLIP = 5.0
-"""Longest gradient."""
+"""Norm to which longer gradients are clipped."""
 
 
 class _Step(nn.Module):
-    """From a batch to the losses, in one call: what several processes share is hooked to it."""
+    """Computes the losses of a batch in one call, because gradients of several processes are joined there."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -34,12 +34,12 @@ class Learner:
 
     Args:
         recipe: Network and losses.
-        schedule: How fast.
-        fabric: Where.
+        schedule: Learning rates and the like.
+        fabric: Devices and processes.
 
     Attributes:
-        average: The running average of the network, ready to answer.
-        steps: Steps done.
+        average: The running average of the network, ready for inference.
+        steps: Number of steps done.
     """
 
     def __init__(self, recipe: Recipe, schedule: Schedule, fabric: Fabric) -> None:
@@ -54,7 +54,7 @@ class Learner:
         self.steps = 0
 
     def learn(self, views: Views, share: float) -> dict[str, Tensor]:
-        """One step at that share of the run; the losses before it."""
+        """Does one step and returns the losses before it; ``share`` of the run is done."""
         self._set(share)
         parts: dict[str, Tensor] = self._step(views)
         self._optimiser.zero_grad(set_to_none=True)
@@ -66,7 +66,7 @@ class Learner:
         return {name: value.detach() for name, value in parts.items()}
 
     def _set(self, share: float) -> None:
-        """Learning rates; settled batch norms keep their statistics, as they will in tracking."""
+        """Sets the learning rates; late in the run, batch norms keep their statistics, as in tracking."""
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor(share)
         self._network.train()
@@ -80,7 +80,7 @@ class Learner:
         torch._foreach_lerp_(self._followers, self._leaders, 1 - decay)
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on, the average apart."""
+        """Everything that the next step depends on, except the average."""
         return {
             "network": self._network.state_dict(),
             "optimiser": self._optimiser.state_dict(),
@@ -88,7 +88,7 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any], average: dict[str, Tensor]) -> None:
-        """Takes up what `state` gave."""
+        """Restores what `state` returned."""
         self._network.load_state_dict(state["network"])
         self.average.load_state_dict(average)
         self._optimiser.load_state_dict(state["optimiser"])
@@ -96,7 +96,7 @@ class Learner:
 
 
 def _moving(network: nn.Module) -> list[Tensor]:
-    """Weights and statistics, in place: counters of batches do not move."""
+    """Weights and statistics that are averaged; counters of batches are not."""
     return [value for value in network.state_dict().values() if value.is_floating_point()]
 
 

@@ -1,7 +1,7 @@
-"""The training loop: one recipe, on one or several processes, checkpointed so that it goes on exactly.
+"""The training loop: one recipe, in one or several processes, resumed exactly from its checkpoint.
 
-What a step depends on is in the checkpoint: network, running average, optimiser, the generators of every
-process (the place in the stream of pairs is such a state) and the share of the run that is done.
+Everything that a step depends on is in the checkpoint: network, running average, optimiser, the random
+generators of every process (which include the position in the stream of pairs) and the share of the run done.
 """
 
 import math
@@ -29,16 +29,16 @@ from slimtrack.learning.views import Feed
 __all__ = ["BEST", "CURVES", "LAST", "LOG", "Result", "machine", "train"]
 
 LAST, BEST, LOG, CURVES = "last.pt", "best.pt", "log.jsonl", "curves.png"
-"""What a run writes: a checkpoint to go on from, the best network, losses and figures, their picture."""
+"""Files of a run: the checkpoint it resumes from, the best network, losses and figures, a plot of them."""
 
 
 class Result(NamedTuple):
-    """What became of a run.
+    """The result of a run.
 
     Attributes:
-        figures: Of the best network so far.
+        figures: Figures of the best network so far.
         steps: Steps done.
-        whole: Whether the run is at its end; else it was asked to stop.
+        whole: Whether the run reached its end; if not, it was asked to stop.
     """
 
     figures: dict[str, float]
@@ -49,13 +49,13 @@ class Result(NamedTuple):
 def machine(
     devices: int | None = None, nodes: int = 1, accelerator: str = "auto", *, half: bool = False
 ) -> Fabric:
-    """Starts the processes of a run, one a device: this one goes on as the first of them.
+    """Starts the processes of a run, one per device; this process becomes the first of them.
 
     Args:
         devices: GPUs, or processes on a CPU, of each machine; ``None``: all GPUs, or one process.
-        nodes: Machines. Each is started by the same command, as `torchrun` or a cluster does it.
+        nodes: Number of machines; `torchrun` or a cluster starts the same command on each.
         accelerator: ``"cpu"``, ``"gpu"``, or whatever there is.
-        half: Layers compute in bfloat16 on a CPU, too; on a GPU they always do.
+        half: Compute in bfloat16 on a CPU as well; on a GPU, layers always do.
     """
     gpu = accelerator != "cpu" and torch.cuda.is_available()
     count = devices or (torch.cuda.device_count() if gpu else 1)
@@ -77,20 +77,20 @@ def train(
     fabric: Fabric,
     watcher: Watcher | None = None,
 ) -> Result:
-    """Trains a recipe's network; goes on with the run that is in the folder, if there is one.
+    """Trains a recipe's network; continues the run in the folder, if there is one.
 
     Args:
         named: The recipe.
-        data: What it learns from.
-        held_out: What it is judged by.
+        data: Training pictures.
+        held_out: Validation pictures.
         out: The folder: `last.pt`, `best.pt`, `log.jsonl`, `curves.png`, and what the recipe publishes.
-        schedule: How long, how fast.
+        schedule: Length of the run, learning rates and the like.
         fabric: From `machine`.
-        watcher: Its callbacks are called.
+        watcher: Progress callbacks.
 
     Raises:
         InputError: The folder holds a run of another recipe.
-        SlimtrackError: A loss is no number any more.
+        SlimtrackError: A loss became infinite or not a number.
     """
     data, held_out = data.to(fabric.device), held_out.to(fabric.device)
     named.recipe.prepare(fabric.device)
@@ -134,7 +134,7 @@ class _Run:
         first = self._fabric.is_global_zero
         if first:
             watcher = Journal(self._out / LOG, watcher, self._learner.steps)
-            for half in self._out.glob(f".{LAST}.*.part"):  # a run was killed while it wrote
+            for half in self._out.glob(f".{LAST}.*.part"):  # a run was killed while writing
                 half.unlink(missing_ok=True)
         while True:
             plan = self._fabric.broadcast(self._clock.plan(self._learner.steps, stop))
@@ -156,7 +156,7 @@ class _Run:
             watcher.learned(share, step, _numbers(self._losses, step))
 
     def _look(self, watcher: Watcher) -> None:
-        """Judges the running average, and keeps it if it is the best."""
+        """Validates the running average, and writes it if it is the best so far."""
         figures = self._judge(self._learner.average)
         grade = self._named.recipe.grade
         if not self._best or grade(figures) > grade(self._best):
@@ -166,7 +166,7 @@ class _Run:
         draw_curves(self._out / LOG, self._out / CURVES)
 
     def _keep(self) -> None:
-        """Writes the checkpoint; every process brings its generators."""
+        """Writes the checkpoint, with the random generators of every process."""
         _numbers(self._losses, self._learner.steps)
         states = self._fabric.all_gather(self._generators())
         if not self._fabric.is_global_zero:
@@ -195,7 +195,7 @@ class _Run:
         if (found.recipe, found.options) != (self._named.name, self._named.options):
             raise InputError(
                 f"{self._out / LAST} is of recipe {found.recipe} with {found.options or 'no options'}: "
-                "go on with that, or choose another --out"
+                "continue that run, or choose another --out"
             )
         self._learner.restore(found.run, found.weights)
         self._clock.earlier = found.run["minutes"]
@@ -204,7 +204,7 @@ class _Run:
         self._set_generators(found.run["generators"])
 
     def _set_generators(self, states: dict[str, list[Tensor]]) -> None:
-        """Takes up this process's states; where there were fewer processes, a new one has its own seed."""
+        """Restores this process's generators; a process that is new starts from its own seed."""
         rank, device = self._fabric.global_rank, self._fabric.device
         if rank >= len(states["pairs"]) or (device.type == "cuda") != ("cuda" in states):
             return
@@ -214,13 +214,13 @@ class _Run:
             torch.cuda.set_rng_state(states["cuda"][rank], device)
 
     def _publish(self) -> None:
-        """Hands the best network to the recipe, which writes it for those who use it."""
+        """Lets the recipe write the best network in the form in which it is used."""
         best = Checkpoint.read(self._out / BEST)
         self._named.recipe.publish(best.restored().recipe.network, self._out)
 
 
 class _Clock:
-    """When to validate, to write a checkpoint, to end.
+    """Decides when to validate, to write a checkpoint and to end.
 
     Attributes:
         earlier: Minutes of the run before it was stopped.
@@ -254,12 +254,13 @@ def _numbers(losses: dict[str, Tensor], step: int) -> dict[str, float]:
     """The losses for the log.
 
     Raises:
-        SlimtrackError: One is no number.
+        SlimtrackError: One is infinite or not a number.
     """
     values = {name: float(value) for name, value in losses.items()}
     for name, value in values.items():
         if not math.isfinite(value):
             raise SlimtrackError(
-                f"the loss {name!r} is {value} at step {step}: learn more slowly (--rate); {LAST} is older"
+                f"the loss {name!r} is {value} at step {step}: lower the learning rate (--rate); {LAST} was "
+                "written before that"
             )
     return values

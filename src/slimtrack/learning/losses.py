@@ -11,7 +11,7 @@ from slimtrack.learning.siamese import STRIDE, Answer, cell_centres
 __all__ = ["Lesson", "best_boxes", "corners", "giou", "iou", "losses"]
 
 _CENTRE = 0.25
-"""Cells within this share of the box's sides around its centre say the box."""
+"""Cells within this share of the box's sides around its centre predict the box."""
 _LEAD = 0.05
 """A teacher's box teaches until the student's overlap is better by this (paper 003, 3.10)."""
 _TRUSTED = 0.6
@@ -23,7 +23,7 @@ class Lesson(NamedTuple):
 
     Attributes:
         scores: ``(N, n, n)`` probabilities at the student's cells.
-        known: ``(N, n, n)`` bool: the teacher has seen this place.
+        known: ``(N, n, n)`` bool: whether the teacher's view covers this cell.
         box: ``(N, 4)``: left, top, right, bottom of its best box, in the student's search pixels.
     """
 
@@ -54,7 +54,7 @@ def _areas(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def corners(sides: Tensor) -> Tensor:
-    """Boxes that the cells say: ``(N, 4, n, n)`` sides to ``(N, n, n, 4)`` left, top, right, bottom."""
+    """Boxes that the cells predict: ``(N, 4, n, n)`` sides to ``(N, n, n, 4)`` left, top, right, bottom."""
     centres = cell_centres(sides.shape[-1], sides.device)
     return torch.cat([centres - sides[:, :2], centres + sides[:, 2:]], 1).permute(0, 2, 3, 1)
 
@@ -67,13 +67,13 @@ def best_boxes(answer: Answer) -> Tensor:
 
 
 def losses(answer: Answer, box: Tensor, present: Tensor, lesson: Lesson | None = None) -> dict[str, Tensor]:
-    """The parts of the loss, each weighted: their sum is what is minimised.
+    """The weighted parts of the loss; their sum is minimised.
 
     Args:
-        answer: What the network said.
+        answer: The network's output.
         box: ``(N, 4)`` left, top, right, bottom of the target in search pixels.
         present: ``(N,)`` bool; where false, there is no target and `box` means nothing.
-        lesson: What a teacher said.
+        lesson: The teacher's answers; ``None`` without a teacher.
     """
     said = corners(answer.sides)
     true = box[:, None, None]
@@ -82,7 +82,7 @@ def losses(answer: Answer, box: Tensor, present: Tensor, lesson: Lesson | None =
     count = middle.sum().clamp(min=1)
     overlap = iou(said.detach(), true).clamp(0, 1)
     goal = torch.where(middle, overlap, 0.0)
-    # Cells of the target beside its middle neither say the box nor are they background.
+    # Cells of the target outside its middle neither predict the box nor count as background.
     parts = {"score": _quality(answer.score, goal, torch.where(inside & ~middle, 0.2, 1.0)) / count}
     parts["giou"] = 2 * ((1 - giou(said, true)) * middle).sum() / count
     parts["edges"] = 0.5 * (_edges(said, true) * middle).sum() / count
@@ -108,7 +108,7 @@ def _quality(logits: Tensor, goal: Tensor, weight: Tensor) -> Tensor:
 
 
 def _edges(a: Tensor, b: Tensor) -> Tensor:
-    """Distance of edges over the true box's size, smooth at zero, averaged over the four."""
+    """Mean distance of the four edges, relative to the true box's size; smooth at zero."""
     size = (b[..., 2:] - b[..., :2]).repeat(*([1] * (b.ndim - 1)), 2).clamp(min=4.0)
     return functional.smooth_l1_loss(a / size, (b / size).expand_as(a), beta=0.05, reduction="none").mean(-1)
 

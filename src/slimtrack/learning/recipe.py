@@ -1,4 +1,4 @@
-"""What a recipe is. Those that come with slimtrack are in `recipes/`, one a file."""
+"""The base class of training recipes; those that come with slimtrack are in `recipes/`, one file each."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ class Group(NamedTuple):
 
 
 class Recipe(ABC):
-    """A network, the losses it learns from, and how it is judged.
+    """A network, the losses it learns from, and the figures of its validation.
 
     A subclass makes its network in the constructor, whose keyword-only parameters are its options
-    (numbers and texts, so that a checkpoint can name them), and returns losses. All else has a default::
+    (numbers and texts, so that a checkpoint can store them), and returns losses. All else has a default::
 
         class Mine(Recipe):
             def __init__(self, *, width: Annotated[int, "Channels."] = 16) -> None:
@@ -36,8 +36,8 @@ class Recipe(ABC):
             def losses(self, network, views):
                 return {"box": functional.l1_loss(network(views.search(64)), views.batch.box(64))}
 
-    What a recipe draws at random it takes from ``views.generator`` or torch's own generators: only these are
-    in a checkpoint.
+    A recipe must draw random numbers from ``views.generator`` or torch's own generators, because only these
+    are in a checkpoint.
 
     Attributes:
         options_of_a: What it is, in sentences about its options.
@@ -56,23 +56,23 @@ class Recipe(ABC):
 
     @abstractmethod
     def losses(self, network: nn.Module, views: Views) -> dict[str, Tensor]:
-        """The parts of the loss, each weighted, scalars: their sum is minimised.
+        """The weighted parts of the loss, as scalars; their sum is minimised.
 
         Args:
-            network: `network` as it is now, or its running average.
+            network: `network` in its present state, or its running average.
             views: A batch of pairs.
         """
 
     def start(self, path: Path) -> None:
-        """Takes weights to begin with from a file.
+        """Loads the weights to start from.
 
         Raises:
-            InputError: This recipe begins with random weights.
+            InputError: This recipe starts from random weights.
         """
-        raise InputError(f"--start {path}: this recipe begins with random weights; leave it out")
+        raise InputError(f"--start {path}: this recipe starts from random weights; leave it out")
 
     def teach(self, path: Path) -> None:
-        """Takes a teacher: its name, a file or a folder.
+        """Loads a teacher, given by name, file or folder.
 
         Raises:
             InputError: This recipe learns from true boxes alone.
@@ -80,32 +80,32 @@ class Recipe(ABC):
         raise InputError(f"--teacher {path}: this recipe learns from true boxes alone; use `slimtrack train`")
 
     def prepare(self, device: torch.device) -> None:
-        """Before the first step: what does not learn (a teacher) goes to the device."""
+        """Called before the first step: moves what does not learn, such as a teacher, to the device."""
         del device
 
     def groups(self) -> list[Group]:
-        """The parameters that learn, by share of the learning rate."""
+        """The trained parameters, grouped by their share of the learning rate."""
         return [Group(1.0, list(self.network.parameters()))]
 
     def figures(self, network: nn.Module, views: Views) -> dict[str, Tensor]:
-        """Validation: figures of each pair, ``(N,)`` a name; nan where one means nothing."""
+        """Validation figures: name -> ``(N,)``, one value per pair; nan where it does not apply."""
         del network, views
         return {}
 
     def summary(self, figures: dict[str, Tensor]) -> dict[str, float]:
-        """Figures of all pairs of a validation in a number a name: their means if not said otherwise."""
+        """One number per figure for the whole validation; by default the mean over pairs."""
         return {name: float(values.float().nanmean()) for name, values in figures.items()}
 
     def grade(self, figures: Mapping[str, float]) -> float:
-        """By what the best network is chosen, higher is better; the loss if not said otherwise."""
+        """The figure by which the best network is chosen (higher is better); by default minus the loss."""
         return -figures["loss"]
 
     def publish(self, network: nn.Module, folder: Path) -> None:
-        """Writes the trained network for those who use it, where that is more than its checkpoint."""
+        """Writes the trained network in the form in which it is used; by default does nothing."""
         del network, folder
 
     def tracker(self, network: nn.Module, folder: Path) -> str:
-        """Writes the network into a folder of networks and names the tracker that takes it from there.
+        """Writes the network into a folder of networks and returns the name of the tracker that runs it.
 
         Raises:
             InputError: No tracker does.

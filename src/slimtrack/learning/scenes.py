@@ -3,8 +3,8 @@
 A *scene* is an endless plane around a picture: beyond the picture's border it shows another picture (a
 backdrop), and over it may lie a piece of a third (a patch: an occlusion or a distractor). Coordinates of a
 scene are its picture's pixels, up to a warp that bends the picture alone. A *window* cuts a view out of a
-scene; a negative width mirrors it. Any number of views of any size can be taken of one scene: those of
-several networks, and a teacher's, show the same.
+scene; a negative width mirrors it. Any number of views of any size can be taken of one scene, so that
+several networks, or a student and its teacher, see the same.
 """
 
 from typing import NamedTuple
@@ -23,14 +23,14 @@ BLUR = 15
 
 
 class Scene(NamedTuple):
-    """A batch of planes, see the module.
+    """A batch of scenes (see above).
 
     Attributes:
         picture, backdrop, patch: ``(N,)`` indices of pictures.
         plain: ``(N,)`` bool: mean colour instead of the backdrop.
         to_backdrop, to_patch: ``(N, 4)``: scale and offset in x, then in y, from the scene to the picture.
         patch_area: ``(N, 4)``: where the patch lies: left, top, right, bottom in the scene; empty for none.
-        roundness: ``(N,)``: exponent of the patch's border, from 2 for an ellipse up to nearly a rectangle.
+        roundness: ``(N,)``: exponent of the patch's border; 2 is an ellipse, a large one nearly a rectangle.
         colours: ``(N, 3, 4)``: matrix and offset that change RGB in 0..255.
         kernels: ``(B, 15, 15)``: blur of the first B of the batch.
         noise: ``(N,)``: standard deviation.
@@ -77,7 +77,7 @@ def _grid(window: Tensor, side: int) -> tuple[Tensor, Tensor]:
 
 
 def _finished(view: Tensor, scene: Scene, generator: torch.Generator) -> Tensor:
-    """Colours, blur and noise."""
+    """The views after the change of colours, blur and noise."""
     n, _, side, _ = view.shape
     view = torch.baddbmm(scene.colours[:, :, 3:], scene.colours[:, :, :3], view.flatten(2))
     view = view.reshape(n, 3, side, side)
@@ -89,7 +89,7 @@ def _finished(view: Tensor, scene: Scene, generator: torch.Generator) -> Tensor:
 
 
 def _blurred(view: Tensor, kernels: Tensor) -> Tensor:
-    """Each image correlated with its kernel, 0 outside; by spectra: a CPU is slow at wide kernels."""
+    """Each image correlated with its kernel, 0 outside; by Fourier transforms, as wide kernels are slow."""
     side = view.shape[-1]
     wide = (side + BLUR - 1,) * 2
     spectra = torch.fft.rfft2(kernels.flip(1, 2), s=wide)[:, None] * torch.fft.rfft2(view, s=wide)

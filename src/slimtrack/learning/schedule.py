@@ -1,4 +1,4 @@
-"""How long a run is and how fast it learns, as data."""
+"""The schedule of a run: its length, learning rate and intervals."""
 
 import math
 from collections.abc import Mapping
@@ -10,21 +10,21 @@ __all__ = ["PRESETS", "Schedule", "factor"]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a run goes.
+    """The schedule of a run.
 
     Attributes:
-        minutes: How long it lasts, everything but the reading of pictures included.
-        steps: So many steps instead, whatever the time they take: such a run is the same each time.
-        pairs: Pairs in a step of each process.
+        minutes: Length of the run, without the time for reading pictures.
+        steps: Number of steps, instead of a length in minutes; such a run is reproducible.
+        pairs: Pairs per step in each process.
         rate: Highest learning rate.
         decay: Weight decay of AdamW.
-        settle: From this share of the run on, batch norms keep their statistics.
-        average: Decay of the running average of the weights, a step.
+        settle: Share of the run after which batch norms keep their statistics.
+        average: Decay of the running average of the weights per step.
         every: Minutes between validations.
         keep: Minutes between checkpoints.
-        told: Steps between losses in the log.
+        told: Steps between entries in the log.
         judged: Pairs in a validation.
-        seed: Of all that is drawn.
+        seed: Seed of all random numbers.
     """
 
     minutes: float = 10.0

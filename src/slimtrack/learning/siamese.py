@@ -11,11 +11,11 @@ from slimtrack.learning.backbones.inverted import EFFICIENTNET_LITE0, MOBILENET_
 __all__ = ["DESIGNS", "STRIDE", "Answer", "Design", "Siamese", "Target", "cell_centres"]
 
 STRIDE = 16
-"""Pixels of the search image a cell of the answer stands for."""
+"""Pixels of the search image per cell of the answer, in each direction."""
 
 
 class Design(NamedTuple):
-    """A tracker network as numbers.
+    """The sizes of a tracker network.
 
     Attributes:
         full: The backbone whose ImageNet weights it starts from.
@@ -67,7 +67,7 @@ def design(name: str) -> Design:
 
 
 class Target(NamedTuple):
-    """What is kept of the template.
+    """The features of the template that are kept.
 
     Attributes:
         cells: ``(N, T, width)``: a unit vector for each of its T cells.
@@ -79,12 +79,12 @@ class Target(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the network says about a search image of ``n`` by ``n`` cells.
+    """The network's output for a search image of ``n`` by ``n`` cells.
 
     Attributes:
-        score: ``(N, n, n)`` logits: overlap of the box said here with the target's.
+        score: ``(N, n, n)`` logits of the overlap of this cell's box with the target.
         sides: ``(N, 4, n, n)``: left, top, right, bottom of the box from the cell's centre, in search pixels.
-        imitation: ``(N, n, n)`` logits: what a teacher would say; for training alone.
+        imitation: ``(N, n, n)`` logits of the teacher's score; used in training only.
     """
 
     score: Tensor
@@ -99,7 +99,7 @@ class Siamese(nn.Module):
     and their product with the target's mean feature feed two towers of depthwise and pointwise layers.
 
     Args:
-        design: Its numbers.
+        design: Its sizes.
     """
 
     def __init__(self, design: Design) -> None:
@@ -120,7 +120,7 @@ class Siamese(nn.Module):
         nn.init.constant_(self.score_tower[-1].bias, -4.0)
 
     def target(self, image: Tensor, mask: Tensor) -> Target:
-        """What to look for.
+        """The features of the target.
 
         Args:
             image: ``(N, 3, template, template)`` normalised RGB.

@@ -1,4 +1,4 @@
-"""Ctrl-C, and the word of a cluster that time is up, heard at the end of a step."""
+"""Stops a run at the end of a step on Ctrl-C, or when a cluster says that time is up."""
 
 import signal
 import threading
@@ -13,14 +13,14 @@ class Stop:
     """Whether the run was asked to stop.
 
     Attributes:
-        asked: It was.
+        asked: Whether it was.
     """
 
     def __init__(self) -> None:
         self.asked = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Takes note; a second time it stops at once."""
+        """Asks the run to stop; a second signal stops it at once."""
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True

@@ -1,6 +1,6 @@
-"""A published tracker network as a teacher: by its outputs, on the student's own pairs.
+"""A published tracker network as a teacher: its outputs on the student's own pairs.
 
-Its ONNX graph is run by torch, so that it works on whatever device trains.
+Its ONNX graph is run by torch, so that it works on the device of the training.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ __all__ = ["FearTeacher", "Seen", "published"]
 
 
 def published(path: Path) -> TorchGraph:
-    """An ONNX file of any number of inputs as it is, run by torch on batches; it does not learn.
+    """An ONNX file with any number of inputs, run by torch on batches; its weights are fixed.
 
     Raises:
         InputError: It cannot be read, or has an operator that torch cannot run here.
@@ -52,7 +52,7 @@ class Seen(NamedTuple):
 
 
 class FearTeacher(nn.Module):
-    """FEAR-XS: template 1.4 times, search 5 times the box's sides, not square in the image.
+    """FEAR-XS: its template covers 1.4 times and its search 5 times the box's sides, with the box's shape.
 
     Args:
         folder: Where `template.onnx` and `search.onnx` are.
@@ -66,7 +66,7 @@ class FearTeacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, pictures: Pictures, batch: Batch, generator: torch.Generator) -> Seen:
-        """Looks at the pairs of a batch."""
+        """The teacher's answers for the pairs of a batch."""
         window = _five_times(batch)
         template = render(pictures, batch.template, _extended(batch), self.template_side, generator)
         search = render(pictures, batch.search, window, self.search_side, generator)
@@ -75,7 +75,7 @@ class FearTeacher(nn.Module):
         return Seen(sides.float(), logits[:, 0].float().sigmoid(), window)
 
     def lesson(self, seen: Seen, batch: Batch, side: int) -> Lesson:
-        """Its answers, mapped to a student's search view of that side."""
+        """The teacher's answers, mapped to a student's search view of that side."""
         ratio = (batch.search_window[:, 2:] / seen.window[:, 2:])[:, :, None, None]
         places = 0.5 + (cell_centres(side // STRIDE, ratio.device) / side - 0.5) * ratio
         index = places * self.cells
@@ -88,7 +88,7 @@ class FearTeacher(nn.Module):
 
 
 def _best(sides: Tensor, scores: Tensor, side: int, cells: int) -> Tensor:
-    """The best box in fractions of the view; cell (row, column) stands at (column, row) * 16 pixels."""
+    """The best box in fractions of the view; cell (row, column) is at pixel (16 column, 16 row)."""
     best = scores.flatten(1).argmax(1)
     left, top, right, bottom = sides.flatten(2)[torch.arange(len(best), device=best.device), :, best].unbind(
         1

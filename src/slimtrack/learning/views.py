@@ -1,4 +1,4 @@
-"""What a recipe is given in each step: a batch of pairs, rendered at whatever size it asks for."""
+"""The input of a recipe in each step: a batch of pairs, rendered at any size it asks for."""
 
 from collections.abc import Callable
 from functools import cache
@@ -21,9 +21,9 @@ class Views:
     """Normalised views of a batch, rendered once for each size that is asked for.
 
     Args:
-        pictures: What the batch's scenes show.
+        pictures: The pictures of the scenes.
         drawn: The batch.
-        generator: Of whatever a recipe draws.
+        generator: For the random numbers of the recipe.
         own: Of what is drawn once and kept, the pictures' noise too, if it is another one.
     """
 
@@ -49,8 +49,8 @@ class Views:
 
         Args:
             side: Pixels.
-            extent: Side of the window in sides of the target.
-            moved: By how many of its own sides the window lies beside the target, in x and in y.
+            extent: Side of the window, in sides of the target.
+            moved: Shift of the window away from the target, in its own sides, in x and in y.
         """
         window = _beside(self.batch.template_window, extent / TEMPLATE, moved)
         return self._view("template", side, window, extent, moved)
@@ -86,7 +86,7 @@ class Views:
 
 
 def _beside(window: Tensor, factor: float, moved: tuple[float, float]) -> Tensor:
-    """Windows ``(N, 4)`` about the same middle, so many times larger, moved by so many of their sides."""
+    """Windows ``(N, 4)`` enlarged about their centres by ``factor``, then moved by shares of their sides."""
     corner, size = window[:, :2], window[:, 2:]
     share = window.new_tensor(moved)
     return torch.cat([corner - (factor - 1) / 2 * size + factor * share * size, factor * size], 1)
@@ -94,7 +94,7 @@ def _beside(window: Tensor, factor: float, moved: tuple[float, float]) -> Tensor
 
 @cache
 def _planes(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """One value a colour; kept, because a copy to a GPU makes all wait."""
+    """One value per colour; cached, because a copy to a GPU makes it wait."""
     return torch.tensor(values, device=device).reshape(1, -1, 1, 1)
 
 
@@ -104,12 +104,12 @@ def _normalised(image: Tensor) -> Tensor:
 
 
 class Feed:
-    """Draws batches. Its place in the stream of pairs is the state of its generator, and nothing else.
+    """Draws batches; its position in the stream of pairs is the state of its generator alone.
 
     Args:
         data: Pictures on the device that trains.
-        strength: Of the augmentation.
-        generator: On the same device.
+        strength: Strength of the augmentation.
+        generator: A random generator on the same device.
         absent: Share of pairs whose search shows another object.
         kept: Draw that many batches, each when its turn comes first, and give these again and again, each as
             often; 0 for new ones each time. They depend on the first state of the generator alone.
@@ -131,7 +131,7 @@ class Feed:
         self._kept: dict[int, Views] = {}
 
     def draw(self, pairs: int) -> Views:
-        """The next so many pairs."""
+        """Draws the next pairs."""
         if not self._seeds:
             return self._new(pairs, self.generator)
         which = int(

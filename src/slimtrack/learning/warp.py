@@ -1,7 +1,7 @@
-"""Objects that turn, lean and bend: smooth changes of a picture, and the box around what is changed.
+"""Smooth warps that turn, shear and bend objects, and the box around a warped object.
 
-A warp says for every place of a plane which place of the picture is seen there. First waves push the place
-aside, then a matrix turns, shears and stretches about the object's centre, nearer parts larger than farther.
+A warp maps each point of a plane to the point of the picture that is seen there. First waves displace the
+point, then a matrix turns, shears and stretches about the object's centre, with a tilt as in perspective.
 """
 
 import math
@@ -15,15 +15,15 @@ __all__ = ["Bend", "Warp", "outline", "seen", "straight"]
 
 
 class Bend(NamedTuple):
-    """How much objects change, for those that do.
+    """How much objects are warped.
 
     Attributes:
-        share: Of the pairs whose object changes between template and search.
+        share: Share of pairs whose object is warped between template and search.
         turn: Radians.
         shear: Of a side, along the other.
         stretch: Natural logarithm of the change of shape.
         tilt: Change of scale from the object's centre to half a side from it.
-        waves: Steepest push of a wave, pixels a pixel.
+        waves: Steepest slope of a wave, in pixels per pixel.
     """
 
     share: float = 0.6
@@ -40,7 +40,7 @@ class Warp(NamedTuple):
     Attributes:
         centre: ``(N, 2)``: of the object, the same place in both up to the waves.
         matrix: ``(N, 2, 2)``.
-        tilt: ``(N, 2)``: share of scale a pixel, in x and y.
+        tilt: ``(N, 2)``: relative change of scale per pixel, in x and y.
         waves: ``(N, K, 5)``: frequency in x and y, phase, height in x and y.
     """
 
@@ -96,12 +96,12 @@ def straight(box: Tensor) -> Warp:
 
 @cache
 def _numbers(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Kept, because a copy to a GPU makes all wait."""
+    """Cached, because a copy to a GPU makes it wait."""
     return torch.tensor(values, device=device)
 
 
 def _matrix(turn: Tensor, shear: Tensor, stretch: Tensor) -> Tensor:
-    """Turn after shear after stretch: ``(N, 2, 2)``."""
+    """The matrix that stretches, then shears, then turns: ``(N, 2, 2)``."""
     cos, sin, wide, narrow = turn.cos(), turn.sin(), stretch.exp(), (-stretch).exp()
     rows = [cos * wide, (cos * shear - sin) * narrow, sin * wide, (sin * shear + cos) * narrow]
     return torch.stack(rows, 1).reshape(-1, 2, 2)

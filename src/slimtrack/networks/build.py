@@ -1,4 +1,4 @@
-"""Writes a graph layer by layer: what the importers share."""
+"""Builds a graph layer by layer, for the importers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["Builder"]
 
 
 class Builder:
-    """Grows a graph from the image on; every step continues at `last` and names its result after itself.
+    """Builds a graph that begins at the image; every step reads `last` and names its result after itself.
 
     Attributes:
         last: The tensor that the next step reads.
@@ -58,7 +58,7 @@ class Builder:
             bias: ``(O,)``, or ``None``.
             stride: One number or (vertical, horizontal).
             pads: One number, (top, left, bottom, right), or ``"SAME"`` for TensorFlow's.
-            groups: Groups of channels that do not see each other.
+            groups: Number of groups of channels that are convolved separately.
             dilation: Cells between the kernel's cells.
 
         Raises:
@@ -106,7 +106,7 @@ class Builder:
         ceil: bool = False,
         average: bool = False,
     ) -> str:
-        """Maximum (or mean of what is not padding) over windows; arguments as for `conv`."""
+        """Maximum over windows, or mean without the padding; arguments as for `conv`."""
         attributes = {"kernel_shape": _two(kernel), "strides": _two(stride), "ceil_mode": int(ceil)}
         op = "AveragePool" if average else "MaxPool"
         return self._add(op, name, [self.last], attributes | _padding(pads))
@@ -153,7 +153,7 @@ class Builder:
         return self._add("Concat", name, list(tensors), {"axis": 1}, channels)
 
     def graph(self) -> Graph:
-        """What was built."""
+        """The graph built so far."""
         return Graph(tuple(self._nodes), self._weights, INPUT, self._channels[INPUT], frozenset(self._bands))
 
     def _add(

@@ -1,4 +1,4 @@
-"""What travels with a network's weights: whose they are and what they eat."""
+"""The card that travels with a network's weights: their origin, licence and preprocessing."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -48,10 +48,10 @@ class Card:
 
     @classmethod
     def from_json(cls, text: str) -> "Card":
-        """The card of a text that `to_json` gave.
+        """Reads the text that `to_json` wrote.
 
         Raises:
-            InputError: It is not one.
+            InputError: The text is not a card.
         """
         try:
             values = json.loads(text)

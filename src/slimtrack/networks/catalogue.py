@@ -1,4 +1,4 @@
-"""Every network that is known by name (`slimtrack.networks.entries`), and the lookups of it."""
+"""Every network that is known by name (`slimtrack.networks.entries`), and how they are looked up."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ def files_of(name: str) -> tuple[str, ...]:
 
 
 def owner(path: str) -> Entry | None:
-    """The network that a file of that place in a folder of networks belongs to."""
+    """The network to which the file at this path inside a folder of networks belongs."""
     for name, each in CATALOGUE.items():
         if path.startswith(f"{name}/") or path in (
             f"{name}.onnx",

@@ -1,9 +1,9 @@
-"""Which channels of a network belong together, and taking some of them out.
+"""Which channels of a network depend on each other, and how some of them are removed.
 
-Every channel of every tensor gets a number: a convolution's results get new ones, operators that work channel
-by channel hand theirs on, and a concatenation puts them in a row. Where an operator combines two tensors (a
-residual sum, a gate), its two channels become one: they can only go together. Taking a channel out is then
-taking its number out of every weight that has an axis of channels.
+Every channel of every tensor gets a number: a convolution's outputs get new ones, operators that work channel
+by channel pass theirs on, and a concatenation lists them one after the other. Where an operator combines two
+tensors (a residual sum, a gate), its two channels get one number: they can only be removed together. Removing
+a channel means removing its number from every weight that has an axis of channels.
 """
 
 import itertools
@@ -31,7 +31,7 @@ _PASSING = (CELLWISE - {"Concat"}) | frozenset(
 class Channels:
     """The channels of a graph.
 
-    Tensors whose channels cannot be followed (behind a reshape, say) have none here.
+    Channels that cannot be followed, such as those behind a reshape, have no numbers.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -49,7 +49,7 @@ class Channels:
         return {name: len(labels) for name, labels in self._of.items()}
 
     def of(self, tensor: str) -> _Labels:
-        """A number for each channel of a tensor, ``(C,)``; equal numbers can only go together.
+        """A number for each channel of a tensor, ``(C,)``; equal numbers can only be removed together.
 
         Raises:
             InputError: The tensor's channels cannot be followed.
@@ -59,21 +59,21 @@ class Channels:
         return self._roots(self._of[tensor])
 
     def without(self, tensor: str, kept: Iterable[int]) -> Graph:
-        """The graph with only these channels of a tensor, and all that depends on the others mended.
+        """The graph with only these channels of a tensor; everything that depended on the others is adapted.
 
         Args:
             tensor: The tensor whose channels are chosen.
-            kept: Their indices, rising.
+            kept: Their indices, ascending.
 
         Raises:
-            InputError: Indices out of range, doubled or not rising; channels of the input image, or of an
-                operator that cannot be mended, would have to go.
+            InputError: Indices are out of range, repeated or not ascending; or channels of the image, or of
+                an operator that cannot be adapted, would have to be removed.
         """
         labels = self.of(tensor)
         indices = _checked(list(kept), len(labels), tensor)
         gone = np.setdiff1d(labels, labels[indices])
         if np.isin(gone, self.of(self._graph.input)).any():
-            raise InputError(f"{tensor}: its channels are those of the input image and cannot be taken out")
+            raise InputError(f"{tensor}: its channels are those of the input image and cannot be removed")
         alive = np.ones(len(self._parents), bool)
         alive[gone] = False
         changed: dict[str, AnyArray] = {}
@@ -129,7 +129,7 @@ class Channels:
         return [name for name in node.inputs if name not in known]
 
     def _constants(self, node: Node) -> int:
-        """The most channels that a weight of a cell-wise node has: more than 1 spread a single channel."""
+        """The largest number of channels in a cell-wise node's weights; above 1, they repeat a single one."""
         arrays = [self._graph.weights[name] for name in node.inputs if name in self._graph.weights]
         return max((array.shape[-3] for array in arrays if array.ndim >= 3), default=1)
 
@@ -141,7 +141,7 @@ class Channels:
             return read
         if (
             read is not None and groups > 1 and groups == len(read)
-        ):  # depthwise: each channel for itself, maybe several times
+        ):  # depthwise: each output comes from one channel
             return np.repeat(read, outputs // groups)
         return self._new(outputs)
 
@@ -153,13 +153,13 @@ class Channels:
         return np.asarray(alive[self._roots(self._of[tensor])])
 
     def _mended(self, node: Node, alive: npt.NDArray[np.bool_], changed: dict[str, AnyArray]) -> Node:
-        """The node without the channels that are gone; its new weights go into ``changed``."""
+        """The node without the removed channels; its new weights are added to ``changed``."""
         reads = {name: self._alive(name, alive) for name in node.inputs if name in self._of}
         writes = self._alive(node.output, alive) if node.output in self._of else np.ones(1, bool)
         if writes.all() and all(kept.all() for kept in reads.values()):
             return node
         if node.output not in self._of or self._opaque(node):
-            raise InputError(f"channels cannot be taken out before {node.name} ({node.op})")
+            raise InputError(f"channels cannot be removed before {node.name} ({node.op})")
         if not writes.any():
             raise InputError(f"nothing would be left of {node.name} ({node.op})")
         if node.op == "Conv":
@@ -200,7 +200,7 @@ def _grouped(
         if len(set(kept.sum(1).tolist())) > 1:
             counts = ", ".join(map(str, kept.sum(1)))
             raise InputError(
-                f"{node.name} works in {groups} groups, which would be left unequal "
+                f"{node.name} works in {groups} groups, which would have unequal sizes "
                 f"(it {what} {counts} channels): keep equally many in each"
             )
     blocks = weight.reshape(groups, -1, *weight.shape[1:])
@@ -217,7 +217,7 @@ def _along_channels(node: Node, array: AnyArray, kept: npt.NDArray[np.bool_]) ->
 
 def _checked(indices: list[int], count: int, tensor: str) -> list[int]:
     if not indices or any(b <= a for a, b in itertools.pairwise(indices)):
-        raise InputError(f"channels of {tensor}: give at least one index, rising and each once")
+        raise InputError(f"channels of {tensor}: give at least one index, in ascending order and each once")
     if indices[0] < 0 or indices[-1] >= count:
         raise InputError(
             f"channels of {tensor}: indices must lie in 0..{count - 1}, got {indices[0]}..{indices[-1]}"

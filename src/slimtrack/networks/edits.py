@@ -1,4 +1,4 @@
-"""Changes of a graph's numbers: a convolution with others, batch normalisation folded in."""
+"""Changes of a graph's weights: another convolution, or batch normalisation folded in."""
 
 from collections.abc import Set
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""The entries of the catalogue: whose a network is, its files with address, size and hash, and how to get it.
+"""The entries of the catalogue: origin, files with address, size and hash, and how to get each network.
 
-Addresses name a commit, so that what lies there does not change; the hash is checked all the same.
+Addresses contain a commit, so that the content does not change; the hash is checked nevertheless.
 """
 
 from slimtrack.networks.card import Card
@@ -32,7 +32,7 @@ def _from_torchvision(name: str, options: str = "") -> str:
 
 
 def _overlap(name: str, origin: str, command: str) -> Entry:
-    """One of the ATOM family, which everyone trains for himself."""
+    """One of the ATOM family, which users train themselves."""
     parts = tuple(f"{name}/{part}" for part in ("backbone.onnx", "search.onnx", "reference.onnx", "head.npz"))
     make = f"run `{command}` and put the files that it writes into FOLDER/{name}"
     return Entry(Card(name, origin=origin, note="mean, scale inside"), (), make=make, parts=parts)

@@ -19,7 +19,7 @@ class File:
         path: Its place inside a folder of networks.
         size: Bytes.
         sha256: Its hash.
-        url: Where it is published; empty when it was converted from what is.
+        url: Where it is published; empty if it was converted from a published file.
     """
 
     path: str
@@ -33,13 +33,13 @@ class Entry:
     """A network that is known by name.
 
     Attributes:
-        card: Whose weights they are, their licence, and what they eat.
-        files: What has to be there: all of these (``NAME.onnx`` where there are none) ..
-        others: .. or any one of these, which hold the same.
-        taps: The taps that its features are had from; empty for a tracker's network, which is run as it is.
+        card: Its origin, licence and preprocessing.
+        files: The files that it needs, all of them; ``NAME.onnx`` if none is listed.
+        others: Files each of which can replace them.
+        taps: The taps that give features; empty for a tracker's network, which is run as a whole.
         make: How to make it, where its files have no address.
         shipped: Whether it comes with slimtrack.
-        parts: Places of files that everyone makes, so that neither size nor hash is known.
+        parts: Places of files that users make themselves, so that neither size nor hash is known.
     """
 
     card: Card
@@ -62,7 +62,7 @@ class Entry:
 
     @property
     def remedy(self) -> str:
-        """What to do where it is missing."""
+        """What to do if it is missing."""
         command = f"`slimtrack network fetch {self.card.name}`"
         return f"run {command}" if self.published else f"{command} says how to make it"
 
@@ -72,9 +72,9 @@ class Published:
     """Weights alone, as torchvision publishes them: `import_file` makes a network of them.
 
     Attributes:
-        card: Whose weights they are, and what they eat.
+        card: Its origin, licence and preprocessing.
         file: The file's name, which ends in the first digits of its sha256; empty where it has no fixed one.
-        size: As people say it.
+        size: Rough size, such as ``"45 MB"``.
     """
 
     card: Card

@@ -1,4 +1,4 @@
-"""Getting the files of a network from where they are published: resumed, checked, and put in place whole."""
+"""Downloads the files of a network: resumed, checked, and put in place once complete."""
 
 import http.client
 import os
@@ -20,16 +20,16 @@ _CHUNK = 1 << 16
 """Bytes read at a time."""
 
 _SECONDS = 30
-"""How long a server may be silent."""
+"""Seconds after which a silent server is given up."""
 
 _RANGE_REFUSED = 416
 
 
 def is_there(file: File, folder: Path) -> bool:
-    """Whether a folder holds the file as it is published.
+    """Whether a folder holds the published file.
 
     Raises:
-        InputError: It holds another one in its place.
+        InputError: It holds another file in its place.
     """
     path = folder / file.path
     if not path.exists():
@@ -46,13 +46,13 @@ def is_there(file: File, folder: Path) -> bool:
 def fetch(file: File, folder: Path, told: Callable[[int], None] = lambda done: None) -> Path:
     """Downloads a file into its place in a folder of networks; one that is there is replaced.
 
-    What came before a connection was cut lies beside the place, and the next call goes on from there. The
-    file appears in its place only when its size and hash are right.
+    What arrives is kept beside the place, and after a broken connection the next call continues from there.
+    The file appears in its place only when its size and hash are right.
 
     Args:
-        file: Which one; it has an address.
+        file: The file; it has an address.
         folder: The folder of networks.
-        told: Called with the number of bytes that have arrived.
+        told: Called with the number of bytes that have arrived so far.
 
     Returns:
         Its path.
@@ -68,7 +68,7 @@ def fetch(file: File, folder: Path, told: Callable[[int], None] = lambda done: N
     resumed = part.size > 0
     _complete(file, part, told)
     found = file_digest(part.path)
-    if found != file.sha256 and resumed:  # begun by another version: once more from the beginning
+    if found != file.sha256 and resumed:  # an earlier part of another version: start again
         part.drop()
         _complete(file, part, told)
         found = file_digest(part.path)
@@ -83,7 +83,7 @@ def fetch(file: File, folder: Path, told: Callable[[int], None] = lambda done: N
 
 
 class _Part:
-    """What has come of a file so far, and by what the server knows that version of it.
+    """The part of a file that has arrived, and the server's tag for that version of it.
 
     Args:
         place: Where the file will be.
@@ -101,7 +101,7 @@ class _Part:
 
     @property
     def tag(self) -> str:
-        """What the server called the version that was begun; empty where that is not known."""
+        """The server's tag for the version of this part; empty if it is not known."""
         return self._tag.read_text(encoding="utf-8") if self._tag.is_file() else ""
 
     @tag.setter
@@ -122,7 +122,7 @@ class _Part:
 
 
 def _complete(file: File, part: _Part, told: Callable[[int], None]) -> None:
-    """Adds to a part what is still missing of the file."""
+    """Downloads what is still missing of the file."""
     if part.size > file.size:
         part.drop()
     if part.size == file.size:
@@ -155,7 +155,7 @@ def _append(file: File, part: _Part, response: Any, mode: str, told: Callable[[i
 
 @contextmanager
 def _opened(file: File, part: _Part) -> Iterator[Any]:
-    """The server's answer, from where the part ends when the server can, from the beginning when not."""
+    """The server's answer, from the end of the part if the server can do that, else from the beginning."""
     have, headers = part.size, {"User-Agent": "slimtrack"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -175,7 +175,7 @@ def _opened(file: File, part: _Part) -> Iterator[Any]:
 
 
 def _check_size(file: File, have: int, response: Any) -> None:
-    """Refuses a file of another size before any of it is written."""
+    """Refuses a file of another size before anything is written."""
     length = response.headers.get("Content-Length", "")
     if length.isdigit() and have + int(length) != file.size:
         raise InputError(
@@ -193,14 +193,14 @@ def _tag(response: Any) -> str:
 
 @contextmanager
 def _reaching(file: File, part: _Part) -> Iterator[None]:
-    """Turns what can go wrong on the way into one sentence."""
+    """Turns errors of the connection into one sentence."""
     elsewhere = f"or take it from elsewhere and put it at {part.path.parent / Path(file.path).name}"
     try:
         yield
     except urllib.error.HTTPError as error:
         raise MissingError(
-            f"{file.url} cannot be had: the server answers {error.code} ({error.reason}). Try again later, "
-            f"{elsewhere}"
+            f"{file.url} cannot be downloaded: the server answers {error.code} ({error.reason}). Try again "
+            f"later, {elsewhere}"
         ) from error
     except urllib.error.URLError as error:
         reason = getattr(error.reason, "strerror", None) or error.reason

@@ -20,7 +20,7 @@ __all__ = [
 VARIABLE = "SLIMTRACK_NETWORKS"
 """Environment variable: folders of networks, separated as ``PATH`` is."""
 SHIPPED = Path(__file__).parent / "shipped"
-"""The networks of our own that come with slimtrack; a file of the same name elsewhere goes before."""
+"""The networks that come with slimtrack; a file of the same name in another folder is preferred."""
 
 
 def network_folders() -> list[Path]:
@@ -30,7 +30,7 @@ def network_folders() -> list[Path]:
 
 def user_folder() -> Path | None:
     """The user's own folder of networks, looked in last; ``None`` for a user without a home."""
-    import platformdirs  # training starts on machines that have no more than torch, OpenCV and typer
+    import platformdirs  # not needed where networks are only trained
 
     folder = platformdirs.user_data_path("slimtrack", appauthor=False) / "networks"
     return folder if folder.is_absolute() else None
@@ -84,7 +84,7 @@ def find_network(relative_name: str) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file or a folder is there; not one that this user may not even look for."""
+    """Whether a file or a folder exists; ``False`` also where this user may not look."""
     try:
         return path.exists()
     except OSError:

@@ -1,7 +1,7 @@
-"""A network as plain data: nodes, weights as numpy arrays, and nothing that can be changed.
+"""A network as plain, immutable data: nodes, and weights as numpy arrays.
 
 An ONNX file is read into it and written from it (`slimtrack.networks.onnx_io`). Operations make new graphs
-that share the weights they leave alone, so that cutting or pruning a network copies next to nothing.
+that share unchanged weights, so that cutting or pruning a network copies next to nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ class Node:
     Attributes:
         op: Operator type such as ``"Conv"``.
         name: Unique in its graph.
-        inputs: Tensors read: results of other nodes, the graph's input, or weights; ``""`` for one left out.
+        inputs: Tensors read: results of nodes, the graph's input, or weights; ``""`` for an omitted one.
         outputs: Tensors written.
         attributes: As in ONNX.
         domain: Operator set; empty for ONNX's own.

@@ -1,8 +1,8 @@
-"""Where every tensor's cells lie on the input, and how many there are.
+"""Positions on the input, and number, of the cells of every tensor.
 
 A window operator (convolution, pooling) with kernel ``k`` (dilated), stride ``s`` and ``p`` padded cells
 before the first has the centre of its cell 0 at ``offset_in + stride_in ((k - 1) / 2 - p)`` and
-``stride_in s`` input pixels between cells. Operators that work on each cell for itself pass both through.
+``stride_in s`` input pixels between cells. Operators that work cell by cell pass both through.
 """
 
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a convolution or pooling looks at, (vertical, horizontal).
+    """The window of a convolution or pooling, (vertical, horizontal).
 
     Attributes:
         kernel: Cells, without dilation.
@@ -103,7 +103,7 @@ class Window:
     same: str = ""
 
     def extent(self, axis: int) -> int:
-        """Cells from the first to the last that one result sees."""
+        """Number of cells from the first to the last under the window."""
         return (self.kernel[axis] - 1) * self.dilation[axis] + 1
 
     def padded(self, axis: int, cells: int | None) -> tuple[int, int]:
@@ -117,7 +117,7 @@ class Window:
         return (small, large) if self.same == "UPPER" else (large, small)
 
     def results(self, axis: int, cells: int) -> int:
-        """How many results ``cells`` cells give; 0 where they are too few."""
+        """Number of results for ``cells`` cells; 0 if they are too few."""
         before, after = self.padded(axis, cells)
         room, step = cells + before + after - self.extent(axis), self.stride[axis]
         if room < 0:
@@ -212,7 +212,7 @@ def grids(graph: Graph, size: Size | None = None) -> dict[str, Grid | None]:
             continue
         seen = window(graph, node)
         if _is_global(graph, node) or all(grid is None for grid in inputs):
-            known[node.output] = None  # whatever is made of single cells is one again
+            known[node.output] = None  # computed from single cells only
         elif seen is not None:
             known[node.output] = inputs[0] and _through(inputs[0], seen, cells.get(node.inputs[0]))
         elif node.op in CELLWISE:

@@ -1,4 +1,4 @@
-"""What a network is made of, as others see it: taps, convolutions, and who reads whom."""
+"""Descriptions of a network's parts: taps, convolutions, and which convolution reads which."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ Convention = Literal["multiply-add", "double", "plain"]
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """A tensor of a network that can be had as features.
+    """A tensor of a network that can serve as features.
 
     Attributes:
         name: Its name.
         tensor: The tensor's name in the graph.
-        channels: How many it has.
+        channels: Number of its channels.
         stride: Input pixels between neighbouring cells, both ways.
         offset: Input pixel of the centre of cell 0; pixel 0's own centre is 0.5.
     """
@@ -51,7 +51,7 @@ class Layer:
         pads: Cells padded at the top, left, bottom, right (for TensorFlow's SAME: at sizes that the stride
             divides).
         dilation: Cells between the kernel's cells.
-        groups: Groups of channels that do not see each other; equal to ``in_channels`` for depthwise.
+        groups: Number of groups convolved separately; equal to ``in_channels`` if depthwise.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Layer:
 
     @property
     def parameters(self) -> int:
-        """Numbers in its filters, biases not counted."""
+        """Number of weights in its filters, without biases."""
         return self.out_channels * (self.in_channels // self.groups) * self.kernel[0] * self.kernel[1]
 
 
@@ -89,7 +89,7 @@ def layer_of(graph: Graph, node: Node) -> Layer:
     """The convolution of a graph's node.
 
     Raises:
-        InputError: It is none over height and width.
+        InputError: It is not a convolution over height and width.
     """
     seen = window(graph, node)
     if seen is None:

@@ -1,4 +1,4 @@
-"""Local response normalisation across channels, in operators that are fast.
+"""Local response normalisation across channels, built from fast operators.
 
 ``y = x / (k + a S(x^2))^beta`` with ``S`` the sum over ``size`` neighbouring channels. ONNX Runtime's own
 ``LRN`` operator takes several times as long as the convolutions around it. Here the sum is a 1x1 convolution

@@ -1,4 +1,4 @@
-"""A network: an ONNX graph with named taps, whose place on the image is known exactly."""
+"""A network: an ONNX graph with named taps, whose positions on the image are known exactly."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 __all__ = ["Network"]
 
 _LARGEST = 1 << 14
-"""Widest input, in pixels, that `Network.input_size` looks for."""
+"""Largest side in pixels that `Network.input_size` tries."""
 
 
 class Network(Structure):
-    """A network with named taps. It cannot be changed: what changes something gives a new network.
+    """A network with named taps. It is immutable: methods that change something return a new network.
 
     Networks share the weights that they have in common. Sessions of the runtime are made when first needed,
     for the taps that are asked for, and may be used from several threads.
 
     Attributes:
         graph: The nodes and weights.
-        card: Whose weights they are, and how an image is prepared.
+        card: Its origin, licence and preprocessing.
         runtime: What runs it.
         aliases: Other names for taps, such as those of papers.
     """
@@ -68,11 +68,11 @@ class Network(Structure):
         return f"Network({self.card.name!r}, taps={list(self._tensors)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and other processes make sessions of their own."""
+        """Leaves out sessions: copies and other processes make their own."""
         return _remade, (self.graph, self._tensors, self.card, dict(self.aliases), self.runtime)
 
     def prepare(self, patches: Image) -> Features:
-        """Images as the network wants them: order of colours, mean and scale of its card.
+        """Images prepared as the network's card says: order of colours, mean and scale.
 
         Args:
             patches: ``(N, H, W, 3)`` or ``(H, W, 3)`` uint8, BGR.
@@ -160,7 +160,7 @@ class Network(Structure):
         return self._with(runtime=Runtime(runtime, threads))
 
     def truncate(self, *taps: str) -> "Network":
-        """Only these taps, and the nodes they need.
+        """The network with only these taps, and the nodes they need.
 
         Raises:
             UnknownNameError: There is no such tap.
@@ -169,7 +169,7 @@ class Network(Structure):
         return self._with(taps={name: self._tensors[name] for name in names})
 
     def tapped(self, taps: Mapping[str, str]) -> "Network":
-        """With more taps: name -> any tensor of the graph, such as a layer's ``input`` or ``output``.
+        """The network with more taps: name -> any tensor, such as a layer's ``input`` or ``output``.
 
         Raises:
             InputError: There is no such tensor, or its place on the image is not known.
@@ -177,15 +177,15 @@ class Network(Structure):
         return self._with(taps={**self._tensors, **taps})
 
     def select_channels(self, layer_or_tap: str, indices: Iterable[int]) -> "Network":
-        """Only these output channels of a layer (or channels of a tap), everything that reads them mended.
+        """The network with only these output channels of a layer (or channels of a tap); readers are adapted.
 
         The result computes what the network would with the other channels zero right after the convolution
-        (and after any bias). Channels that a residual sum ties to these go with them (`coupled` names the
-        layers); all others stay. Behind a concatenation or a normalisation the right ones are found.
+        (and after any bias). Channels that a residual sum ties to them are removed too (`coupled` names
+        the layers); all others stay. They are followed through concatenations and normalisations.
 
         Args:
             layer_or_tap: Its name; a layer where both have that name.
-            indices: Channels to keep, rising, each once.
+            indices: Channels to keep, ascending, each once.
 
         Raises:
             UnknownNameError: There is no such layer or tap.
@@ -197,7 +197,7 @@ class Network(Structure):
         return self._with(self._channels.without(tensor, indices))
 
     def replace(self, layer: str, weight: AnyArray, bias: AnyArray | None = None) -> "Network":
-        """Other numbers in a layer.
+        """The network with other weights in a layer.
 
         Args:
             layer: Its name.
@@ -219,7 +219,7 @@ class Network(Structure):
         return self._with(rewired(self.graph, node, node.output, weight, new_bias))
 
     def fold_batch_norm(self) -> "Network":
-        """Batch normalisation that directly follows a convolution goes into its filters and bias.
+        """The network with batch normalisation folded into the convolution directly before it.
 
         A convolution whose own result is a tap keeps its normalisation, because the tap would change.
         """
@@ -242,7 +242,7 @@ class Network(Structure):
                 return 0
 
         low, high = 1, _LARGEST
-        while low < high:  # the count never falls as the side grows
+        while low < high:  # the number of cells never falls as the side grows
             middle = (low + high) // 2
             low, high = (low, middle) if count(middle) >= cells else (middle + 1, high)
         if cells < 1 or count(low) != cells:
@@ -256,11 +256,11 @@ class Network(Structure):
         return stored.to_model(stored.Stored(self.graph, self._tensors, self.card, self.aliases))
 
     def save(self, path: str | Path, *, half: bool = False) -> None:
-        """Writes an ONNX file that any runtime reads; a file that was there is replaced when all went well.
+        """Writes an ONNX file for any runtime; an earlier file is replaced once the new one is complete.
 
         Args:
             path: The file.
-            half: Store weights as float16; they are computed with in float32 all the same.
+            half: Store weights as float16; computing is in float32 nevertheless.
 
         Raises:
             OutputError: It cannot be written.
@@ -292,7 +292,7 @@ def _remade(
 
 
 def _guarded(execute: Execute, places: Sequence[int], network: Network, names: Sequence[str]) -> Execute:
-    """Gives results in the order asked for, and a sentence for an input that is too small."""
+    """Puts results into the requested order, and turns errors into a sentence."""
 
     def guarded(batch: Features) -> list[Features]:
         try:

@@ -1,7 +1,7 @@
-"""ONNX models as other programs write them, brought to the form that runs here.
+"""Converts ONNX models of other programs to the form that runs here.
 
 That form is float32, channels first, with any number of images, any height and any width. What a model stores
-as float16, bfloat16 or float64 is computed in float32, which loses nothing that a tracker could see.
+as float16, bfloat16 or float64 is computed in float32, which costs no accuracy in tracking.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ _TO_CHANNELS_FIRST = [0, 3, 1, 2]
 
 
 def widened(model: "ModelProto") -> "ModelProto":
-    """A copy of the model in which every floating-point number is a float32, and the image, too.
+    """A copy of the model with all floating-point numbers, the image included, as float32.
 
     Args:
         model: Any model without subgraphs.
@@ -68,7 +68,7 @@ def channels_first(model: "ModelProto", what: str) -> "ModelProto":
             "there: export it with channels first (N, 3, H, W)"
         )
     renamed = {node.output[0]: value.name for node in readers}
-    for node in nodes:  # nothing reads the transposed image any more
+    for node in nodes:  # nothing reads the transposed image now
         node.input[:] = [renamed.get(name, name) for name in node.input]
     dims = _image(model).type.tensor_type.shape.dim
     for dim, size in zip(dims, (shape[0], 3, shape[1], shape[2]), strict=True):
@@ -82,8 +82,8 @@ def freed(model: "ModelProto") -> "ModelProto":
     """A copy of the model with any number of images, height and width, whatever it was exported for.
 
     Inputs and outputs lose their fixed sizes. A constant shape of a ``Reshape`` that held them copies them
-    from what is reshaped, or leaves one of them to be worked out. Where that cannot be said by a constant the
-    shape stays, and the model can be run at its own size only.
+    from what is reshaped, or leaves one of them to be worked out. Where no constant can say that, the
+    shape stays, and the model runs at its own size only.
 
     Args:
         model: Any model; inputs of four dimensions are taken for images or maps.
@@ -163,7 +163,7 @@ def _shapes(model: "ModelProto") -> dict[str, list[int | None]]:
 
 
 def _image(model: "ModelProto") -> Any:
-    """The first input that is no weight."""
+    """The first input that is not a weight."""
     weights = {tensor.name for tensor in model.graph.initializer}
     return next((value for value in model.graph.input if value.name not in weights), model.graph.input[0])
 

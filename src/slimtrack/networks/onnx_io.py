@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["halved", "onnx_package", "parse", "read_graph", "read_nodes", "to_model"]
 
 _LARGE = 64
-"""Numbers from which on `halved` takes an array."""
+"""`halved` converts arrays of at least so many numbers."""
 
 _IR_VERSION = 8
 """Version of the file format written: old enough for every ONNX Runtime since 2021."""
@@ -42,7 +42,7 @@ def parse(data: bytes, what: str) -> "ModelProto":
         what: How a message names it, such as its path.
 
     Raises:
-        InputError: It is damaged, no ONNX model, or keeps weights in other files.
+        InputError: It is damaged, not an ONNX model, or keeps weights in other files.
     """
     onnx = onnx_package()
     from google.protobuf.message import DecodeError
@@ -59,7 +59,7 @@ def parse(data: bytes, what: str) -> "ModelProto":
 
 
 def _refuse_external(model: "ModelProto", what: str) -> None:
-    """External data could name any file of this computer; what is loaded must be one file with one hash."""
+    """Refuses weights in other files: they could be any file of this computer, and have no hash."""
     onnx = onnx_package()
     tensors = list(model.graph.initializer)
     tensors += [a.t for node in model.graph.node for a in node.attribute if a.HasField("t")]
@@ -105,7 +105,7 @@ def read_nodes(model: "ModelProto", what: str) -> tuple[tuple[Node, ...], dict[s
             weights[tensor.name] = onnx.numpy_helper.to_array(tensor)
         nodes = [_node(proto, index, weights) for index, proto in enumerate(model.graph.node)]
     except (ValueError, TypeError) as error:
-        raise InputError(f"{what} holds what cannot be read ({error})") from error
+        raise InputError(f"{what} has contents that cannot be read ({error})") from error
     return _unshared(_uniquely_named([node for node in nodes if node is not None]), weights), weights
 
 
@@ -192,7 +192,7 @@ def to_model(graph: Graph, outputs: Sequence[str], metadata: Mapping[str, str] |
 
 
 def halved(model: "ModelProto") -> "ModelProto":
-    """The model, changed: large float32 arrays are stored as float16, each with a cast that runs once."""
+    """Changes the model in place: large float32 arrays become float16, each with a cast that runs once."""
     onnx, graph = onnx_package(), model.graph
     casts = []
     for tensor in graph.initializer:

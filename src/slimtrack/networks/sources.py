@@ -1,4 +1,4 @@
-"""The bytes of a network file, and the hash by which it is known."""
+"""The bytes of a network file, and its hash."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ def read_bytes(path: str | Path, sha256: str | None = None) -> bytes:
     """The content of a network file, checked against its hash where that is known.
 
     Raises:
-        InputError: It cannot be read, or its hash is another.
+        InputError: It cannot be read, or has another hash.
     """
     try:
         data = Path(path).read_bytes()
@@ -24,7 +24,7 @@ def read_bytes(path: str | Path, sha256: str | None = None) -> bytes:
     if sha256 and not found.startswith(sha256.lower()):
         raise InputError(
             f"network file {path} is damaged or another version: its sha256 is {found[:16]}.., "
-            f"{sha256[:16]}.. is expected; take it again from where it is published"
+            f"{sha256[:16]}.. is expected; download it again"
         )
     return data
 

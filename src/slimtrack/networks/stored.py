@@ -19,7 +19,7 @@ __all__ = ["Stored", "read", "to_model"]
 
 
 class Stored(NamedTuple):
-    """What is in a file.
+    """The contents of a file.
 
     Attributes:
         graph: The nodes and weights.
@@ -55,7 +55,7 @@ def read(path: str | Path, sha256: str | None = None) -> Stored:
         sha256: Its hash, or the first digits; ``None``: not checked.
 
     Raises:
-        InputError: Not such a file, damaged, or another hash.
+        InputError: It is not such a file, is damaged, or has another hash.
     """
     model = onnx_io.parse(read_bytes(path, sha256), str(path))
     texts = {entry.key: entry.value for entry in model.metadata_props}

@@ -1,4 +1,4 @@
-"""What a network consists of: its taps, its layers, who reads whom, how large they are."""
+"""The parts of a network: its taps, its layers, which layer reads which, and their sizes."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -18,11 +18,11 @@ __all__ = ["Structure"]
 
 
 class Structure:
-    """The part of a `Network` that is looked at and not run.
+    """The part of a `Network` that describes it; `Network` adds running.
 
     Attributes:
         graph: The nodes and weights.
-        card: Whose weights they are, and how an image is prepared.
+        card: Its origin, licence and preprocessing.
         aliases: Other names for taps, such as those of papers.
     """
 
@@ -72,9 +72,9 @@ class Structure:
 
     def _tap(self, name: str, tensor: str, grid: Grid | None) -> Tap:
         if grid is None or tensor not in self._counts:
-            raise InputError(f"tap {name}: {tensor!r} is no tensor of cells at known places of the image")
+            raise InputError(f"tap {name}: the positions of tensor {tensor!r} on the image are not known")
         if grid.stride[0] != grid.stride[1] or grid.offset[0] != grid.offset[1]:
-            raise InputError(f"tap {name}: its cells lie differently down and across, which is not supported")
+            raise InputError(f"tap {name}: its stride or offset is not the same in x and y, as it must be")
         return Tap(name, tensor, self._counts[tensor], grid.stride[0], grid.offset[0])
 
     def tap(self, name: str, size: int | None = None) -> Tap:

@@ -1,8 +1,8 @@
 """A network fine-tuned to one target in its first frame (paper 002, section IV-B).
 
-Around the target are cut positives (moved, mirrored, blurred, lit differently) and, where the target does not
-reach, negatives. The filter that the template's features give is to answer positives with a Gaussian on the
-target and negatives with zero (equation 10), while features stay near those of before (equation 11).
+Positives are patches around the target (shifted, mirrored, blurred, with other light), negatives are patches
+without it. The filter learned from the template's features should respond to positives with a Gaussian on the
+target and to negatives with zero (equation 10), while features stay close to the original ones (equation 11).
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,14 +31,14 @@ class Adaptation:
 
     Attributes:
         iterations: Steps, each over all patches.
-        patches: Positives, and negatives.
+        patches: Number of positives, and of negatives.
         rate: Learning rate of Adam as a share of each layer's own weights (their root mean square): what
             suits one network suits the others.
-        beta: Weight of the tracking loss beside that of the features.
-        side: Pixels of a patch.
+        beta: Weight of the tracking loss relative to that of the features.
+        side: Side of a patch in pixels.
         extent: Side of a patch in sides of the target.
-        shift: Farthest move of a positive, in sides of the target.
-        seed: Of what is drawn.
+        shift: Largest shift of a positive, in sides of the target.
+        seed: Seed of the random numbers.
     """
 
     iterations: int = 8
@@ -55,7 +55,7 @@ class _Lesson(NamedTuple):
     """Patches of a frame.
 
     Attributes:
-        images: ``(1 + N, side, side, 3)`` uint8: the template, then what is searched.
+        images: ``(1 + N, side, side, 3)`` uint8: the template, then the search patches.
         shift: ``(N, 2)``: how far the target is off the middle, in sides of the patch.
         present: ``(N,)`` bool: whether it is there.
     """
@@ -68,17 +68,17 @@ class _Lesson(NamedTuple):
 def adapted(
     network: Network, taps: Sequence[str], image: Image, box: Box, plan: Adaptation | None = None
 ) -> Network:
-    """The network, cut to these taps, after some steps on the first frame. The given one stays as it is.
+    """The network, cut to these taps and fine-tuned on the first frame; the given one is not changed.
 
     Departs from the paper in its levels, which are the taps that a tracker reads, in Adam instead of SGD, and
     in drawing the patches once. The features' teacher is the network as it was given.
 
     Args:
-        network: Of operators that `TorchNetwork` knows.
+        network: A network that `TorchNetwork` can run.
         taps: What the tracker reads.
         image: The frame, ``(H, W, 3)`` uint8 BGR.
         box: The target.
-        plan: How much; the paper's numbers if ``None``.
+        plan: How it is fine-tuned; the paper's numbers if ``None``.
 
     Raises:
         InputError: Torch cannot run the network.
@@ -105,7 +105,7 @@ def _optimiser(learning: TorchNetwork, rate: float) -> torch.optim.Optimizer:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Torch on one thread: as everything else here, and the same result on every machine."""
+    """Limits torch to one thread, so that the result is the same on every machine."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -115,7 +115,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _loss(maps: dict[str, Tensor], before: dict[str, Tensor], lesson: _Lesson, plan: Adaptation) -> Tensor:
-    """Equation 11; the decay of weights is left out, eight steps long."""
+    """Equation 11, without weight decay, which matters little in eight steps."""
     deepest = list(maps)[-1]
     spread = (before[deepest] - before[deepest].mean((0, 2, 3), keepdim=True)).square().mean()
     fidelity = (maps[deepest] - before[deepest]).square().mean() / spread.clamp(min=1e-12)
@@ -148,7 +148,7 @@ def _cut(image: Image, cx: float, cy: float, side: float, plan: Adaptation) -> I
 
 
 def _changed(patch: Image, rng: np.random.Generator) -> Image:
-    """Another light, and half of the time out of focus."""
+    """The patch with other light, and blurred half of the time."""
     lit = np.clip(patch * rng.uniform(0.7, 1.3) + rng.uniform(-20, 20), 0, 255).astype(np.uint8)
     blur = rng.uniform(0.3, 1.5)
     return cv2.GaussianBlur(lit, (0, 0), blur) if rng.random() < 0.5 else lit
@@ -157,7 +157,7 @@ def _changed(patch: Image, rng: np.random.Generator) -> Image:
 def _beside(
     image: Image, box: Box, side: float, count: int, rng: np.random.Generator
 ) -> list[tuple[float, float]]:
-    """Middles of windows that the target does not reach into; none where the frame has no room for them."""
+    """Centres of windows without any of the target; fewer or none where the frame has no room for them."""
     height, width = image.shape[:2]
     drawn = rng.uniform((0, 0), (width, height), (64 * count, 2))
     apart = np.abs(drawn - (box.cx, box.cy)) > (side + np.array([box.w, box.h])) / 2

@@ -1,4 +1,4 @@
-"""Maps of a student judged as a correlation tracker would use them: windowed, of one energy, at one level."""
+"""Rates a student's feature maps as a correlation tracker uses them: windowed, scaled to equal energy."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,7 +23,7 @@ class Filtering(NamedTuple):
 
     Attributes:
         extent: Side of both patches in sides of the target.
-        ridge: Weight of the filter's own energy as a share of the features' mean energy a frequency.
+        ridge: Weight of the filter's own energy as a share of the features' mean energy per frequency.
         suppression: Weight of context patches.
     """
 
@@ -77,7 +77,7 @@ def _share(maps: Tensor, filtering: Filtering) -> float:
 
 
 def _alike(maps: Sequence[Tensor]) -> list[Tensor]:
-    """Under a Hann window, the template's mean energy a frequency brought to 1 and the others with it."""
+    """Maps under a Hann window, all scaled so that the template's mean energy per frequency is 1."""
     cosine = _hann(maps[0].shape[-2], maps[0])[:, None] * _hann(maps[0].shape[-1], maps[0])
     windowed = [each.float() * cosine for each in maps]
     gain = windowed[0].square().sum((1, 2, 3), keepdim=True).clamp(min=1e-12).rsqrt()

@@ -35,9 +35,9 @@ class TorchGraph(nn.Module):
         nodes: In an order in which they can run.
         weights: Constant tensors by name.
         inputs: Names of the tensors that are given.
-        outputs: The tensor behind each name that is given back.
+        outputs: Name of an output -> its tensor.
         what: How a message names the graph, such as its file.
-        constant: Names of convolutions that stay as they are.
+        constant: Names of convolutions that stay constant.
 
     Raises:
         InputError: It has an operator that is not known here.
@@ -54,7 +54,7 @@ class TorchGraph(nn.Module):
     ) -> None:
         super().__init__()
         self._inputs, self._outputs, self._what = inputs, outputs, what
-        self._numbers: dict[str, list[int]] = {}  # of integers: to read them from a GPU would make it wait
+        self._numbers: dict[str, list[int]] = {}  # integers, because reading them from a GPU makes it wait
         self._buffer_names: dict[str, str] = {}
         self._steps = [self._step(node, weights, node.name in constant) for node in nodes]
 

@@ -1,4 +1,4 @@
-"""A network of ours run by torch, so that it can teach, and learn."""
+"""A network run by torch, so that it can teach and learn."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ class TorchNetwork(TorchGraph):
         return self._taken
 
     def prepared(self, rgb: Tensor) -> Tensor:
-        """RGB in 0..255 as the network's card wants it."""
+        """RGB in 0..255, prepared as the network's card says."""
         card = self.taken.card
         planes = rgb.flip(1) if card.colors == "bgr" else rgb
         mean, scale = (rgb.new_tensor(values).reshape(1, 3, 1, 1) for values in (card.mean, card.scale))
@@ -48,7 +48,7 @@ class TorchNetwork(TorchGraph):
 
     @torch.no_grad()
     def network(self) -> Network:
-        """The network with the numbers that these modules have now."""
+        """The network with the present weights of these modules."""
         graph, changed = self.taken.graph, dict[str, AnyArray]()
         for node in graph.nodes:
             module = getattr(self, self.field(node.name), None)

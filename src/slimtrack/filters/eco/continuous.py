@@ -1,7 +1,7 @@
-"""Blocks of different resolution as functions on one continuous, periodic window (C-COT, section 3).
+"""Features of different resolution as functions on one continuous, periodic window (C-COT, section 3).
 
 The window's sides are the unit of length, and its centre is the origin, so that a target in the middle, the
-desired response and the filter all lie at 0. A function is held as the coefficients of its Fourier series,
+desired response and the filter all lie at 0. A function is stored as the coefficients of its Fourier series,
 
     f(x, y) = sum_kl F[k, l] exp(2 pi i (k y + l x)),   |k| <= K,  |l| <= L,
 
@@ -23,10 +23,10 @@ __all__ = ["Block", "Layout", "cubic_spectrum", "frequencies", "samples", "desir
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A kind of feature on its grid.
+    """A feature and its grid.
 
     Attributes:
-        channels: How many channels it has.
+        channels: Number of channels.
         size: Height and width of the grid in cells; the grid covers the window.
         offset: Centre of cell 0 from the window's corner, in cells (one half for cells that tile the window).
     """
@@ -52,8 +52,8 @@ def cubic_spectrum(f: Floats, a: float = -0.75) -> Floats:
     """Fourier transform of the cubic convolution kernel of Keys (IEEE TASSP 1981) with parameter ``a``.
 
     Args:
-        f: Frequencies in cycles a sample.
-        a: Slope of the kernel at 1; -0.75 as C-COT has it.
+        f: Frequencies in cycles per sample.
+        a: Slope of the kernel at 1; -0.75 as in C-COT.
     """
     safe = np.where(f == 0, 1.0, f)
     wide, double = np.sinc(f), np.sinc(2 * f)
@@ -63,7 +63,7 @@ def cubic_spectrum(f: Floats, a: float = -0.75) -> Floats:
 
 
 class Layout:
-    """Where the coefficients of all blocks lie in one flat vector, and how features become coefficients.
+    """Layout of the coefficients of all blocks in one flat vector; turns features into coefficients.
 
     Attributes:
         blocks: The blocks.
@@ -117,12 +117,12 @@ class Layout:
         total.reshape(*total.shape[:-2], -1)[..., self._at[block]] += part.reshape(*part.shape[:-2], -1)
 
     def cut(self, total: Spectrum, block: int) -> Spectrum:
-        """The coefficients that a block has, of a spectrum ``(..., *shape)``: ``(..., rows, columns)``."""
+        """A block's part of a spectrum ``(..., *shape)``: ``(..., rows, columns)``."""
         flat = total.reshape(*total.shape[:-2], -1)[..., self._at[block]]
         return flat.reshape(*total.shape[:-2], *self.blocks[block].shape)
 
     def shift(self, flat: Spectrum, dy: float, dx: float) -> Spectrum:
-        """Flat vectors ``(..., length)`` of the same functions moved by a part of the window."""
+        """Flat vectors ``(..., length)`` of the functions shifted by a share of the window's sides."""
         out = np.empty_like(flat)
         for source, target in zip(self.views(flat), self.views(out), strict=True):
             rows, columns = frequencies((source.shape[-2], source.shape[-1]))
@@ -138,7 +138,7 @@ class Layout:
 
 
 def _interpolation(block: Block) -> Spectrum:
-    """Coefficients of the kernel that a block's cells are interpolated with, their places counted in."""
+    """Coefficients of the kernel that interpolates a block's cells, including the shift of their centres."""
     axes = []
     for count, k in zip(block.size, frequencies(block.shape), strict=True):
         first = block.offset / count - 0.5
@@ -151,7 +151,7 @@ def desired_response(shape: tuple[int, int], sigma: tuple[float, float]) -> Spec
 
     Args:
         shape: Rows and columns of the half spectrum.
-        sigma: Its width down and across, as a part of the window's sides.
+        sigma: Its width in y and x, as a share of the window's sides.
     """
     parts = [
         math.sqrt(2 * math.pi) * s * np.exp(-2 * (math.pi * s * k) ** 2)

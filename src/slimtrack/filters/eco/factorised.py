@@ -50,7 +50,7 @@ class JointProblem:
             filter_: The filter to start from, ``(length,)``.
             projections: The projections to start from, ``(C_b, dims_b)``.
             steps: Gauss-Newton steps.
-            iterations: Conjugate gradient iterations a step.
+            iterations: Conjugate gradient iterations per step.
 
         Returns:
             The new filter and projections.
@@ -66,7 +66,7 @@ class JointProblem:
         return filter_.copy(), projections
 
     def linearise(self, filter_: Spectrum, projections: list[Floats]) -> None:
-        """Sets up `product`, `right` and `diagonal` of the quadratic problem around a point."""
+        """Computes `product`, `right` and `diagonal` of the quadratic problem around a point."""
         self._shapes = [p.shape for p in projections]
         self._projected = self.project(projections)
         self._fixed = self._layout.views(filter_.copy())
@@ -97,7 +97,7 @@ class JointProblem:
         return self._packed(data.view(np.float32), moved)
 
     def _collected(self, response: Spectrum) -> tuple[Spectrum, list[Floats]]:
-        """The adjoint: what a response asks of the filter and of the projections."""
+        """The adjoint: maps a response back to the filter and the projections."""
         data, changes = np.empty_like(self._projected), []
         for block, (x, target) in enumerate(
             zip(self._layout.views(self._projected), self._layout.views(data), strict=True)

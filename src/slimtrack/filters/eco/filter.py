@@ -1,4 +1,4 @@
-"""The filter of ECO: projections, sample space and continuous filter in one."""
+"""The filter of ECO: projections, sample space and continuous filter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ _SMOOTH = 0.3
 """Share of the channels' mean energy in the preconditioner, so that weak channels take no large steps."""
 
 _FORGET = 50
-"""How much faster the direction of the conjugate gradient is forgotten than samples."""
+"""The conjugate gradient forgets its direction this many times faster than samples fade."""
 
 
 _ALONE = 80
-"""Conjugate gradient iterations of the first frame where the projections are not learned with the filter."""
+"""Conjugate gradient iterations in the first frame if projections are not learned with the filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class EcoFilter:
         self._filter = np.zeros(self.layout.length, np.complex64)
 
     def _lay_out(self, dims: Sequence[int]) -> None:
-        """Makes what depends on the number of projected channels alone."""
+        """Creates everything that depends on the number of projected channels."""
         blocks = self._before.blocks
         self.layout = Layout([Block(d, b.size, b.offset) for d, b in zip(dims, blocks, strict=True)])
         self._penalty = Penalty(self.layout, *self._bowl)
@@ -86,9 +86,9 @@ class EcoFilter:
         """Learns projections and filter from the first frame's windowed blocks ``(C, h, w)``.
 
         Args:
-            features: A block each.
+            features: One array per block.
             steps: Gauss-Newton steps; with none, the projections stay the principal directions.
-            iterations: Conjugate gradient iterations a step.
+            iterations: Conjugate gradient iterations per step.
         """
         self._projections = [principal_projection(x, d) for x, d in zip(features, self._dims, strict=True)]
         whole = [self._before.transform(x, block) for block, x in enumerate(features)]
@@ -97,7 +97,7 @@ class EcoFilter:
         if not steps:
             self._train(ConjugateGradient(self.layout.twice), _ALONE)
             return
-        # From a filter of zeros Gauss-Newton would see no use for the projection, and drop it.
+        # With a filter of zeros, Gauss-Newton would shrink the projections, as they seem to be useless.
         self._train(ConjugateGradient(self.layout.twice), iterations)
         self._filter, self._projections = joint.solve(
             self._filter, self._projections, steps=steps, iterations=iterations
@@ -126,7 +126,7 @@ class EcoFilter:
         return out
 
     def respond(self, samples: Spectrum) -> Responses:
-        """The responses to samples ``(S, length)``, at as many places as their spectra have numbers."""
+        """The responses to samples ``(S, length)``, sampled as densely as their spectra allow."""
         spectra = self.spectrum(samples)
         return Responses(function_values(spectra), spectra)
 
@@ -144,19 +144,19 @@ class EcoFilter:
         return self._space.samples
 
     def contributions(self, block: int, price: float = 1.0) -> tuple[Spectrum, Spectrum, Floats]:
-        """What each channel of a block adds to the responses, and what they should add up to.
+        """The contribution of each channel of a block to the responses, and the desired sum.
 
         With them, paper 001's equation 12 is ``|| sum_l a_l A_l - B ||^2 + sum_l a_l g_l`` and a constant.
 
         Args:
             block: The block.
-            price: What the regularisation counts: ``q / || a ||``, the channels over those that are kept.
+            price: Factor of the regularisation, ``q / || a ||``: all channels over the kept ones.
 
         Returns:
             A ``(C, n k)``: the channels' responses to the n remembered samples, their k coefficients scaled
             so that sums of squares are those of the functions, times the samples' weights; B ``(n k,)``: the
-            desired response without what the other blocks give; g ``(C,)``: the regularisation of each
-            channel's filter.
+            desired response minus the contribution of the other blocks; g ``(C,)``: the regularisation of
+            each channel's filter.
         """
         part = self.layout.views(self._filter)[block]
         given = self.layout.views(self.samples)[block] * part
@@ -169,11 +169,11 @@ class EcoFilter:
         return wide, (missing * scales).ravel(), regularised
 
     def keep(self, chosen: Sequence[npt.NDArray[np.intp]], *, iterations: int = 20) -> None:
-        """Goes on with these channels of each block only, from the remembered samples.
+        """Keeps only these channels of each block, in the remembered samples too.
 
         Args:
-            chosen: Indices of projected channels, a block each.
-            iterations: Conjugate gradient iterations for the filter of what is left.
+            chosen: Indices of projected channels, one array per block.
+            iterations: Conjugate gradient iterations for the smaller filter.
         """
         at = np.concatenate([
             part[chosen[block]].ravel()
@@ -188,7 +188,7 @@ class EcoFilter:
         self._train(ConjugateGradient(self.layout.twice), iterations)
 
     def learn(self, sample: Spectrum, shift: tuple[float, float] = (0.0, 0.0), weight: float = 1.0) -> None:
-        """Takes in a sample ``(length,)``, the target moved to its centre; trains when it is time.
+        """Adds a sample ``(length,)``, shifted so that the target is in its centre; trains if it is due.
 
         See `slimtrack.filters.spectral.SpectralFilter`.
         """
@@ -218,7 +218,7 @@ class EcoFilter:
         )
 
     def _preconditioner(self) -> Floats:
-        """Near the diagonal of the normal equations: the samples' energy and the mean penalty."""
+        """An approximate diagonal of the normal equations: the samples' energy plus the mean penalty."""
         smooth = np.empty_like(self._energy)
         parts = zip(self.layout.views(self._energy), self.layout.views(smooth), strict=True)
         for energy, target in parts:

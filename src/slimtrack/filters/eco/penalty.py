@@ -8,7 +8,7 @@ from slimtrack.filters.eco.continuous import Layout, frequencies
 __all__ = ["Penalty", "penalty_window"]
 
 _FINE = 256
-"""Samples a side from which the window's coefficients are taken."""
+"""Samples along a side, from which the window's coefficients are computed."""
 
 
 def penalty_window(
@@ -21,11 +21,11 @@ def penalty_window(
 ) -> tuple[Floats, Floats]:
     """The penalty ``w(y, x) = u(y) + v(x)``: small on the target, growing towards the background.
 
-    Danelljan et al., ICCV 2015 (SRDCF), section 4.2, with few coefficients as C-COT and ECO have it: those
+    Danelljan et al., ICCV 2015 (SRDCF), section 4.2, with few coefficients as in C-COT and ECO: those
     below ``sparsity`` times the largest are dropped, and the mean is set so that the minimum is ``least``.
 
     Args:
-        target: Height and width of the target as a part of the window's sides.
+        target: Height and width of the target as shares of the window's sides.
         least: The penalty on the target's centre.
         edge: The penalty on the middle of the target's edges.
         power: How fast it grows.
@@ -81,7 +81,7 @@ class Penalty:
         parts = zip(self._layout.views(flat), self._layout.views(out), strict=True)
         for block, (f, target) in enumerate(parts):
             mirror, reach = self._mirrored[block]
-            # The columns left of 0 are the conjugates of those right of it, upside down.
+            # The columns left of 0 are the conjugates of those right of it, in reverse order.
             wide = np.concatenate([f[:, mirror, reach:0:-1].conj(), f], axis=-1)
             once, twice = (np.matmul(wide, band) for band in self._columns[block])
             rows, squares = self._rows[block]

@@ -11,12 +11,12 @@ __all__ = ["SampleSpace"]
 class SampleSpace:
     """A mixture of at most ``capacity`` components, each the weighted mean of samples that resemble it.
 
-    A new sample becomes a component of its own. When there is no room, a component whose weight has faded is
-    dropped; if there is none, the two nearest are merged, the new sample counted in.
+    A new sample becomes a component. When there is no room, a component whose weight has faded is dropped; if
+    there is none, the nearest two of the components and the new sample are merged.
 
     Args:
         layout: Layout of the samples.
-        capacity: Most components.
+        capacity: Maximum number of components.
         rate: Weight of a new sample.
         least: Weight below which a component may be dropped.
     """
@@ -41,14 +41,14 @@ class SampleSpace:
         return np.asarray(used / used.sum(), np.float32)
 
     def restore(self, samples: Spectrum, weights: Floats) -> None:
-        """Begins with these components ``(n, length)`` and their weights ``(n,)``."""
+        """Restores these components ``(n, length)`` and their weights ``(n,)``."""
         self._count = len(samples)
         self._samples[: self._count], self._weights[: self._count] = samples, weights
         rows = samples.view(np.float32)
         self._products[: self._count, : self._count] = (rows * self._twice) @ rows.T
 
     def add(self, sample: Spectrum, share: float = 1.0) -> None:
-        """Takes in a sample ``(length,)`` at ``share`` times the usual weight."""
+        """Adds a sample ``(length,)`` at ``share`` times the usual weight."""
         weighted = sample.view(np.float32) * self._twice
         products = (self.samples.view(np.float32) @ weighted).astype(float)
         own = float(sample.view(np.float32) @ weighted)

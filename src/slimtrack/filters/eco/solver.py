@@ -12,11 +12,11 @@ __all__ = ["ConjugateGradient", "normal_product", "responses"]
 
 
 class ConjugateGradient:
-    """Preconditioned conjugate gradient by Polak and Ribiere, whose direction outlives a call.
+    """Preconditioned conjugate gradient by Polak and Ribiere that keeps its direction between calls.
 
-    Samples change little between two calls, so the last direction is worth keeping (ECO, section 3.3). It
-    counts the less the more samples have changed; where the Polak-Ribiere factor is negative, the direction
-    is given up and steepest descent begins anew.
+    Samples change little between two calls, so the last direction is worth keeping (ECO, section 3.3). Its
+    weight falls as samples change; where the Polak-Ribiere factor is negative, it is dropped, and the next
+    step is one of steepest descent.
 
     Args:
         twice: How often each number counts in inner products, ``(n,)`` float32.
@@ -44,7 +44,7 @@ class ConjugateGradient:
             right: The right side ``(n,)`` float32.
             x: The unknown ``(n,)`` float32: start and result.
             preconditioner: An approximate diagonal of ``A``.
-            iterations: How many steps.
+            iterations: Number of steps.
         """
         if not self._kept:
             self._direction = None

@@ -1,4 +1,4 @@
-"""What backbones with named taps have in common: torch to learn, ONNX to track."""
+"""The base class of backbones with named taps: trained in torch, run as ONNX."""
 
 from torch import Tensor, nn
 
@@ -10,7 +10,7 @@ __all__ = ["Backbone"]
 
 
 class Backbone(nn.Module):
-    """A backbone whose parameters carry torchvision's names; of any width, it can become a `Network`.
+    """A backbone of any width whose parameters have torchvision's names; it can become a `Network`.
 
     Args:
         architecture: The plan that builds it in ONNX from its state dict.
@@ -26,10 +26,10 @@ class Backbone(nn.Module):
         raise NotImplementedError
 
     def network(self, card: Card, name: str) -> Network:
-        """The same in ONNX, batch norms folded in.
+        """The backbone as a `Network`, batch norms folded in.
 
         Args:
-            card: Origin, and how its input is prepared.
+            card: Its origin and the preparation of its input.
             name: How messages name it.
         """
         state = {key: value.detach().cpu().numpy() for key, value in self.state_dict().items()}

@@ -20,7 +20,7 @@ class Chain(Backbone):
 
     Args:
         architecture: The plan that builds it in ONNX.
-        layers: Pairs of a tap's name, empty for a layer that is none, and the layer.
+        layers: Pairs of a tap's name (empty if the layer is not a tap) and the layer.
     """
 
     def __init__(self, architecture: Architecture, layers: Sequence[tuple[str, nn.Module]]) -> None:
@@ -40,7 +40,7 @@ class Chain(Backbone):
 
 
 def vgg(name: str, blocks: Sequence[Sequence[int]]) -> Chain:
-    """VGG, whole or its first blocks, as wide as given; taps ``relu1_1`` .. and ``pool1`` ...
+    """VGG or its first blocks, of the given width; taps ``relu1_1`` .. and ``pool1`` ...
 
     Args:
         name: ``"vgg16"`` or ``"vgg19"``.
@@ -72,7 +72,7 @@ def alexnet(widths: Sequence[int] = (64, 192, 384, 256, 256)) -> Chain:
 
 
 class _Fire(nn.Module):
-    """Squeeze to few channels, expand by 1x1 and 3x3 side by side."""
+    """Squeezes to few channels, then expands by 1x1 and 3x3 convolutions side by side."""
 
     def __init__(self, channels: int, squeezed: int, out: int) -> None:
         super().__init__()

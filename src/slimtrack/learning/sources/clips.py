@@ -1,4 +1,4 @@
-"""Sequences of one target: those that `slimtrack.datasets` reads, and clips with our own tables."""
+"""Sequences of one target: those of `slimtrack.datasets`, and clips followed by `slimtrack track`."""
 
 import csv
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def _rows(file: Path, frames: int) -> list[tuple[int, Labelled]]:
     """Frame numbers and boxes of the rows that can be believed.
 
     Raises:
-        SourceError: A line is no row of such a table.
+        SourceError: A line is not a row of such a table.
     """
     found = []
     for number, row in enumerate(csv.DictReader(text_of(file).splitlines()), 2):

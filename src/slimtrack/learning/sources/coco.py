@@ -13,7 +13,7 @@ __all__ = ["Coco"]
 
 
 class Coco(Source):
-    """COCO (Lin et al., ECCV 2014), and what is exported in its form; crowds are left out."""
+    """COCO (Lin et al., ECCV 2014) and exports in its format; crowds are left out."""
 
     layout = "annotations/instances_*.json and a folder of pictures a split; or SPLIT/_annotations.coco.json"
 
@@ -41,7 +41,7 @@ def _shots(file: Path, folder: Path) -> Iterator[Shot]:
         names = {entry["id"]: str(entry["name"]) for entry in content.get("categories", ())}
         annotations = content["annotations"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{file} is no file of COCO's form ({type(error).__name__}: {error})") from error
+        raise SourceError(f"{file} is not in COCO's format ({type(error).__name__}: {error})") from error
     objects: dict[Any, list[Labelled]] = defaultdict(list)
     for number, entry in enumerate(annotations):
         key, found = _object(entry, names, pictures, f"{file}, annotations[{number}]")

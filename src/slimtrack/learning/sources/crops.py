@@ -28,13 +28,13 @@ from slimtrack.learning.sources.shot import Labelled, Shot, spread
 __all__ = ["SIDE", "cut_out"]
 
 _REACH = 5.2
-"""Side of a crop over the side of a square of the object's area."""
+"""Side of a crop, as a multiple of the square root of the object's area."""
 _OBJECT = 64.0
-"""An object is scaled so that the side of a square of its area is this; never enlarged."""
+"""Square root of an object's area in its crop; objects are shrunk to this but never enlarged."""
 SIDE = math.ceil(_REACH * _OBJECT) + 1
 """Longest side of a crop."""
 _LEAST = 12.0
-"""Pixels of an object's shorter side under which it is left out."""
+"""Objects whose shorter side has fewer pixels are left out."""
 _MOST = 3
 """Objects of a still, the largest ones: more make one picture weigh too much."""
 
@@ -53,8 +53,8 @@ def cut_out(shots: list[Shot], folder: Path, limit: int | None, memory: float) -
     Args:
         shots: The pictures.
         folder: Where they are from, for errors.
-        limit: Take at most so many objects, evenly spread.
-        memory: How many GiB they may take.
+        limit: Maximum number of objects, evenly spread.
+        memory: Most memory that they may take, in GiB.
 
     Raises:
         SourceError: A picture cannot be read, or there is no object of 12 pixels or more.
@@ -66,7 +66,7 @@ def cut_out(shots: list[Shot], folder: Path, limit: int | None, memory: float) -
     for index, (shot, item) in enumerate(wanted):
         by_picture.setdefault(shot.picture, _Work(shot, [])).wanted.append((index, item))
     room = _Room(len(wanted), memory_for(len(wanted), SIDE, memory, folder))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV lets go of the interpreter
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # OpenCV releases the interpreter lock
         entries = [entry for found in pool.map(room.fill, by_picture.values()) for entry in found]
     if not entries:
         raise SourceError(f"{folder} holds no object of {_LEAST:g} pixels or more")
@@ -81,7 +81,7 @@ class _Work(NamedTuple):
 
 
 class _Room:
-    """Where crops go. A place whose object turns out to be too small stays empty, and no entry names it."""
+    """The memory for crops. Where an object turns out to be too small, its place stays empty and unused."""
 
     def __init__(self, count: int, pixels: npt.NDArray[np.uint8]) -> None:
         self._pixels = pixels
@@ -122,7 +122,7 @@ def _opened(shot: Shot) -> Image:
     image = cv2.imread(str(shot.picture), cv2.IMREAD_COLOR)
     if image is None:
         reason = "cannot be read as a picture" if shot.picture.is_file() else "is not there"
-        raise SourceError(f"{shot.picture} {reason}; the annotations of {shot.group} speak of it")
+        raise SourceError(f"{shot.picture} {reason}; the annotations of {shot.group} name it")
     return image
 
 
@@ -144,7 +144,7 @@ def _clipped(box: Corner, width: int, height: int) -> Corner:
 
 
 def _crop(image: Image, main: Labelled, boxes: dict[Labelled, Corner]) -> _Crop:
-    """The object and its surroundings as far as the picture goes."""
+    """The object and its surroundings, cut off at the picture's border."""
     x, y, w, h = boxes[main]
     side = math.sqrt(w * h)
     reach = _REACH * side / 2

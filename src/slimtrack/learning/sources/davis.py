@@ -13,7 +13,7 @@ __all__ = ["Davis"]
 
 
 class Davis(Source):
-    """DAVIS 2016 and 2017 (Perazzi et al., CVPR 2016; Pont-Tuset et al., 2017): a colour an object."""
+    """DAVIS 2016 and 2017 (Perazzi et al., CVPR 2016; Pont-Tuset et al., 2017); each colour is an object."""
 
     layout = "Annotations/480p/NAME/*.png and JPEGImages/480p/NAME/*.jpg"
 
@@ -46,7 +46,7 @@ def _listed(folder: Path) -> set[str]:
 
 
 def _objects(file: Path, name: str) -> Iterator[Labelled]:
-    """An object for each colour but black.
+    """One object per colour except black.
 
     Raises:
         SourceError: The mask cannot be read.

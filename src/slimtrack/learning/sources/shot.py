@@ -1,4 +1,4 @@
-"""What every reader of annotated pictures gives: pictures with boxes, not yet opened."""
+"""What every reader of annotated pictures returns: pictures with boxes, not yet opened."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ class Shot(NamedTuple):
         picture: The file.
         objects: What is in it.
         group: Pictures of a group are all trained with or all held out: frames of one sequence.
-        split: Where the data set itself says it belongs; empty where it does not say.
+        split: The split to which the data set assigns it; empty if it does not.
         fractions: Boxes are fractions of the picture's sides.
     """
 
@@ -68,18 +68,18 @@ class Source(ABC):
 
 
 _FRAMES = 20
-"""Frames of a sequence that are taken: more show the same object again."""
+"""Number of frames taken from a sequence; more would only show the same object again."""
 
 
 def spread(items: Sequence[Item], count: int = _FRAMES) -> list[Item]:
-    """At most so many of them, evenly spread."""
+    """At most ``count`` of them, evenly spread."""
     if len(items) <= count:
         return list(items)
     return [items[index * len(items) // count] for index in range(count)]
 
 
 def split_of(*words: str) -> Split | None:
-    """The split that the name of a folder or a file speaks of (``train2017``, ``valid``): the last one."""
+    """The split that the name of a folder or file contains (``train2017``, ``valid``), the last one."""
     for word in reversed(words):
         plain = word.lower()
         if plain.startswith("train"):

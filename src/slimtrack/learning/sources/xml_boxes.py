@@ -1,4 +1,4 @@
-"""Boxes in XML files of PASCAL's form: VOC, and ILSVRC's videos."""
+"""Boxes in XML files of PASCAL's format: VOC, and ILSVRC's videos."""
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class Voc(Source):
         return (folder / "JPEGImages").is_dir() and any((folder / "Annotations").glob("*.xml"))
 
     def shots(self, folder: Path) -> Iterator[Shot]:
-        """A picture each; the lists in ``ImageSets/Main`` say what is held out."""
+        """All pictures; the lists in ``ImageSets/Main`` say what is held out."""
         held_out = _listed(folder / "ImageSets" / "Main" / "val.txt")
         for file in sorted((folder / "Annotations").glob("*.xml")):
             picture = folder / "JPEGImages" / f"{file.stem}.jpg"
@@ -60,7 +60,7 @@ def _objects(file: Path, first: int) -> Iterator[Labelled]:
     """The objects of one file, their corners inclusive.
 
     Raises:
-        SourceError: It is no such file; names the object.
+        SourceError: It is not such a file; names the object.
     """
     try:
         root = ElementTree.parse(file).getroot()

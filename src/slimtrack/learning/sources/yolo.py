@@ -12,7 +12,7 @@ __all__ = ["Yolo"]
 
 
 class Yolo(Source):
-    """A line an object: class, then centre and size, or the corners of its outline, as fractions."""
+    """One line per object: class, then centre and size, or the corners of its outline, as fractions."""
 
     layout = "labels/[SPLIT/]*.txt and images/[SPLIT/]*.jpg; or SPLIT/labels/*.txt and SPLIT/images/*.jpg"
 
@@ -21,7 +21,7 @@ class Yolo(Source):
         return next(_files(folder), None) is not None
 
     def shots(self, folder: Path) -> Iterator[Shot]:
-        """The pictures that have a file of labels; one without objects has none to give."""
+        """The pictures that have a file of labels; a file may be empty."""
         for file in _files(folder):
             lines = enumerate(text_of(file).splitlines(), 1)
             found = tuple(_object(line, f"{file}, line {number}") for number, line in lines if line.strip())

@@ -26,7 +26,7 @@ _SIDES = (40, 80, 160, 320, 640)
 def import_file(
     path: str | Path, name: str | None = None, sha256: str | None = None, taps: Sequence[str] = ()
 ) -> Network:
-    """A network from a file, told by the end of its name; it has been run once.
+    """A network from a file whose suffix says its kind; the network has been run once.
 
     Args:
         path: ``.onnx``; ``.mat`` of MatConvNet; or weights alone: ``.npz``, ``.safetensors``, ``.pth``.
@@ -52,7 +52,7 @@ def _read(path: Path, name: str | None, sha256: str | None) -> Network:
         return import_matconvnet(path, sha256=sha256)
     if name is None:
         known = ", ".join(sorted({*ARCHITECTURES, *NETWORKS}))
-        raise InputError(f"{path} holds weights alone: say of which network, one of {known}")
+        raise InputError(f"{path} holds weights alone: say which network they are of, one of {known}")
     if path.suffix == ".npz" and name in NETWORKS and _is_ours(path):
         return import_npz(path, name, sha256)
     if name in WEIGHTS and path.name == WEIGHTS[name].file:
@@ -61,7 +61,7 @@ def _read(path: Path, name: str | None, sha256: str | None) -> Network:
 
 
 def _tried(network: Network, path: Path) -> Network:
-    """The network, after two images of no usual size have gone through it."""
+    """Runs the network on two images of unusual sizes, and returns it."""
     channels = network.graph.channels
     if channels != _PLANES:
         raise InputError(

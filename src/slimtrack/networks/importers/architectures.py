@@ -1,4 +1,4 @@
-"""Networks by their published plans, filled with weights from whatever file names them."""
+"""Networks by their published plans, filled with weights from a file."""
 
 from collections.abc import Sequence
 
@@ -180,7 +180,7 @@ def mobilenet_v2(store: Store) -> Builder:
 
 
 def _inverted(builder: Builder, store: Store, name: str, stride: int) -> None:
-    """Expansion, a convolution of each channel for itself, projection, and a sum where shapes allow."""
+    """Expansion, depthwise convolution, projection, and a sum where shapes allow."""
     entry, before = builder.last, builder.channels
     if f"{name}_expand" in store:
         store.conv(builder, f"{name}_expand", f"{name}_expand_bn", kernel=1)

@@ -24,7 +24,7 @@ _ENDS = ("softmax", "softmaxloss", "loss")
 """Layers that turn the last result into scores or a loss: what comes before them is the network."""
 
 _PASSING = ("dropout", "dropoutlayer")
-"""Layers that hand on what they read, once a network has learned."""
+"""Layers that do nothing in a trained network."""
 
 _FIELDS = {
     "conv": ("weights", "filters", "biases", "pad", "stride", "dilate", "hasbias"),
@@ -35,7 +35,7 @@ _FIELDS = {
     "sum": ("numinputs",),
     "concat": ("dim", "numinputs"),
 }
-"""Fields, in small letters, that a layer of each kind may have and that are taken in."""
+"""Fields, in lower case, that are read of a layer of each kind."""
 
 _HARMLESS = ("type", "name", "opts", "precious", "size", "dimensions", "aux", "useshortcircuit", "momentum")
 """Fields of any layer that do not change what it computes."""
@@ -76,7 +76,7 @@ def _loaded(data: bytes, what: str) -> dict[str, Any]:
     import scipy.io
 
     try:
-        file: Any = io.BytesIO(data)  # the stubs know names of files only
+        file: Any = io.BytesIO(data)  # the stubs allow only file names
         raw = scipy.io.loadmat(file, struct_as_record=False, squeeze_me=False)
         content = {name: _plain(value) for name, value in raw.items() if not name.startswith("__")}
     except Exception as error:  # scipy raises many kinds for damaged files
@@ -290,7 +290,7 @@ def _in_order(
         ready = [at for at, each in enumerate(waiting) if all(n in tensors for n in _names(each["inputs"]))]
         if not ready:
             names = ", ".join(str(layer["name"]) for layer in waiting[:3])
-            raise InputError(f"{what}: layers {names} wait for each other, or for the result of a loss")
+            raise InputError(f"{what}: layers {names} need each other's results, or that of a loss")
         yield waiting.pop(ready[0])
 
 

@@ -21,7 +21,7 @@ __all__ = ["NETWORKS", "import_npz", "read_npz", "vgg_aliases"]
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is built of a file's arrays.
+    """How a network is built from a file's arrays.
 
     Attributes:
         build: Builds it.

@@ -19,7 +19,7 @@ __all__ = ["import_onnx"]
 _ACTIVATIONS = frozenset(
     ("Relu", "LeakyRelu", "PRelu", "Clip", "HardSwish", "Sigmoid", "Elu", "Mish", "Gelu")
 )
-"""Operators whose result is worth a tap, beside convolutions, sums, pools and concatenations."""
+"""Operators whose results become taps, in addition to convolutions, sums, pools and concatenations."""
 
 _TAPPED = _ACTIVATIONS | {"Conv", "Add", "Concat", "MaxPool", "AveragePool", "BatchNormalization", "Div"}
 
@@ -50,7 +50,7 @@ def import_onnx(path: str | Path, card: Card | None = None, sha256: str | None =
     card = replace(card or Card(Path(path).stem), sha256=digest(data))
     taps = _taps(graph)
     if not taps:
-        raise InputError(f"{path} has no convolution whose cells lie at known places of the image")
+        raise InputError(f"{path} has no convolution whose position on the image is known")
     return Network(graph, taps, card)
 
 
@@ -69,7 +69,7 @@ def _taps(graph: Graph) -> dict[str, str]:
 
 
 def _short(node: Node, taken: dict[str, str]) -> str:
-    """The fewest last parts of a node's path that are a name of their own."""
+    """The shortest end of a node's path that no other node has."""
     parts = [part for part in node.name.strip("/").split("/") if part]
     for count in range(1, len(parts) + 1):
         name = "/".join(parts[-count:])

@@ -1,4 +1,4 @@
-"""Weights of layers by name, out of a file that may wrap them, and what of the file nothing asked for."""
+"""Weights of layers by name, from a file that may wrap them, and a check that none is left over."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,13 +13,13 @@ _HEADS = ("classifier", "fc")
 """How the names of a classifier's arrays begin: it comes after the convolutions and is left out."""
 
 _COUNTER = "num_batches_tracked"
-"""What a batch normalisation counts while it learns."""
+"""The counter of a batch normalisation in training."""
 
 _WRAPPER = "module"
-"""What training on several processors puts between the parts of a name."""
+"""What training on several processors inserts into names."""
 
 _SHOWN = 3
-"""Names in a message."""
+"""Maximum number of names in a message."""
 
 
 class Store:
@@ -27,7 +27,7 @@ class Store:
 
     Every array must find its place: what a plan does not ask for makes `note` refuse the file, because then
     it is of another network or version. Where all names of the network begin alike (``module.``,
-    ``state_dict.model.``), that is taken off, and what lies beside it is left out and told.
+    ``state_dict.model.``), that is removed, and arrays without it are left out and named.
 
     Args:
         arrays: Array name -> array.
@@ -117,7 +117,7 @@ class Store:
         return has
 
     def note(self, network: str) -> str:
-        """What a user should know of what was taken and what not; call it when the plan is built.
+        """A note for the user on what was left out; call it when the plan is built.
 
         Args:
             network: How messages name the plan.
@@ -130,7 +130,8 @@ class Store:
             shown = ", ".join(f"{name} {self._arrays[name].shape}" for name in over[:_SHOWN])
             more = f" and {len(over) - _SHOWN} more" if len(over) > _SHOWN else ""
             raise InputError(
-                f"{self._what} is not a file of {network}: it holds {shown}{more}, which {network} has not"
+                f"{self._what} is not a file of {network}: it holds {shown}{more}, which {network} does not "
+                "have"
             )
         told = [f"the file ends before {self._end}"] if self._end else []
         if self._inner:

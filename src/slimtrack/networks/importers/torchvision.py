@@ -30,7 +30,7 @@ __all__ = ["ARCHITECTURES", "Architecture", "import_torchvision", "read_state"]
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """How a network is built of a state dict; the catalogue knows its file and card.
+    """How a network is built from a state dict; the catalogue knows its file and card.
 
     Attributes:
         plan: Builds it.
@@ -43,7 +43,7 @@ class Architecture:
     names: Mapping[str, str] = field(default_factory=dict)
 
     def built(self, state: Mapping[str, AnyArray], what: str, name: str) -> tuple[Builder, str]:
-        """The network of a state dict, and what a user should know of it.
+        """The network of a state dict, and a note for the user.
 
         Args:
             state: The arrays.
@@ -110,7 +110,7 @@ def read_state(data: bytes, path: Path) -> dict[str, AnyArray]:
         return read_npz(data, str(path))
     if path.suffix in (".pth", ".pt", ".tar"):
         return _torch(data, str(path))
-    raise InputError(f"{path} is of no known kind: a state dict is .safetensors, .npz or .pth")
+    raise InputError(f"{path} is of an unknown kind: a state dict is .safetensors, .npz or .pth")
 
 
 _KINDS = {
