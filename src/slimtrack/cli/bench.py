@@ -1,5 +1,6 @@
 """``slimtrack bench``: trackers measured on a dataset."""
 
+import contextlib
 import re
 import tempfile
 from dataclasses import dataclass
@@ -179,14 +180,19 @@ class _Bench:
         self.repeated = 0
         self._asked, self._dataset, self._specs = asked, dataset, specs
         self._kept = asked.runs or (asked.json.with_name(f"{asked.json.stem}.runs") if asked.json else None)
+        self._until_exit = contextlib.ExitStack()
         self._starts = len(first_boxes(Box(0, 0, 1, 1), asked.jitter))
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory()  # a run in which no frame is missed is done only once
+        folder = self._kept
+        if folder is None and self._asked.fps is not None:
+            # all rates share the runs in which no frame is missed
+            folder = Path(self._until_exit.enter_context(tempfile.TemporaryDirectory()))
+        self._store = None if folder is None else Store(folder)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
+        self._until_exit.close()
 
     def at_rates(self, rules: Protocol, rates: list[float]) -> AtRates:
         """The evaluation at each frame rate."""
@@ -211,7 +217,7 @@ class _Bench:
                 result = evaluate(
                     self._specs, self._dataset, jitter=asked.jitter,
                     running=Running(asked.threads, asked.jobs, asked.repeat if timed else 0),
-                    store=Store(self._kept or self._folder.name),
+                    store=self._store,
                     fresh=asked.fresh and (timed or asked.times is not None), protocol=rules, watcher=account,
                 )  # fmt: skip
             except Interrupted as stop:
