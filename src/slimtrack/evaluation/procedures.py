@@ -16,7 +16,8 @@ from slimtrack.errors import InputError
 from slimtrack.evaluation.runs import Step
 
 __all__ = [
-    "GRACE", "ONE_PASS", "Course", "OnePass", "Procedure", "RealTime", "Restarts", "Times", "seen_frames",
+    "GRACE", "ONE_PASS", "Course", "OnePass", "Procedure", "RealTime", "Restarts", "Times", "has_box",
+    "seen_frames",
 ]  # fmt: skip
 
 GRACE = 3
@@ -197,6 +198,15 @@ def seen_frames(ms: npt.ArrayLike, fps: float, grace: int = GRACE) -> npt.NDArra
     return seen
 
 
+def has_box(truth: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """``(N,)`` in which frames the target is there and has an area.
+
+    Args:
+        truth: ``(N, 4)`` as `Sequence.truth`.
+    """
+    return np.asarray(np.isfinite(truth).all(axis=1) & (truth[:, 2:] > 0).all(axis=1))
+
+
 class _Clock:
     """Knows the next frame that the tracker can see: a free tracker waits for the next frame to come."""
 
@@ -251,7 +261,7 @@ class _Restarting(Course):
         super().__init__(first)
         self.key = {"procedure": "restarts", "wait": wait}
         self._truth, self._wait = truth, wait
-        self._present = np.asarray(np.isfinite(truth).all(axis=1) & (truth[:, 2:] > 0).all(axis=1))
+        self._present = has_box(truth)
         self._restart: int | None = 0
         self._started = 0
 

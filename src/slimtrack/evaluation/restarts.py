@@ -7,7 +7,7 @@ import numpy as np
 
 from slimtrack.datasets import Sequence
 from slimtrack.evaluation.metrics import overlaps
-from slimtrack.evaluation.procedures import Restarts
+from slimtrack.evaluation.procedures import Restarts, has_box
 from slimtrack.evaluation.runs import Run, Step
 
 __all__ = ["accuracy", "of_all", "of_sequence"]
@@ -16,7 +16,8 @@ __all__ = ["accuracy", "of_all", "of_sequence"]
 def accuracy(run: Run, sequence: Sequence, procedure: Restarts) -> float:
     """Mean IoU over the frames that the tracker saw, without failures and burn-in.
 
-    Frames without the target are left out. 0 if no frame is left, as in `vot-toolkit`.
+    Frames in which the target is absent, or has no area, are left out. It is 0 if no frame is left, as in
+    `vot-toolkit`.
 
     Args:
         run: A run with restarts.
@@ -26,7 +27,7 @@ def accuracy(run: Run, sequence: Sequence, procedure: Restarts) -> float:
     counts = run.steps == Step.SEEN
     for start in np.flatnonzero(run.steps == Step.STARTED):
         counts[start : start + procedure.burn_in] = False
-    ious = overlaps(run.boxes, sequence.truth)[counts & ~sequence.absent]
+    ious = overlaps(run.boxes, sequence.truth)[counts & has_box(sequence.truth)]
     return float(ious.mean()) if len(ious) else 0.0
 
 
