@@ -68,7 +68,7 @@ LEAST_AUROC, MOST_ECE = 0.80, 0.10
 """Held out: a tracker whose scores are worse has no calibration."""
 
 Evidence = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Evidence ``(n, k)``, labels ``(n,)`` and names of the footage ``(n,)``."""
+"""Evidence ``(n, k)``, ``nan`` where a tracker gives none; labels ``(n,)``; names of the footage ``(n,)``."""
 
 
 def footage(name: str) -> str:
@@ -105,8 +105,10 @@ def collect(name: str, sequence: Sequence) -> Evidence:
             track = tracker.update(image)
             rows.append([tracker.evidence.get(key, np.nan) for key in USED])
             labels.append(track.score > 0)
-    known = np.isfinite(rows).all(axis=1)
-    return np.array(rows)[known], np.array(labels)[known], np.full(known.sum(), footage(sequence.name))
+    evidence = np.array(rows)
+    finite = np.isfinite(evidence)
+    known = finite[:, finite.any(axis=0)].all(axis=1)
+    return evidence[known], np.array(labels)[known], np.full(known.sum(), footage(sequence.name))
 
 
 def gather(name: str, sequences: Iterable[Sequence], jobs: int) -> Evidence:
@@ -118,10 +120,11 @@ def gather(name: str, sequences: Iterable[Sequence], jobs: int) -> Evidence:
 
 def fit(evidence: Evidence, names: Iterable[str], l2: float) -> tuple[Calibration, np.ndarray]:
     """A calibration of the evidence named, and the scores of all footage held out."""
-    columns = [USED.index(name) for name in names]
     rows, labels, groups = evidence
-    found = fit_logistic(rows[:, columns], labels, list(names), l2=l2, groups=groups)
-    held = held_out_scores(rows[:, columns], labels, list(names), groups, l2=l2)
+    names = [name for name in names if np.isfinite(rows[:, USED.index(name)]).all()]
+    columns = rows[:, [USED.index(name) for name in names]]
+    found = fit_logistic(columns, labels, names, l2=l2, groups=groups)
+    held = held_out_scores(columns, labels, names, groups, l2=l2)
     return found, held
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from slimtrack import Box
-from slimtrack.lookout import Lookout
+from slimtrack.lookout import Lookout, Trail
 
 BELIEVED, LED = Box(100, 80, 20, 45), Box(110, 80, 20, 45)
 SIDE = 30.0
@@ -42,3 +42,9 @@ def test_what_was_found_around_is_not_where_the_response_led() -> None:
     lookout = Lookout(BELIEVED, LED)
     lookout.next(LED)
     assert lookout.next(LED.moved(5, 5)) == LED  # found at the believed place, not where the response led
+
+
+def test_a_trail_has_no_leash() -> None:
+    trail, far = Trail(BELIEVED, LED), LED.moved(500, 0)
+    assert [trail.next(far) for _ in range(4)][1::2] == [far, far]
+    assert trail.next(far) == Lookout(BELIEVED, LED)._around(2)

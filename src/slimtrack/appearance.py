@@ -1,5 +1,6 @@
 """Compares what a box shows with what the target looked like, as evidence for the score."""
 
+import functools
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import AnyArray, Floats, Image
 from slimtrack.box import Box
-from slimtrack.search import extract
+from slimtrack.search import View, extract
 
 __all__ = ["Appearance"]
 
@@ -51,8 +52,13 @@ class Appearance:
         self._counts = self._last.counts()
         self._scene = self._seen = _thumbnail(image)
 
-    def evidence(self, image: Image, box: Box) -> dict[str, float]:
+    def evidence(self, image: Image, box: Box, view: View | None = None) -> dict[str, float]:
         """Named figures for the calibration.
+
+        Args:
+            image: The frame.
+            box: The box in it.
+            view: A picture of the box's surroundings that exists already, and is quicker to look at.
 
         Returns:
             ``shape`` and ``grey``: correlation (-1 .. 1) of the orientation histograms and of the grey
@@ -61,7 +67,8 @@ class Appearance:
             logarithm of how much the whole frame differs from recent frames; ``flat``: 1 if there is nothing
             to see.
         """
-        look = self._last = _Look(image, box)
+        near = view is not None and view.holds(_grown(box))
+        look = self._last = _Look(view.picture, view.place(box)) if view and near else _Look(image, box)
         self._seen = _thumbnail(image)
         target, rest = self._counts
         share = (target + _RARE) / (target + rest + 2 * _RARE)
@@ -97,9 +104,8 @@ class _Look:
         # imported here, so that `import slimtrack` does not wait for the compiler
         from slimtrack.features.hog import fhog
 
-        side = _SIDE + 2 * _RING
-        grown = side / _SIDE
-        whole = extract(image, box.cx, box.cy, grown * box.w, grown * box.h, (side, side))
+        side, area = _SIDE + 2 * _RING, _grown(box)
+        whole = extract(image, box.cx, box.cy, area.w, area.h, (side, side))
         inner = slice(_RING, _RING + _SIDE)
         patch = np.ascontiguousarray(whole[inner, inner])
         grey = cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY).astype(np.float32)
@@ -128,12 +134,24 @@ class _Look:
         return np.stack(list(both)).astype(np.float32)
 
 
+def _grown(box: Box) -> Box:
+    """The box with its surroundings."""
+    share = 1 + 2 * _RING / _SIDE
+    return Box.from_center(box.cx, box.cy, share * box.w, share * box.h)
+
+
 def _thumbnail(image: Image) -> Floats:
     """Grey levels ``(16, 16)`` float32 of single pixels, evenly spread over the frame."""
+    return np.asarray(image[_samples(*image.shape[:2])].mean(axis=2), np.float32)
+
+
+@functools.lru_cache
+def _samples(height: int, width: int) -> tuple[AnyArray, AnyArray]:
+    """Rows and columns of the pixels of a thumbnail."""
     rows, columns = (
-        ((np.arange(_THUMBNAIL) + 0.5) * side / _THUMBNAIL).astype(int) for side in image.shape[:2]
+        ((np.arange(_THUMBNAIL) + 0.5) * side / _THUMBNAIL).astype(int) for side in (height, width)
     )
-    return np.asarray(image[rows[:, None], columns].mean(axis=2), np.float32)
+    return rows[:, None], columns
 
 
 def _centred(values: Floats) -> tuple[Floats, float]:

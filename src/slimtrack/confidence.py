@@ -25,7 +25,8 @@ class Thresholds:
 
     Attributes:
         tracked: At or above it, an UNCERTAIN target becomes TRACKED.
-        doubt: Below it, a TRACKED target becomes UNCERTAIN, and nothing is learned from the frame.
+        doubt: Below it, a TRACKED target becomes UNCERTAIN.
+        learned: Below it, nothing is learned from the frame, and its box is not believed.
         lost: Below it for `patience` frames in a row, a target becomes LOST.
         found: At or above it, a LOST target is TRACKED again. It is higher than `doubt` because it decides
             on a single frame.
@@ -34,6 +35,7 @@ class Thresholds:
 
     tracked: float = 0.4
     doubt: float = 0.3
+    learned: float = 0.3
     lost: float = 0.3
     found: float = 0.5
     patience: int = 3

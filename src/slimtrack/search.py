@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from slimtrack.arrays import AnyArray, Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.errors import InputError
 
-__all__ = ["SearchWindow", "Zoom", "cosine_window", "extract"]
+__all__ = ["SearchWindow", "View", "Zoom", "cosine_window", "extract"]
 
 
 def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[int, int]) -> Image:
@@ -50,6 +51,28 @@ def extract(image: Image, cx: float, cy: float, w: float, h: float, out: tuple[i
     matrix = np.array([[sx, 0, left + sx / 2 - 0.5], [0, sy, top + sy / 2 - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(image, matrix, out, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+
+
+class View(NamedTuple):
+    """A picture of an area of the frame, made without leaving out pixels.
+
+    Attributes:
+        picture: ``(h, w, 3)`` uint8.
+        area: The area, in frame pixels.
+    """
+
+    picture: Image
+    area: Box
+
+    def holds(self, box: Box) -> bool:
+        """Whether all of a box in the frame is to be seen."""
+        area = self.area
+        return area.x <= box.x and area.y <= box.y and box.right <= area.right and box.bottom <= area.bottom
+
+    def place(self, box: Box) -> Box:
+        """Where a box in the frame is in the picture."""
+        sx, sy = self.picture.shape[1] / self.area.w, self.picture.shape[0] / self.area.h
+        return Box((box.x - self.area.x) * sx, (box.y - self.area.y) * sy, box.w * sx, box.h * sy)
 
 
 class Zoom:

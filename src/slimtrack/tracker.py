@@ -21,6 +21,7 @@ from slimtrack.errors import InputError, InternalError, NotStartedError, Slimtra
 from slimtrack.follower import Track, checked_box, checked_image
 from slimtrack.lookout import Lookout
 from slimtrack.options import CheckedOptions
+from slimtrack.search import View
 
 __all__ = ["Estimate", "State", "Track", "Tracker", "REGISTERED"]
 
@@ -38,11 +39,13 @@ class Estimate:
         box: The most likely box, or ``None`` if nothing was found.
         evidence: Named figures that the calibration turns into a score (see `slimtrack.filters.response`).
         score: The tracker's own score; the evidence is then ignored.
+        view: A picture of the box's surroundings, if the tracker has one, which saves making another.
     """
 
     box: Box | None
     evidence: Mapping[str, float] = field(default_factory=dict)
     score: float | None = None
+    view: View | None = None
 
 
 class Tracker(metaclass=CheckedOptions):
@@ -74,6 +77,12 @@ class Tracker(metaclass=CheckedOptions):
 
     uses_appearance: ClassVar[bool] = True
     """Whether the score also uses the appearance of the box, compared with the first frame."""
+
+    newest: ClassVar[float] = SHARE
+    """Share of the newest frame in the running means of the evidence."""
+
+    lookout: ClassVar[type[Lookout]] = Lookout
+    """Chooses the places to search while the target is LOST."""
 
     _session: "_Session | None" = None
 
@@ -128,7 +137,7 @@ class Tracker(metaclass=CheckedOptions):
         box = checked_box(box, image.shape)
         self._session = None
         with self._guarded("init"), halved_once(image):
-            session = _Session.begun(image.shape[:2], box, self.thresholds, self._calibration())
+            session = _Session.begun(image.shape[:2], box, type(self), self._calibration())
             if self.uses_appearance:
                 session.appearance = Appearance(image, box)
             self._session = session
@@ -159,7 +168,7 @@ class Tracker(metaclass=CheckedOptions):
             box = _kept_in(estimate.box, image)
             score = None if box is None else self._score(image, box, estimate)
             track = session.believe(box, score)
-            if box is not None and track.score >= session.thresholds.doubt and track.state is not State.LOST:
+            if box is not None and track.score >= self.thresholds.learned and track.state is not State.LOST:
                 session.learn(track.score)
                 self._learn(image, box, track)
         return track
@@ -244,12 +253,12 @@ class Tracker(metaclass=CheckedOptions):
             return _bounded(estimate.score)
         evidence = dict(estimate.evidence)
         if session.appearance is not None:
-            evidence |= session.appearance.evidence(image, box)
+            evidence |= session.appearance.evidence(image, box, estimate.view)
         if evidence.get("flat", 0.0) > 0:  # a flat colour: calibrations are not fitted on this case
             session.evidence = evidence
             return None
         # While LOST each frame searches at another place, so evidence is not averaged.
-        session.evidence = session.course.follow(evidence, 1.0 if session.lookout else SHARE)
+        session.evidence = session.course.follow(evidence, 1.0 if session.lookout else self.newest)
         return _bounded(session.calibration.score(session.evidence))
 
     @contextmanager
@@ -275,7 +284,7 @@ class _Session:
         box: The box that `update` returned last.
         place: Where to search for the target.
         believed: The last box with a score high enough for TRACKED.
-        thresholds: The scores at which the state changes.
+        rules: The class of the tracker, which says when the state changes and where to look while LOST.
         calibration: Turns evidence into the score.
     """
 
@@ -283,7 +292,7 @@ class _Session:
     box: Box
     place: Box
     believed: Box
-    thresholds: Thresholds
+    rules: type[Tracker]
     calibration: Calibration
     hysteresis: Hysteresis
     course: Course = field(default_factory=Course)
@@ -293,9 +302,9 @@ class _Session:
 
     @classmethod
     def begun(
-        cls, shape: tuple[int, ...], box: Box, thresholds: Thresholds, calibration: Calibration
+        cls, shape: tuple[int, ...], box: Box, rules: type[Tracker], calibration: Calibration
     ) -> "_Session":
-        return cls(shape, box, box, box, thresholds, calibration, Hysteresis(thresholds))
+        return cls(shape, box, box, box, rules, calibration, Hysteresis(rules.thresholds))
 
     def believe(self, box: Box | None, score: float | None) -> Track:
         """The track of a frame in which this box was found; ``None``: nothing was found."""
@@ -304,18 +313,18 @@ class _Session:
             box = self.believed  # nothing was found, so there is no response to follow
         if state is State.LOST:
             if self.lookout is None:
-                self.box, self.lookout = self.believed, Lookout(self.believed, box)
+                self.box, self.lookout = self.believed, self.rules.lookout(self.believed, box)
             self.place = self.lookout.next(box)
         elif score is not None:
             self.lookout, self.place, self.box = None, box, box
-            if score >= self.thresholds.doubt:
+            if score >= self.rules.thresholds.learned:
                 self.believed = box
         return Track(self.box, score or 0.0, state)
 
     def relocate(self, box: Box) -> None:
         """Moves the target; evidence from elsewhere is dropped."""
         self.box = self.place = self.believed = box
-        self.lookout, self.hysteresis = None, Hysteresis(self.thresholds)
+        self.lookout, self.hysteresis = None, Hysteresis(self.rules.thresholds)
         self.course.move()
 
     def learn(self, weight: float) -> None:

@@ -60,15 +60,6 @@ def test_planes_are_in_the_order_that_the_network_wants() -> None:
     assert shared.planes(patch, rgb=True)[0, :, 0, 0].tolist() == [30, 20, 10]
 
 
-def test_change_is_one_for_the_same_box_and_grows_either_way() -> None:
-    w, h = np.array([20, 40, 10, 20], np.float32), np.array([10, 20, 5, 20], np.float32)
-    same, larger, smaller, other_shape = shared.change(w, h, 20.0, 10.0)
-    assert same == pytest.approx(1)
-    assert larger == pytest.approx(2)
-    assert smaller == pytest.approx(2)
-    assert other_shape > 2
-
-
 def test_the_square_with_context() -> None:
     assert shared.with_context(20, 10) == pytest.approx(math.sqrt(35 * 25))
 

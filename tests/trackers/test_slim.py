@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slimtrack import Box, create
+from slimtrack import Box, State, create
 from slimtrack.evaluation.metrics import overlaps
 from slimtrack.networks.find import SHIPPED, VARIABLE, find_network
 from slimtrack.trackers.slim import _around, _covered
@@ -19,10 +19,28 @@ def test_a_cell_says_how_much_of_it_the_box_covers() -> None:
     assert shares[0, 0, 1].tolist() == [0.5, 1.0, 0.25, 0]
 
 
-def test_the_square_about_a_box() -> None:
-    area = _around(Box(10, 20, 40, 10), 2.0)
-    assert area.w == area.h == pytest.approx(40)
-    assert (area.cx, area.cy) == (30, 25)
+def test_the_square_about_a_box_is_of_whole_pixels() -> None:
+    assert _around(Box(10, 20, 40, 10), 2.0) == Box(10, 5, 40, 40)
+    assert _around(Box(10.3, 20.6, 41, 10), 2.0) == Box(11, 6, 40, 40)
+    assert _around(Box(3, 3, 0.1, 0.1), 2.0).w == 1
+
+
+def test_where_the_area_begins_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An area in whole pixels is not quite about the box; the box found is that of the frame."""
+    frames = list(Clip(length=8).frames())
+    image, first = frames[0]
+    assert first is not None
+    exact, whole = create("slim"), create("slim")
+    for tracker in (exact, whole):
+        tracker.init(image, first)
+    for image, _ in frames[1:]:
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                "slimtrack.trackers.slim._around",
+                lambda box, factor: Box.from_center(box.cx, box.cy, *[factor * (box.w * box.h) ** 0.5] * 2),
+            )
+            expected = exact.update(image).box
+        assert whole.update(image).box.iou(expected) > 0.95
 
 
 @pytest.mark.parametrize("name", ["slim", "slim-large"])
@@ -39,14 +57,31 @@ def test_it_needs_no_file_of_anybody(name: str, monkeypatch: pytest.MonkeyPatch)
     assert np.mean(overlaps(found, truth)) > 0.7
 
 
-def test_its_evidence_is_that_of_the_score_map() -> None:
-    """One clear object: a high best score, no second one."""
+def test_its_evidence_is_its_best_score_and_what_the_box_shows() -> None:
     frames = Clip(length=5).frames()
     tracker = create("slim")
     image, first = next(frames)
     assert first is not None
     tracker.init(image, first)
     tracker.update(next(frames)[0])
-    assert {"peak", "psr", "second", "peak_change", "psr_change", "color"} <= tracker.evidence.keys()
-    assert tracker.evidence["peak"] > 0.3
-    assert tracker.evidence["second"] < 0.5
+    assert tracker.evidence.keys() == {
+        "peak", "peak_change", "shape", "grey", "color", "outside", "scene", "flat",
+    }  # fmt: skip
+    assert 0.3 < tracker.evidence["peak"] <= 1
+
+
+def test_while_lost_it_also_searches_where_its_answer_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doubt makes it say LOST and move its box no more; found or not, every other search is at the target."""
+    frames = list(Clip(length=45).frames())
+    image, first = frames[0]
+    assert first is not None
+    tracker = create("slim")
+    monkeypatch.setattr(tracker, "_score", lambda *_: 0.1)
+    tracker.init(image, first)
+    places = []
+    for image, box in frames[1:]:
+        track = tracker.update(image)
+        assert box is not None
+        places.append(tracker._place.iou(box))
+    assert track.state is State.LOST and track.box.iou(box) < 0.5
+    assert min(places[1::2]) > 0.5

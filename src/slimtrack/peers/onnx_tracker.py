@@ -16,9 +16,9 @@ from slimtrack.box import Box
 from slimtrack.networks.catalogue import files_of
 from slimtrack.tracker import Estimate
 from slimtrack.trackers._beside import Online
-from slimtrack.trackers._onnx import Color, OnnxTracker, change, cut, planes, with_context
+from slimtrack.trackers._onnx import Color, OnnxTracker, cut, planes, with_context
 from slimtrack.trackers._options import Threads
-from slimtrack.trackers._siamese import SiameseTracker
+from slimtrack.trackers._siamese import SiameseTracker, rank
 
 __all__ = ["FearXs", "NanoTrackV1", "NanoTrackV2", "NanoTrackV3", "VitTrack"]
 
@@ -45,7 +45,7 @@ class _Nano(SiameseTracker):
         grid = (np.arange(self.cells, dtype=np.float32) - self.cells // 2) * 16
         self._grid = np.stack(np.meshgrid(grid, grid)).reshape(2, -1)
         hann = np.hanning(self.cells)
-        self._window = (self.influence * np.outer(hann, hann)).astype(np.float32).ravel()
+        self._window = np.outer(hann, hann).astype(np.float32).ravel()
 
     def _start(self, image: Image, box: Box) -> None:
         super()._start(image, box)
@@ -64,22 +64,18 @@ class _Nano(SiameseTracker):
         logits, sides = self._networks[1].run({"input1": self._template, "input2": search})
         logits, sides = logits.reshape(2, -1), sides.reshape(4, -1)
         scores = 1 / (1 + np.exp(logits[0] - logits[1]))
-        scale = 127 / with_context(last.w, last.h)
-        low, high = self._grid - sides[:2], self._grid + sides[2:]
-        w, h = high - low
-        penalties = np.exp(self.penalty * (1 - change(w, h, last.w * scale, last.h * scale)))
-        ranks = penalties * scores * (1 - self.influence) + self._window
-        best = self._best(image, ranks, *((low + high) / 2 / scale))
-        dx, dy = (low[:, best] + high[:, best]) / 2 / scale
-        rate = float(penalties[best] * scores[best]) * self.rate
-        height, width = image.shape[:2]
+        step = with_context(last.w, last.h) / 127
+        sizes, grid, window = (last.w, last.h), self._grid, self._window
+        ranked = rank(scores, sides, grid, window, self.influence, sizes, (0.0, 0.0), step, self.penalty)
+        ranks, held, dx, dy, w, h = ranked
+        best = self._best(image, ranks, dx, dy)
+        rate = float(held[best]) * self.rate
         size = (
-            min(max((1 - rate) * old + rate * float(new[best]) / scale, 10.0), limit)
-            for old, new, limit in ((last.w, w, float(width)), (last.h, h, float(height)))
+            min(max((1 - rate) * old + rate * float(new[best]), 10.0), float(limit))
+            for old, new, limit in zip(sizes, (w, h), image.shape[1::-1], strict=True)
         )
-        return Estimate(
-            Box.from_center(last.cx + float(dx), last.cy + float(dy), *size), score=float(scores[best])
-        )
+        box = Box.from_center(last.cx + float(dx[best]), last.cy + float(dy[best]), *size)
+        return Estimate(box, score=float(scores[best]))
 
 
 class NanoTrackV1(_Nano, name="nanotrack-v1"):

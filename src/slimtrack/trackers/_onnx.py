@@ -1,4 +1,4 @@
-"""What trackers share that are a network run as it is: its files, crops of a frame, changes of a box."""
+"""What trackers share that are a network run as it is: its files, and crops of a frame."""
 
 import importlib.util
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from slimtrack.tracker import Track, Tracker
 from slimtrack.trackers._model import Model
 from slimtrack.trackers._options import Threads
 
-__all__ = ["Color", "OnnxTracker", "change", "cut", "planes", "with_context"]
+__all__ = ["Color", "OnnxTracker", "cut", "planes", "with_context"]
 
 Color = tuple[float, ...]
 
@@ -97,18 +97,14 @@ def _padded(image: Image, area: Box, border: Color) -> Image:
 
 def planes(patch: Image, *, rgb: bool = False) -> Features:
     """A patch as a network's input ``(1, 3, h, w)`` float32 in 0..255, planes BGR or RGB."""
-    return np.asarray(cv2.dnn.blobFromImage(patch, swapRB=rgb))
+    result = np.empty((1, 3, *patch.shape[:2]), np.float32)
+    order = reversed(cv2.split(patch)) if rgb else cv2.split(patch)
+    for plane, values in zip(result[0], order, strict=True):  # faster than blobFromImage
+        plane[...] = values
+    return result
 
 
 def with_context(w: Any, h: Any) -> Any:
     """Side of the square that holds a box and half the sum of its sides as context."""
     context = (w + h) / 2
     return ((w + context) * (h + context)) ** 0.5
-
-
-def change(w: Features, h: Features, last_w: float, last_h: float) -> Features:
-    """Change of size times change of shape against the last box, each >= 1 (a factor either way)."""
-    w, h = np.maximum(w, 1e-3), np.maximum(h, 1e-3)
-    size = with_context(w, h) / with_context(last_w, last_h)
-    shape = (last_w / last_h) / (w / h)
-    return np.asarray(np.maximum(size, 1 / size) * np.maximum(shape, 1 / shape))

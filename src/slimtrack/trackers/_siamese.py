@@ -1,17 +1,21 @@
 """What tracker networks that rank many boxes a frame share: the choice, and a filter beside the network."""
 
+import math
 from typing import ClassVar
 
 import numpy as np
 
+from slimtrack._compiled import compiled
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
+from slimtrack.calibrations import calibration_of
+from slimtrack.confidence import Calibration
 from slimtrack.tracker import Track
 from slimtrack.trackers._beside import WEIGHT, Beside, Online
 from slimtrack.trackers._onnx import OnnxTracker
 from slimtrack.trackers._options import Threads
 
-__all__ = ["SiameseTracker"]
+__all__ = ["SiameseTracker", "rank"]
 
 
 class SiameseTracker(OnnxTracker):
@@ -27,7 +31,7 @@ class SiameseTracker(OnnxTracker):
 
     def __init__(self, *, threads: Threads = 1, online: Online = "none") -> None:
         super().__init__(threads=threads)
-        self._beside = Beside.named(online)
+        self._beside, self._online = Beside.named(online), online
 
     def _start(self, image: Image, box: Box) -> None:
         if self._beside is not None:
@@ -51,7 +55,56 @@ class SiameseTracker(OnnxTracker):
         beside.choose(float(heights[best]))
         return best
 
+    def _seen_beside(self) -> dict[str, float]:
+        """How clear the filter's response is, as evidence; nothing without a filter."""
+        if self._beside is None:
+            return {}
+        return {name: self._beside.seen[name] for name in ("psr", "second")}
+
+    def _calibration(self) -> Calibration:
+        """With a filter beside it, the calibration of its name with that option, if there is one."""
+        cls = type(self)
+        beside = f"{cls.name}[online={self._online}]"
+        return calibration_of(cls, beside) or super()._calibration()
+
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         """The filter learns; the template of the first frame is kept."""
         if self._beside is not None:
             self._beside.learn(box, track.score)
+
+
+@compiled()
+def rank(scores, sides, grid, window, influence, last, shift, step, penalty):
+    """Ranks the boxes that a network says, as SiamRPN does (Li et al., CVPR 2018): one pass over all cells.
+
+    Args:
+        scores: ``(n,)`` float32 what the network holds of each box.
+        sides: ``(4, n)`` float32 left, top, right, bottom from each cell's centre, in network pixels.
+        grid: ``(2, n)`` float32 the centres, from the middle of the search area.
+        window: ``(n,)`` float32 how likely a target is there before it is searched.
+        influence: Weight of the window against the penalised score.
+        last: Width and height of the last box, in frame pixels.
+        shift: How far the middle of the search area is right of the last box's, and below, in frame pixels.
+        step: Frame pixels per network pixel.
+        penalty: Strength of the penalty on changes of size and shape.
+
+    Returns:
+        ``(6, n)`` float32: ranks, penalised scores, and in frame pixels how far the centres are right of the
+        last box's and below, widths and heights.
+    """
+    out = np.empty((6, len(scores)), np.float32)
+    middle = (last[0] + last[1]) / 2
+    before = math.sqrt((last[0] + middle) * (last[1] + middle))
+    for i in range(len(scores)):
+        left, top, right, bottom = sides[0, i], sides[1, i], sides[2, i], sides[3, i]
+        w, h = max((left + right) * step, 1e-3), max((top + bottom) * step, 1e-3)
+        middle = (w + h) / 2
+        size = math.sqrt((w + middle) * (h + middle)) / before
+        shape = last[0] / last[1] * h / w
+        change = max(size, 1 / size) * max(shape, 1 / shape)
+        held = math.exp(penalty * (1 - change)) * scores[i]
+        out[0, i], out[1, i] = held * (1 - influence) + window[i] * influence, held
+        out[2, i] = (grid[0, i] + (right - left) / 2) * step + shift[0]
+        out[3, i] = (grid[1, i] + (bottom - top) / 2) * step + shift[1]
+        out[4, i], out[5, i] = w, h
+    return out

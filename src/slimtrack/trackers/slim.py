@@ -9,20 +9,19 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
-from slimtrack.filters.response import evidence
+from slimtrack.lookout import Trail
 from slimtrack.networks.catalogue import files_of
+from slimtrack.search import View
 from slimtrack.tracker import Estimate
 from slimtrack.trackers._beside import Online
-from slimtrack.trackers._onnx import change, cut, planes
+from slimtrack.trackers._onnx import cut, planes
 from slimtrack.trackers._options import Threads
-from slimtrack.trackers._siamese import SiameseTracker
+from slimtrack.trackers._siamese import SiameseTracker, rank
 
 __all__ = ["Slim", "SlimLarge"]
 
 _STRIDE = 16
 """Pixels of the search image per cell."""
-_APART = 2
-"""Cells around the best one that show the same object."""
 _LEAST = 4.0
 """Smallest side of a box in frame pixels."""
 
@@ -39,8 +38,9 @@ class _Slim(SiameseTracker):
 
     template: ClassVar[int]
     search: ClassVar[int]
-    thresholds = Thresholds()
     uses_appearance = True
+    newest = 0.8  # its answer of one frame says about as much as a mean over several
+    lookout = Trail
     influence: ClassVar[float] = 0.3
     penalty: ClassVar[float] = 0.1
     rate: ClassVar[float] = 0.6
@@ -51,7 +51,7 @@ class _Slim(SiameseTracker):
         line = (np.arange(cells, dtype=np.float32) + 0.5) * _STRIDE - self.search / 2
         self._grid = np.stack(np.meshgrid(line, line)).reshape(2, -1)
         hann = np.hanning(cells + 2)[1:-1]
-        self._window = (self.influence * np.outer(hann, hann)).astype(np.float32).ravel()
+        self._window = np.outer(hann, hann).astype(np.float32).ravel()
 
     def _start(self, image: Image, box: Box) -> None:
         super()._start(image, box)
@@ -65,30 +65,37 @@ class _Slim(SiameseTracker):
     def _locate(self, image: Image) -> Estimate:
         last = self._place
         area = _around(last, 4.0)
-        picture = planes(cut(image, area, self.search, self._border), rgb=True)
-        scores, sides = self._networks[1].run({"image": picture, **self._target})
-        # From here on in frame pixels, relative to the middle of the area.
-        step = area.w / self.search
-        sides, grid = sides.reshape(4, -1), self._grid
-        low, high = (grid - sides[:2]) * np.float32(step), (grid + sides[2:]) * np.float32(step)
-        scores, (w, h), (dx, dy) = scores.ravel(), high - low, (low + high) / 2
-        penalties = np.exp(self.penalty * (1 - change(w, h, last.w, last.h)))
-        ranks = penalties * scores * (1 - self.influence) + self._window
+        patch = cut(image, area, self.search, self._border)
+        scores, sides = self._networks[1].run({"image": planes(patch, rgb=True), **self._target})
+        ranked = rank(
+            scores.ravel(),
+            sides.reshape(4, -1),
+            self._grid,
+            self._window,
+            self.influence,
+            (last.w, last.h),
+            (area.cx - last.cx, area.cy - last.cy),
+            area.w / self.search,
+            self.penalty,
+        )
+        ranks, held, dx, dy, w, h = ranked
         best = self._best(image, ranks, dx, dy)
-        rate = min(float(penalties[best] * scores[best]) * self.rate, 1.0)
+        rate = min(float(held[best]) * self.rate, 1.0)
         size = (
             min(max((1 - rate) * old + rate * float(new[best]), _LEAST), float(limit))
             for old, new, limit in zip((last.w, last.h), (w, h), image.shape[1::-1], strict=True)
         )
         box = Box.from_center(last.cx + float(dx[best]), last.cy + float(dy[best]), *size)
-        clear = evidence(scores.reshape(self.search // _STRIDE, -1), _APART)
-        return Estimate(box, clear | {"peak": float(scores[best])})
+        view = View(patch, area) if area.w <= 2 * self.search else None
+        return Estimate(box, {"peak": float(scores.flat[best])} | self._seen_beside(), view=view)
 
 
 class Slim(_Slim, name="slim"):
     """A small siamese network that comes with slimtrack (trained by `slimtrack distill slim`)."""
 
     files = files_of("slim")
+    # Higher than for trackers that learn: doubt costs a network nothing.
+    thresholds = Thresholds(tracked=0.7, doubt=0.6, found=0.6)
     template, search = 112, 224
 
 
@@ -96,13 +103,17 @@ class SlimLarge(_Slim, name="slim-large"):
     """A larger siamese network (trained by `slimtrack distill slim[design=slim-large]`)."""
 
     files = files_of("slim-large")
+    thresholds = Thresholds(tracked=0.75, doubt=0.7, found=0.7)
     template, search = 128, 256
 
 
 def _around(box: Box, factor: float) -> Box:
-    """The square around the box, with ``factor`` times the side of a square of its area."""
-    side = factor * math.sqrt(box.w * box.h)
-    return Box.from_center(box.cx, box.cy, side, side)
+    """The square around the box, with ``factor`` times the side of a square of its area, in whole pixels.
+
+    Whole pixels are resized four times as fast as others are sampled.
+    """
+    side = max(round(factor * math.sqrt(box.w * box.h)), 1)
+    return Box(round(box.cx - side / 2), round(box.cy - side / 2), side, side)
 
 
 def _covered(box: Box, area: Box, cells: int) -> Features:
