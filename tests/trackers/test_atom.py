@@ -86,7 +86,7 @@ def test_drnet_moves_by_what_its_head_says(tmp_path: Path) -> None:
     weights["box_b"] = np.array([0.05, 0, np.log(1.1), 0], np.float32)
     np.savez(tmp_path / "head.npz", **weights)
     still = create("drnet", network=str(overlap_networks.write(tmp_path / "still", gives_boxes=True)))
-    moved = create("drnet", network=str(tmp_path))
+    moved = create("drnet", network=str(tmp_path), size_rate=1.0)
     (plain,), (box,) = boxes(still, 2), boxes(moved, 2)
     assert box[2] == pytest.approx(1.1 * plain[2])
     assert box[3] == pytest.approx(plain[3])
@@ -100,3 +100,13 @@ def test_the_classifier_trains_every_interval(folder: str, monkeypatch: pytest.M
     monkeypatch.setattr(Classifier, "train", lambda self, memory: trained.append(len(memory.samples)))
     boxes(create("matom", network=folder, interval=3), 8)
     assert len(trained) == 2
+
+
+def test_the_size_follows_with_a_delay(tmp_path: Path) -> None:
+    overlap_networks.write(tmp_path, gives_boxes=True)
+    weights = overlap_networks.head(gives_boxes=True, still=True)
+    weights["box_b"] = np.array([0, 0, np.log(1.2), np.log(0.9)], np.float32)
+    np.savez(tmp_path / "head.npz", **weights)
+    (box,) = boxes(create("drnet", network=str(tmp_path), size_rate=0.25), 2)
+    first = FRAMES[0][1]
+    assert box[2:] == pytest.approx((first.w * 1.2**0.25, first.h * 0.9**0.25))

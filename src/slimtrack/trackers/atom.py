@@ -31,6 +31,9 @@ _Dims = Annotated[int, Range(1, 512), "Channels between the classifier's two lay
 _Proposals = Annotated[int, Range(1, 100), "Number of boxes that are moved to a higher predicted overlap."]
 _Steps = Annotated[int, Range(0, 50), "Number of steps by which they are moved."]
 _Length = Annotated[float, Range(0, 10), "Length of a step."]
+_SizeRate = Annotated[
+    float, Range(0, 1), "Share of the network's size in the box's; the rest is the last size."
+]
 _Best = Annotated[int, Range(1, 100), "Number of the best boxes that are averaged."]
 _Seed = Annotated[int, Range(0, 2**31), "Seed of what is drawn: first layer, shifts, proposals."]
 
@@ -42,8 +45,8 @@ _LABEL = 0.25
 """Width of the desired response in sides of the target."""
 _APART = 4
 """Responses around the peak that belong to the target."""
-_NOISE = 0.1, 0.5
-"""Spread of the proposals' places and sizes, over the target's mean side."""
+_NOISE = 0.1, 0.3
+"""Spread of the proposals' places and sizes, over the target's mean side; ATOM has 0.5 for sizes."""
 _NARROWEST = 1 / 3
 """Least side of a proposal over the shorter one of the target."""
 _LEAST = 2.0
@@ -74,11 +77,12 @@ class _OverlapTracker(Tracker):
 
     def __init__(
         self, *, network: str, search_scale: float, dims: int, memory: int, rate: float, interval: int,
-        seed: int, threads: int,
+        size_rate: float, seed: int, threads: int,
     ) -> None:  # fmt: skip
         self.require()
         self._network = OverlapNetwork.read(network, threads, gives_boxes=self._gives_boxes)
         self._scale, self._interval, self._seed = search_scale, interval, seed
+        self._size_rate = size_rate
         self._learning = Learning(dims=dims, seed=seed)
         self._capacity, self._rate = memory, rate
         self._side = _PIXELS / search_scale / _CELL  # of the target, in cells
@@ -133,8 +137,9 @@ class _OverlapTracker(Tracker):
         if found.kind is Kind.ABSENT:
             return Estimate(last, {**clear, **self._nothing})
         self._predictor.look(self._network.to_search(blocks))
-        sides, more = self._boxed(_around(found, last, area))
-        return Estimate(_box(sides, area, image), clear | more)
+        proposal = _around(found, last, area)
+        sides, more = self._boxed(proposal)
+        return Estimate(_box(self._eased(proposal, sides), area, image), {**clear, **more})
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         """The classifier takes in the searched frame, and trains now and then, or at once on a distractor."""
@@ -156,6 +161,13 @@ class _OverlapTracker(Tracker):
         """The box and evidence, of a proposal; sides of boxes in pixels of the search image."""
         raise NotImplementedError
 
+    def _eased(self, proposal: Floats, sides: Floats) -> Floats:
+        """The box with a size between its own and the proposal's: an error of one frame counts less."""
+        old, new = (each[2:] - each[:2] for each in (proposal, sides))
+        half = old ** (1 - self._size_rate) * new**self._size_rate / 2
+        centre = (sides[:2] + sides[2:]) / 2
+        return np.concatenate([centre - half, centre + half])
+
     def _localised(self, responses: Floats, last: Box, area: Box) -> Finding:
         middle = _PIXELS / 2 / _CELL + 0.5
         h, w = (self._side * side / math.sqrt(last.area) for side in (last.h, last.w))
@@ -172,7 +184,8 @@ class _OverlapTracker(Tracker):
 class Atom(_OverlapTracker, name="atom"):
     """ATOM (Danelljan et al., CVPR 2019): a classifier's peak, then the box of highest predicted overlap.
 
-    Departs from the article in proposals whose noise is drawn once and comes in opposite pairs.
+    Departs from the article in proposals whose noise is drawn once and comes in opposite pairs, and in sizes
+    that follow the network's with a delay.
     """
 
     _nothing: ClassVar[Mapping[str, float]] = {"overlap": 0.0}
@@ -187,6 +200,7 @@ class Atom(_OverlapTracker, name="atom"):
         memory: Memory = 250,
         rate: NewSample = 0.01,
         interval: Interval = 10,
+        size_rate: _SizeRate = 0.5,
         proposals: _Proposals = 10,
         steps: _Steps = 5,
         length: _Length = 1.0,
@@ -196,7 +210,7 @@ class Atom(_OverlapTracker, name="atom"):
     ) -> None:
         super().__init__(
             network=network, search_scale=search_scale, dims=dims, memory=memory, rate=rate,
-            interval=interval, seed=seed, threads=threads,
+            interval=interval, size_rate=size_rate, seed=seed, threads=threads,
         )  # fmt: skip
         self._climb = {"steps": steps, "length": length, "best": best}
         half = np.random.default_rng(seed).uniform(-0.5, 0.5, (proposals // 2, 1, 4))
@@ -235,12 +249,13 @@ class Drnet(_OverlapTracker, name="drnet"):
         memory: Memory = 250,
         rate: NewSample = 0.01,
         interval: Interval = 10,
+        size_rate: _SizeRate = 0.5,
         seed: _Seed = 0,
         threads: Threads = 1,
     ) -> None:
         super().__init__(
             network=network, search_scale=search_scale, dims=dims, memory=memory, rate=rate,
-            interval=interval, seed=seed, threads=threads,
+            interval=interval, size_rate=size_rate, seed=seed, threads=threads,
         )  # fmt: skip
 
     def _boxed(self, proposal: Floats) -> tuple[Floats, dict[str, float]]:
