@@ -18,6 +18,7 @@ from slimtrack.learning import loop  # noqa: E402
 from slimtrack.learning.checkpoint import Checkpoint  # noqa: E402
 from slimtrack.learning.data import read_training_set  # noqa: E402
 from slimtrack.learning.journal import Watcher, read_log  # noqa: E402
+from slimtrack.learning.judge import Judge  # noqa: E402
 from slimtrack.learning.loop import BEST, LAST, LOG, machine, train  # noqa: E402
 from slimtrack.learning.overlap import distilling  # noqa: E402
 from slimtrack.learning.recipes import Named, make  # noqa: E402
@@ -244,3 +245,10 @@ def test_a_teacher_of_another_kind_is_refused(teachers: Path) -> None:
     assert isinstance(recipe, Cfkd)
     with pytest.raises(InputError, match="learns from a teacher"):
         recipe.prepare(torch.device("cpu"))
+
+
+def test_a_student_is_judged_without_its_teacher(training_set: Path) -> None:
+    """As `slimtrack evaluate` does with a `best.pt`."""
+    recipe = make(f"cfkd[{SMALL}]").recipe
+    figures = Judge(recipe, read_training_set(training_set, "val"), 4)(recipe.network.eval())
+    assert set(figures) == {"loss", "true", "before", "error", "overlap"}

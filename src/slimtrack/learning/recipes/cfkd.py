@@ -144,7 +144,10 @@ class Cfkd(OverlapRecipe):
         return [each[2:] for each in self._blocks(network, views)]
 
     def losses(self, network: nn.Module, views: Views) -> dict[str, Tensor]:
-        """`fidelity`, `correlation`, `soft`, `hard` (equation 3.11), or what the options ask for instead."""
+        """`fidelity`, `correlation`, `soft`, `hard` (equation 3.11), or what the options ask for instead.
+
+        Of a network that is judged without its teacher, `true` alone: how far its answers are from the truth.
+        """
         student = ours(network)
         template, search = self._blocks(student, views)
         sight = self.seen(template[2:], search[2:], views)
@@ -172,7 +175,7 @@ class Cfkd(OverlapRecipe):
     ) -> dict[str, Tensor]:
         """What the backbone learns beside the predictor's errors."""
         weights, kind = self._weights, self._features
-        if kind in ("none", "frozen"):
+        if kind in ("none", "frozen") or (kind in _TAUGHT and self._teacher is None):
             return {}
         if kind == "wang":
             return {"tracking": weights.correlation * self._tracking(template, search, sight)}
@@ -203,7 +206,7 @@ class Cfkd(OverlapRecipe):
     def _of_answers(self, student: OverlapNetwork, sight: Sight, views: Views) -> dict[str, Tensor]:
         """What the predictor learns, and the backbone through it."""
         target, weights = sight.target[:, None], self._weights
-        if self._labels == "true":
+        if self._labels == "true" or self._teacher is None:
             boxes = candidates(sight.target, self._boxes, views.generator)
             said = answer(student, sight, boxes).float()
             return {"true": average(smooth(said, self._truth(boxes, target)), sight.present)}
