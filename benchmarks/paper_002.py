@@ -1,6 +1,6 @@
 """The tables III, IV and V of paper 002, all rows of III and IV trained by one short common preset.
 
-Command: ``python benchmarks/paper_002.py SEQUENCES --out OUT --steps 200 --data TRAIN [--networks DIR] ..``
+Command: ``SLIMTRACK_NETWORKS=DIR python benchmarks/paper_002.py SEQUENCES --out OUT --data TRAIN``
 
 Options that are not listed by ``--help`` go to ``slimtrack distill`` (``--without mot15``). What is in OUT is
 not made again: a command that was stopped goes on. With ``--rows`` only these are trained and nothing is
@@ -64,7 +64,6 @@ def trained(name: str, given: argparse.Namespace, more: list[str]) -> None:
             "--steps", given.steps, "--pairs", given.pairs, *ROWS[name].more, *more,
         )  # fmt: skip
     if published.is_file():
-        (given.out / "networks").mkdir(exist_ok=True)
         shutil.copy(published, given.out / "networks" / f"{name}.onnx")
 
 
@@ -77,8 +76,8 @@ def measured(trackers: Mapping[str, str], given: argparse.Namespace) -> dict[str
     file = given.out / "bench.json"
     networks = ["--networks", given.out / "networks"]
     _slimtrack(
-        "bench", given.sequences, "--sequences", given.names, "--jitter", given.jitter, *networks,
-        "--trackers", ",".join(trackers.values()), "--json", file,
+        "bench", given.sequences, "--sequences", given.names, "--jitter", given.jitter,
+        "--repeat", given.repeat, *networks, "--trackers", ",".join(trackers.values()), "--json", file,
     )  # fmt: skip
     found = json.loads(file.read_text())["trackers"]
     return dict(zip(trackers, (found[spec] for spec in trackers.values()), strict=True))
@@ -106,7 +105,7 @@ def losses(rows: list[str], found: Mapping[str, Any], given: argparse.Namespace)
         held_out = validated(given.out / name)
         yield f"| {ROWS[name].label} | `{recipe}` | {size} | {held_out} | {tracking(found[name])} |"
     if "adapted" in found:
-        yield f"| both and online | `cf-vgg`, `adapt=true` | | | | {tracking(found['adapted'])} |"
+        yield f"| both, and online | `cf-vgg`, `adapt=true` | | | | {tracking(found['adapted'])} |"
 
 
 def levels(found: Mapping[str, Any]) -> Iterator[str]:
@@ -130,8 +129,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--jitter", type=float, default=0.0)
+    parser.add_argument("--repeat", type=int, default=1, help="as in `slimtrack bench`")
     given, more = parser.parse_known_args()
-    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "networks").mkdir(parents=True, exist_ok=True)
     for name in given.rows.split(",") if given.rows else ROWS:
         trained(name, given, more)
     if given.rows:
@@ -142,7 +142,7 @@ def main() -> None:
         trackers["adapted"] = "feco[adapt=true,network=ratio64]"
     trackers |= {f"{n} {tap}": f"fkcf[network={n},tap={tap}]" for n, taps in LEVELS.items() for tap in taps}
     found = measured(trackers, given)
-    print(*losses(rows, found, given), "", *levels(found), sep="\n")
+    print(*(losses(rows, found, given) if rows else ()), "", *levels(found), sep="\n")
 
 
 if __name__ == "__main__":
