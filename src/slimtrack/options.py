@@ -92,9 +92,9 @@ class Option:
         if typing.get_origin(annotation) is not Annotated:
             return cls(name, annotation, default)
         kind, *notes = typing.get_args(annotation)
-        said = {type(note): note for note in notes}
-        before = said.get(Formerly)
-        return cls(name, kind, default, said.get(str, ""), said.get(Range), before and before.name)
+        by_type = {type(note): note for note in notes}
+        before = by_type.get(Formerly)
+        return cls(name, kind, default, by_type.get(str, ""), by_type.get(Range), before and before.name)
 
     @property
     def choices(self) -> tuple[Any, ...]:

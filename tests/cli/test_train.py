@@ -70,7 +70,7 @@ def test_evaluate_judges_a_checkpoint_as_its_run_did(trained: Path, data: Path) 
 
 
 def test_a_folder_with_a_run_is_not_written_over(trained: Path, data: Path, mine: str) -> None:
-    with pytest.raises(InputError, match="holds a run already: go on with --resume"):
+    with pytest.raises(InputError, match="holds a run already: continue it with --resume"):
         said("train", mine, "--data", data, "--out", trained, "--preset", "smoke")
 
 

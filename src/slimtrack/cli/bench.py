@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 
 from slimtrack.box import Box
-from slimtrack.cli.asked import asking
 from slimtrack.cli.bench_report import how_to_resume, show, show_curve, show_stopped, why_again
 from slimtrack.cli.options import NamesOption, NetworksOption, add_places
 from slimtrack.cli.progress import progress
+from slimtrack.cli.records import takes
 from slimtrack.datasets import Dataset
 from slimtrack.datasets.layouts import READERS
 from slimtrack.errors import InputError
@@ -125,36 +125,36 @@ class Request:
     ] = 1
 
 
-@asking(Request)
-def bench(asked: Request) -> None:
+@takes(Request)
+def bench(request: Request) -> None:
     """Measure accuracy, speed and score quality of trackers on a data set.
 
-    Ctrl-C shows what is finished. With --json it is kept, too, and the same command goes on from there.
+    Ctrl-C shows the finished results. With --json they are kept, and the same command continues from there.
     """
-    add_places(asked.networks, asked.names)
-    dataset = Dataset.read(asked.folder, names=_split(asked.sequences) or None, layout=asked.layout)
-    specs = [spelt(spec) for spec in split_specs(asked.trackers)]
-    chosen, rates = protocol(asked.rules), _rates(asked)
-    plots = _plots() if asked.plots else None
-    with _Bench(asked, dataset, specs) as run:
+    add_places(request.networks, request.names)
+    dataset = Dataset.read(request.folder, names=_split(request.sequences) or None, layout=request.layout)
+    specs = [spelt(spec) for spec in split_specs(request.trackers)]
+    chosen, rates = protocol(request.rules), _rates(request)
+    plots = _plots() if request.plots else None
+    with _Bench(request, dataset, specs) as run:
         results = run.at_rates(chosen, rates) if rates else None
         result = run(chosen) if results is None else results.at[rates[0]]
-    if results is not None and asked.csv is not None:
-        _write(asked.csv, curve_csv(curve(results)))
+    if results is not None and request.csv is not None:
+        _write(request.csv, curve_csv(curve(results)))
     if results is not None and len(rates) > 1:
         summary = curve(results)
-        if plots is not None and asked.plots is not None:
-            plots.save_curve(summary, asked.plots)
+        if plots is not None and request.plots is not None:
+            plots.save_curve(summary, request.plots)
         show_curve(Console(), summary)
     else:
         summary = summarise(result)
-        if plots is not None and asked.plots is not None:
-            plots.save_plots(result, summary, asked.plots)
+        if plots is not None and request.plots is not None:
+            plots.save_plots(result, summary, request.plots)
         show(Console(), summary)
         if results is not None and results.every_frame is not None:
             show_curve(Console(), curve(results))
-    if asked.json is not None:
-        _write(asked.json, to_json(summary))
+    if request.json is not None:
+        _write(request.json, to_json(summary))
     if run.repeated:
         Console().print(why_again(run.repeated))
 
@@ -168,7 +168,7 @@ class _Bench:
     """Evaluates as the command is told to, with its progress on stderr.
 
     Args:
-        asked: What the command is told.
+        request: What the command is told.
         dataset: The sequences.
         specs: The trackers.
 
@@ -176,16 +176,18 @@ class _Bench:
         repeated: How many runs were repeated because the machine was busy.
     """
 
-    def __init__(self, asked: Request, dataset: Dataset, specs: list[str]) -> None:
+    def __init__(self, request: Request, dataset: Dataset, specs: list[str]) -> None:
         self.repeated = 0
-        self._asked, self._dataset, self._specs = asked, dataset, specs
-        self._kept = asked.runs or (asked.json.with_name(f"{asked.json.stem}.runs") if asked.json else None)
+        self._request, self._dataset, self._specs = request, dataset, specs
+        self._kept = request.runs or (
+            request.json.with_name(f"{request.json.stem}.runs") if request.json else None
+        )
         self._until_exit = contextlib.ExitStack()
-        self._starts = len(first_boxes(Box(0, 0, 1, 1), asked.jitter))
+        self._starts = len(first_boxes(Box(0, 0, 1, 1), request.jitter))
 
     def __enter__(self) -> Self:
         folder = self._kept
-        if folder is None and self._asked.fps is not None:
+        if folder is None and self._request.fps is not None:
             # all rates share the runs in which no frame is missed
             folder = Path(self._until_exit.enter_context(tempfile.TemporaryDirectory()))
         self._store = None if folder is None else Store(folder)
@@ -196,55 +198,56 @@ class _Bench:
 
     def at_rates(self, rules: Protocol, rates: list[float]) -> AtRates:
         """The evaluation at each frame rate."""
-        asked, times = self._asked, None
-        if asked.times is not None:
-            if self._kept is not None and self._kept.resolve() == asked.times.resolve():
+        request, times = self._request, None
+        if request.times is not None:
+            if self._kept is not None and self._kept.resolve() == request.times.resolve():
                 raise InputError(
-                    f"--times {asked.times} is also the folder for finished runs, which could replace the "
+                    f"--times {request.times} is also the folder for finished runs, which could replace the "
                     "times: give another one with --runs"
                 )
-            times = stored_times(asked.times, self._specs, self._dataset, self._starts)
-        grace = GRACE if asked.grace is None else asked.grace
-        return at_rates(self, rules, rates, grace=grace, live=asked.live, times=times)
+            times = stored_times(request.times, self._specs, self._dataset, self._starts)
+        grace = GRACE if request.grace is None else request.grace
+        return at_rates(self, rules, rates, grace=grace, live=request.live, times=times)
 
     def __call__(self, rules: Protocol) -> Evaluation:
         """One evaluation; Ctrl-C ends the command with what is finished."""
-        asked = self._asked
+        request = self._request
         # times count where they are measured; what follows from measured times is found again by its key
-        timed = rules.procedure is ONE_PASS or asked.live
+        timed = rules.procedure is ONE_PASS or request.live
         with progress(rules, self._starts) as account:
             try:
                 result = evaluate(
-                    self._specs, self._dataset, jitter=asked.jitter,
-                    running=Running(asked.threads, asked.jobs, asked.repeat if timed else 0),
+                    self._specs, self._dataset, jitter=request.jitter,
+                    running=Running(request.threads, request.jobs, request.repeat if timed else 0),
                     store=self._store,
-                    fresh=asked.fresh and (timed or asked.times is not None), protocol=rules, watcher=account,
+                    fresh=request.fresh and (timed or request.times is not None), protocol=rules,
+                    watcher=account,
                 )  # fmt: skip
             except Interrupted as stop:
-                show_stopped(Console(), stop.part, how_to_resume(self._kept, asked.fresh))
+                show_stopped(Console(), stop.part, how_to_resume(self._kept, request.fresh))
                 raise typer.Exit(130) from stop
         self.repeated += account.repeats
         return result
 
 
-def _rates(asked: Request) -> list[float]:
+def _rates(request: Request) -> list[float]:
     """The frame rates; none if the trackers are to see every frame."""
     words = {
-        "--live": asked.live,
-        "--times": asked.times,
-        "--grace": asked.grace is not None,
-        "--csv": asked.csv,
+        "--live": request.live,
+        "--times": request.times,
+        "--grace": request.grace is not None,
+        "--csv": request.csv,
     }
-    if asked.fps is None:
+    if request.fps is None:
         given = [word for word, value in words.items() if value]
         if given:
             raise InputError(
                 f"{', '.join(given)} without --fps: say how many frames come a second, as --fps 20"
             )
         return []
-    if asked.live and asked.jobs > 1:
+    if request.live and request.jobs > 1:
         raise InputError("--live with --jobs: runs that disturb each other's times are not worth having")
-    return parsed_rates(asked.fps)
+    return parsed_rates(request.fps)
 
 
 def split_specs(text: str) -> list[str]:

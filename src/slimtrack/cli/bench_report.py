@@ -40,7 +40,7 @@ def how_to_resume(kept: Path | None, fresh: bool) -> str:
     if kept is None:
         return "No run was kept: with --json they are, and the same command then goes on where it stopped."
     command = "the same command without --fresh" if fresh else "the same command"
-    return f"Finished runs are in {kept}: {command} goes on from there."
+    return f"Finished runs are in {kept}: {command} continues from there."
 
 
 def show(console: Console, summary: dict[str, Any]) -> None:

@@ -17,9 +17,9 @@ from rich.table import Table
 
 from slimtrack.arrays import Image
 from slimtrack.box import Box
-from slimtrack.cli.asked import parameters_of
 from slimtrack.cli.boxes import parse_box
 from slimtrack.cli.options import OverwriteOption
+from slimtrack.cli.records import parameters_of
 from slimtrack.compression.comparison import AFTER, BEFORE, Comparison, compare
 from slimtrack.compression.cpt import Cpt
 from slimtrack.compression.distillation import CHANNELS, Distillation
@@ -101,13 +101,13 @@ class Request:
 
 def command_of(method: type[Method[Any]]) -> Callable[..., None]:
     """A command with the parameters of `Request` and the options of a method."""
-    asked = parameters_of(Request)
+    given = parameters_of(Request)
 
     def run(**words: Any) -> None:
-        request = Request(**{each.name: words.pop(each.name) for each in asked})
+        request = Request(**{each.name: words.pop(each.name) for each in given})
         _compress(method(**words), request, words)
 
-    parameters = [*asked, *(_parameter(option) for option in options_of(method))]
+    parameters = [*given, *(_parameter(option) for option in options_of(method))]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__doc__ = (inspect.getdoc(method) or "").partition("\n\n")[0]
@@ -126,15 +126,15 @@ for _name, _method in METHODS.items():
     compress_app.command(_name)(command_of(_method))
 
 
-def _compress(method: Method[Any], asked: Request, options: Mapping[str, Any]) -> None:
+def _compress(method: Method[Any], request: Request, options: Mapping[str, Any]) -> None:
     """Looks at frames, makes the network smaller, compares both, and writes all of it."""
-    folder = _folder(asked)
-    whole = method.features(find(asked.name))
-    with single_thread(), open_frames(asked.video) as source:
-        first = parse_box(asked.box, source.size)
+    folder = _folder(request)
+    whole = method.features(find(request.name))
+    with single_thread(), open_frames(request.video) as source:
+        first = parse_box(request.box, source.size)
         guard_files(source.origin, [folder / name for name in (CHANNELS, MAPS, RATIOS)])
-        follower = _follower(method, asked, whole, options)
-        places = _followed(follower, source, first, asked.frames)
+        follower = _follower(method, request, whole, options)
+        places = _followed(follower, source, first, request.frames)
         opening, looked_at = _opening(method, places)
         view = View(cast("CorrelationTracker", follower).window, whole.margin)
         patches = [view.patch(image, track.box) for image, track in looked_at]
@@ -142,8 +142,8 @@ def _compress(method: Method[Any], asked: Request, options: Mapping[str, Any]) -
         with watch, _progress() as tell:
             found = method.compress(whole, patches, view.target, tell)
         make_folder(folder)
-        found.network.save(asked.out)
-        written = [asked.out, *method.record(found, whole, patches, asked.out)]
+        found.network.save(request.out)
+        written = [request.out, *method.record(found, whole, patches, request.out)]
         everywhere = ((image, track.box) for image, track in chain(opening, places))
         shown = compare(whole, found.feature, view, everywhere)
         table = _table((whole.network, found.network), patches[0], found.lines(whole.network), shown)
@@ -154,21 +154,21 @@ def _compress(method: Method[Any], asked: Request, options: Mapping[str, Any]) -
     _told(table, watch, *written)
 
 
-def _folder(asked: Request) -> Path:
+def _folder(request: Request) -> Path:
     """The folder for the pictures, when all that needs no network is in order."""
-    if asked.out.suffix != ".onnx":
-        raise InputError(f"--out {asked.out}: the name must end in .onnx")
-    guard_files(str(Path(asked.name).resolve()), [asked.out])
-    folder = asked.pictures or asked.out.with_suffix("")
+    if request.out.suffix != ".onnx":
+        raise InputError(f"--out {request.out}: the name must end in .onnx")
+    guard_files(str(Path(request.name).resolve()), [request.out])
+    folder = request.pictures or request.out.with_suffix("")
     pictures = [folder / name for name in (CHANNELS, MAPS, RATIOS)]
-    keep_existing([asked.out, asked.out.with_suffix(".json"), *pictures], asked.overwrite)
+    keep_existing([request.out, request.out.with_suffix(".json"), *pictures], request.overwrite)
     require_matplotlib(folder / MAPS)
-    if asked.networks is not None:
-        add_folder(asked.networks)
+    if request.networks is not None:
+        add_folder(request.networks)
     return folder
 
 
-def _follower(method: Method[Any], asked: Request, whole: Any, options: Mapping[str, Any]) -> Follower:
+def _follower(method: Method[Any], request: Request, whole: Any, options: Mapping[str, Any]) -> Follower:
     """Who follows the target: the tracker that uses the method, with its options; else one without any."""
     taps = list(whole.network.taps)
     if isinstance(method, Distillation):
@@ -181,8 +181,8 @@ def _follower(method: Method[Any], asked: Request, whole: Any, options: Mapping[
         given |= {"method": method.pruning.method, "configuration": method.pruning.configuration or "none"}
     known = {option.name for option in options_of(tracker_class(name))} - set(given)
     given |= {key: value for key, value in options.items() if key in known}
-    given |= {} if asked.side is None else {side: asked.side}
-    return create(name, network=asked.name, **given)
+    given |= {} if request.side is None else {side: request.side}
+    return create(name, network=request.name, **given)
 
 
 def _followed(

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from slimtrack.cli.asked import asking
 from slimtrack.cli.network_files import fetch, list_
 from slimtrack.cli.options import OverwriteOption
+from slimtrack.cli.records import takes
 from slimtrack.errors import InputError, MissingError
 from slimtrack.files import keep_existing
 from slimtrack.networks.find import add_folder
@@ -85,21 +85,21 @@ class ImportRequest:
 
 
 @network.command("import")
-@asking(ImportRequest)
-def import_(asked: ImportRequest) -> None:
+@takes(ImportRequest)
+def import_(request: ImportRequest) -> None:
     """Convert a network from another program to an .onnx file with a card and taps."""
-    if asked.out.suffix != ".onnx":
-        raise InputError(f"--out {asked.out}: the name must end in .onnx")
-    guard_files(str(asked.file.resolve()), [asked.out])
-    keep_existing([asked.out], asked.overwrite)
-    made = import_file(asked.file, asked.kind, asked.sha256, asked.taps or ())
-    if asked.fold:
+    if request.out.suffix != ".onnx":
+        raise InputError(f"--out {request.out}: the name must end in .onnx")
+    guard_files(str(request.file.resolve()), [request.out])
+    keep_existing([request.out], request.overwrite)
+    made = import_file(request.file, request.kind, request.sha256, request.taps or ())
+    if request.fold:
         made = _folded(made)
-    changes: dict[str, Any] = {key: getattr(asked, key) for key in ("colors", "name", "licence", "origin")}
-    changes |= {"mean": _three("--mean", asked.mean), "scale": _three("--scale", asked.scale)}
+    changes: dict[str, Any] = {key: getattr(request, key) for key in ("colors", "name", "licence", "origin")}
+    changes |= {"mean": _three("--mean", request.mean), "scale": _three("--scale", request.scale)}
     made = made.with_card(replace(made.card, **{k: v for k, v in changes.items() if v is not None}))
-    made.save(asked.out)
-    typer.echo(f"{asked.out}: {made.card.name}, {len(made.layers)} layers, {made.parameters:,} parameters")
+    made.save(request.out)
+    typer.echo(f"{request.out}: {made.card.name}, {len(made.layers)} layers, {made.parameters:,} parameters")
     if made.card.note:
         typer.echo(f"note: {made.card.note}")
 

@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 
 from slimtrack.box import Box
-from slimtrack.cli.asked import asking
 from slimtrack.cli.boxes import BoxFormat, corners_meant, parse_box, parse_correction
 from slimtrack.cli.options import (
     BoxFormatOption,
@@ -39,6 +38,7 @@ from slimtrack.cli.options import (
     add_places,
 )
 from slimtrack.cli.outputs import Results, Wanted, chosen_formats
+from slimtrack.cli.records import takes
 from slimtrack.cli.screen import Meter, drawn_box, require_screen, summary_table
 from slimtrack.errors import InputError, SlimtrackError
 from slimtrack.files import keep_existing
@@ -85,44 +85,48 @@ class Request:
     show: ShowOption = False
 
 
-@asking(Request)
-def track(asked: Request) -> None:
+@takes(Request)
+def track(request: Request) -> None:
     """Follow a target through a video and write an annotated video and a table of boxes."""
-    add_places(asked.networks, asked.names)
-    if asked.json_to not in (None, "-"):
+    add_places(request.networks, request.names)
+    if request.json_to not in (None, "-"):
         raise InputError(
-            f"--json {asked.json_to}: this option only writes to stdout: give --json -, "
+            f"--json {request.json_to}: this option only writes to stdout: give --json -, "
             "or --format json for a file"
         )
-    if asked.quiet:
+    if request.quiet:
         logging.getLogger("slimtrack").setLevel(logging.WARNING)
-    first = 0 if asked.start is None else parse_position(asked.start, "--start")
-    last = None if asked.end is None else parse_position(asked.end, "--end")
-    if asked.first_frame is not None:
-        with open_frames(asked.source, start=first) as frames:
-            given = None if asked.box is None else _box(asked.box, frames, asked.box_format)
-            _write_first(asked.first_frame, frames, given, asked.overwrite)
+    first = 0 if request.start is None else parse_position(request.start, "--start")
+    last = None if request.end is None else parse_position(request.end, "--end")
+    if request.first_frame is not None:
+        with open_frames(request.source, start=first) as frames:
+            box = None if request.box is None else _box(request.box, frames, request.box_format)
+            _write_first(request.first_frame, frames, box, request.overwrite)
         return
-    chosen = with_threads(asked.tracker, asked.threads, parse_options(asked.tracker, asked.options or ()))
-    made = create(asked.tracker, **chosen)
-    tables = None if asked.formats is None else chosen_formats(asked.formats)
-    wanted = Wanted(asked.out, tables, asked.video, asked.plot, asked.overwrite, asked.resume)
-    if asked.show:
+    chosen = with_threads(
+        request.tracker, request.threads, parse_options(request.tracker, request.options or ())
+    )
+    made = create(request.tracker, **chosen)
+    tables = None if request.formats is None else chosen_formats(request.formats)
+    wanted = Wanted(request.out, tables, request.video, request.plot, request.overwrite, request.resume)
+    if request.show:
         require_screen("--show", "leave it out")
-    if asked.box is None and not asked.resume:
+    if request.box is None and not request.resume:
         require_screen("drawing the target", "give --box x,y,w,h (--first-frame FILE shows coordinates)")
-    said = _Said(stdout=asked.json_to is not None, quiet=asked.quiet, show=asked.show)
-    with limit_threads(asked.threads), open_frames(asked.source, start=first, end=last) as frames:
-        by_hand = dict(parse_correction(text, frames.size, asked.box_format) for text in asked.correct or ())
-        with _placed(wanted, frames, made, said) as results:
-            past = Past.read(results.table, by_hand) if asked.resume else None
+    output = _Output(stdout=request.json_to is not None, quiet=request.quiet, show=request.show)
+    with limit_threads(request.threads), open_frames(request.source, start=first, end=last) as frames:
+        by_hand = dict(
+            parse_correction(text, frames.size, request.box_format) for text in request.correct or ()
+        )
+        with _placed(wanted, frames, made, output) as results:
+            past = Past.read(results.table, by_hand) if request.resume else None
             target = (
                 past.box
-                if past is not None and asked.box is None
-                else _box(asked.box, frames, asked.box_format)
+                if past is not None and request.box is None
+                else _box(request.box, frames, request.box_format)
             )
-            about = {"options": settings(asked.tracker, chosen), "threads": asked.threads}
-            _follow(frames, target, made, results, said, about, by_hand, past)
+            about = {"options": settings(request.tracker, chosen), "threads": request.threads}
+            _follow(frames, target, made, results, output, about, by_hand, past)
 
 
 def _box(text: str | None, frames: Frames, form: BoxFormat) -> Box:
@@ -149,13 +153,13 @@ def _write_first(path: Path, frames: Frames, box: Box | None, overwrite: bool) -
 
 
 @contextmanager
-def _placed(wanted: Wanted, frames: Frames, tracker: Follower, said: "_Said") -> Iterator[Results]:
+def _placed(wanted: Wanted, frames: Frames, tracker: Follower, output: "_Output") -> Iterator[Results]:
     """Where this run's results go. With JSON on stdout, no files are written unless --out asks for them."""
-    if said.stdout and wanted.out is None and not wanted.resume:
+    if output.stdout and wanted.out is None and not wanted.resume:
         yield Results()
         return
     with wanted.placed(f"{frames.name}-{tracker.name}", frames.origin) as (results, notes):
-        said.notes += notes
+        output.notes += notes
         yield results
 
 
@@ -164,20 +168,20 @@ def _follow(
     box: Box,
     tracker: Follower,
     results: Results,
-    said: "_Said",
+    output: "_Output",
     about: Mapping[str, object],
     by_hand: Mapping[Mark, Box],
     past: Past | None,
 ) -> None:
-    said.after = -1 if past is None else past.last
+    output.after = -1 if past is None else past.last
     try:
-        with Meter(frames.count, said.show, said.quiet) as meter:
+        with Meter(frames.count, output.show, output.quiet) as meter:
             summary = track_video(
                 frames,
                 box,
                 tracker=tracker,
                 outputs=Outputs(results.files, results.picture, about, past),
-                on_progress=lambda image, row: said.row(row) and meter(image, row),
+                on_progress=lambda image, row: output.row(row) and meter(image, row),
                 corrections=by_hand,
             )
     except SlimtrackError as error:
@@ -185,14 +189,14 @@ def _follow(
             typer.echo(note, err=True)
         raise
     if past is not None:
-        said.notes.append(
+        output.notes.append(
             f"continued after frame {past.last}; {summary.again} of {len(past.rows)} frames were tracked "
             "again to restore the tracker"
         )
-    said.end(summary)
+    output.end(summary)
 
 
-class _Said:
+class _Output:
     """The output of a run on the terminal.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from slimtrack.cli.asked import asking
+from slimtrack.cli.records import takes
 from slimtrack.errors import InputError, MissingError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ MemoryOption: TypeAlias = Annotated[
 ]
 RareOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(metavar="SOURCE", help="A source to use a tenth as often; can be repeated."),
+    typer.Option(metavar="SOURCE", help="A source to use a twentieth as often; can be repeated."),
 ]
 TeacherOption: TypeAlias = Annotated[
     Path | None,
@@ -127,26 +127,26 @@ class TrainRequest:
         return changes
 
 
-@asking(TrainRequest)
-def train(asked: TrainRequest) -> None:
+@takes(TrainRequest)
+def train(request: TrainRequest) -> None:
     """Train a network from annotated pictures.
 
-    Ctrl-C keeps a checkpoint, and the same command with --resume goes on from there.
+    Ctrl-C keeps a checkpoint, and the same command with --resume continues from there.
     A run that is killed loses a few minutes.
-    With several machines, start it on each as torchrun or the cluster does.
+    On several machines, start it on each, as torchrun or a cluster does.
     """
-    _run(asked)
+    _run(request)
 
 
-@asking(TrainRequest)
-def distill(asked: TrainRequest) -> None:
+@takes(TrainRequest)
+def distill(request: TrainRequest) -> None:
     """Train a network from annotated pictures and from the outputs of a larger one.
 
     The options are those of `slimtrack train`; here --teacher is needed.
     """
-    if asked.teacher is None:
+    if request.teacher is None:
         raise InputError("distill needs --teacher; `slimtrack train` learns from true boxes alone")
-    _run(asked)
+    _run(request)
 
 
 def require_torch() -> None:
@@ -162,42 +162,44 @@ def require_torch() -> None:
         )
 
 
-def _run(asked: TrainRequest) -> None:
+def _run(request: TrainRequest) -> None:
     require_torch()
     from slimtrack.cli.training import bar
     from slimtrack.learning import loop
     from slimtrack.learning.sources import Choice, read_sets
 
-    named, schedule = _recipe(asked)
-    if (asked.out / loop.LAST).is_file() and not asked.resume:
-        raise InputError(f"{asked.out} holds a run already: go on with --resume, or choose another --out")
-    fabric = loop.machine(asked.devices, asked.nodes, half=asked.half)
-    choice = Choice(asked.without or (), asked.rare or (), asked.limit, asked.memory)
-    data, held_out = read_sets(asked.data, choice)
+    named, schedule = _recipe(request)
+    if (request.out / loop.LAST).is_file() and not request.resume:
+        raise InputError(
+            f"{request.out} holds a run already: continue it with --resume, or choose another --out"
+        )
+    fabric = loop.machine(request.devices, request.nodes, half=request.half)
+    choice = Choice(request.without or (), request.rare or (), request.limit, request.memory)
+    data, held_out = read_sets(request.data, choice)
     with bar(shown=fabric.is_global_zero) as watcher:
-        result = loop.train(named, data, held_out, asked.out, schedule, fabric, watcher)
+        result = loop.train(named, data, held_out, request.out, schedule, fabric, watcher)
     if fabric.is_global_zero:
-        _tell(asked.out, result)
+        _tell(request.out, result)
     if not result.whole:
         raise typer.Exit(_INTERRUPTED)
 
 
-def _recipe(asked: TrainRequest) -> "tuple[Named, Schedule]":
+def _recipe(request: TrainRequest) -> "tuple[Named, Schedule]":
     """The recipe with its start and its teacher, and its schedule with what was changed of it."""
     import torch
 
     from slimtrack.learning.recipes import make
 
-    torch.manual_seed(asked.seed)  # of the weights that begin at random
-    named = make(asked.recipe)
+    torch.manual_seed(request.seed)  # for random initial weights
+    named = make(request.recipe)
     presets = named.recipe.presets
-    if asked.preset not in presets:
-        raise UnknownNameError.of("preset", asked.preset, presets)
-    if asked.start is not None:
-        named.recipe.start(asked.start)
-    if asked.teacher is not None:
-        named.recipe.teach(asked.teacher)
-    return named, dataclasses.replace(presets[asked.preset], **asked.changes)
+    if request.preset not in presets:
+        raise UnknownNameError.of("preset", request.preset, presets)
+    if request.start is not None:
+        named.recipe.start(request.start)
+    if request.teacher is not None:
+        named.recipe.teach(request.teacher)
+    return named, dataclasses.replace(presets[request.preset], **request.changes)
 
 
 def _tell(out: Path, result: "Result") -> None:

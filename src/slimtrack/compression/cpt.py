@@ -42,7 +42,7 @@ class CptOptions(metaclass=CheckedOptions):
         error: Annotated[bool, "Whether a channel's tracking error counts."] = True,
         reconstruct: Annotated[
             str,
-            "Layers whose pruned channels are made up for in the weights that read them: all, deep (the "
+            "Layers whose pruned channels are compensated for in the weights that read them: all, deep (the "
             "shallower of the two before the last), none, or names joined by +.",
         ] = "all",
         background: Annotated[
@@ -51,7 +51,7 @@ class CptOptions(metaclass=CheckedOptions):
         refit: Annotated[
             float,
             Range(0, 1e6),
-            "Weight of the regularisation when weights are refitted to make up for what was pruned.",
+            "Weight of the regularisation when weights are refitted to compensate for pruned channels.",
         ] = 0.1,
         cells: Annotated[
             int,
@@ -74,7 +74,7 @@ class Cpt(CptOptions, Method[NetworkFeature]):
     def __init__(
         self,
         *,
-        tap: Annotated[str | None, "The layer to track with; the deepest if left out."] = None,
+        tap: Annotated[str | None, "The layer to track with. Default: the deepest."] = None,
         ratio: Annotated[float, "Share of every layer's channels to take out."] = 0.5,
         configuration: Annotated[
             str | None, "Layers and ratios instead of ratio: 0.5/conv3_2, 0.25/deep, several with +."

@@ -29,7 +29,7 @@ __all__ = [
 CHANNELS = "channels.png"
 """Name of the picture of all channels."""
 
-Keep = Annotated[float, Range(1e-6, 1e6), "How many channels to keep; the option by says in which unit."]
+Keep = Annotated[float, Range(1e-6, 1e6), "How many channels to keep, in the unit that the option by names."]
 ChannelAmount = Annotated[
     Amount, "Unit of keep: share of the energy, share of the channels, or number of channels."
 ]
@@ -113,13 +113,14 @@ class Distillation(DistillationOptions, Method[NetworkStack]):
         self,
         *,
         taps: Annotated[
-            str | None, "Layers to choose of, with + between: relu1_1+relu1_2; the deepest if left out."
+            str | None,
+            "Layers to choose channels of: relu1_1+relu1_2. Default: the deepest.",
         ] = None,
         ratio: Annotated[float | None, "Share of the channels to drop, instead of keep."] = None,
         keep: Annotated[
             float | None,
             Range(1e-6, 1e6),
-            "How much to keep, 0.5 if left out; the option by says in which unit.",
+            "How many channels to keep, in the unit that the option by names. Default: 0.5.",
         ] = None,
         cell: Annotated[
             int, Range(1, 32), "Side in patch pixels of the cells that all layers are resampled to."

@@ -32,8 +32,8 @@ class _Template(_Part):
 
 class _Search(_Part):
     def forward(self, image: Tensor, cells: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
-        said = self.network(image - self.mean, Target(cells, kernel))
-        return torch.sigmoid(said.score), said.sides
+        predicted = self.network(image - self.mean, Target(cells, kernel))
+        return torch.sigmoid(predicted.score), predicted.sides
 
 
 def export(network: Siamese, folder: Path) -> None:

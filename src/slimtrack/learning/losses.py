@@ -75,19 +75,19 @@ def losses(answer: Answer, box: Tensor, present: Tensor, lesson: Lesson | None =
         present: ``(N,)`` bool; where false, there is no target and `box` means nothing.
         lesson: The teacher's answers; ``None`` without a teacher.
     """
-    said = corners(answer.sides)
+    boxes = corners(answer.sides)
     true = box[:, None, None]
     middle, inside = _places(box, answer.score.shape[-1])
     middle, inside = middle & present[:, None, None], inside & present[:, None, None]
     count = middle.sum().clamp(min=1)
-    overlap = iou(said.detach(), true).clamp(0, 1)
+    overlap = iou(boxes.detach(), true).clamp(0, 1)
     goal = torch.where(middle, overlap, 0.0)
     # Cells of the target outside its middle neither predict the box nor count as background.
     parts = {"score": _quality(answer.score, goal, torch.where(inside & ~middle, 0.2, 1.0)) / count}
-    parts["giou"] = 2 * ((1 - giou(said, true)) * middle).sum() / count
-    parts["edges"] = 0.5 * (_edges(said, true) * middle).sum() / count
+    parts["giou"] = 2 * ((1 - giou(boxes, true)) * middle).sum() / count
+    parts["edges"] = 0.5 * (_edges(boxes, true) * middle).sum() / count
     if lesson is not None:
-        parts |= _imitation(answer, said, overlap, middle, box, lesson)
+        parts |= _imitation(answer, boxes, overlap, middle, box, lesson)
     return parts
 
 
@@ -114,7 +114,7 @@ def _edges(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _imitation(
-    answer: Answer, said: Tensor, overlap: Tensor, middle: Tensor, box: Tensor, lesson: Lesson
+    answer: Answer, boxes: Tensor, overlap: Tensor, middle: Tensor, box: Tensor, lesson: Lesson
 ) -> dict[str, Tensor]:
     scores = lesson.scores
     weight = lesson.known * (0.03 + torch.maximum(scores, torch.sigmoid(answer.imitation.detach())))
@@ -122,5 +122,5 @@ def _imitation(
     parts = {"imitation": (weight * loss).sum() / scores.sum().clamp(min=len(scores))}
     taught = iou(lesson.box, box)[:, None, None]
     led = middle & (taught > _TRUSTED) & (overlap < taught + _LEAD)
-    parts["taught"] = (_edges(said, lesson.box[:, None, None]) * led).sum() / middle.sum().clamp(min=1)
+    parts["taught"] = (_edges(boxes, lesson.box[:, None, None]) * led).sum() / middle.sum().clamp(min=1)
     return parts

@@ -214,5 +214,5 @@ def _reaching(file: File, part: _Part) -> Iterator[None]:
 def _cut(file: File, part: _Part) -> str:
     return (
         f"the connection to {file.url} ended after {part.size:,} of {file.size:,} bytes: give the command "
-        "again, it goes on from there"
+        "again to continue from there"
     )

@@ -70,7 +70,7 @@ class Converter:
             return (self._scale or _Scale.of(image))(image)
         if self._scale is None:
             self._scale = _Scale.of(image)
-            self._notes.append(f"16-bit images were {self._scale.said}")
+            self._notes.append(f"16-bit images were {self._scale.note}")
         elif self._scale.outside(image) > _OUTSIDE:
             self._scale = _Scale.of(image, self._scale)
             if not self._widened:
@@ -82,8 +82,8 @@ class Converter:
 class _Scale:
     """Turns 16 bits into 8: ``low`` becomes 0 and ``high`` 255."""
 
-    def __init__(self, low: float, high: float, said: str) -> None:
-        self.low, self.high, self.said = low, high, said
+    def __init__(self, low: float, high: float, note: str) -> None:
+        self.low, self.high, self.note = low, high, note
         levels = np.rint((np.arange(1 << 16) - low) * (255 / (high - low)))
         self._table = np.clip(levels, 0, 255).astype(np.uint8)
 
@@ -102,8 +102,8 @@ class _Scale:
         if high == low or high - low >= _FAINT * (1 << bits):
             return cls(0.0, (1 << bits) - 1, f"taken as {bits}-bit ones and scaled to 0..255")
         room = _MARGIN * (high - low)
-        said = f"of faint contrast ({low:.0f} to {high:.0f} of {(1 << bits) - 1}): it was stretched"
-        return cls(low - room, high + room, said)
+        note = f"of faint contrast ({low:.0f} to {high:.0f} of {(1 << bits) - 1}): it was stretched"
+        return cls(low - room, high + room, note)
 
     def outside(self, image: npt.NDArray[np.uint16]) -> float:
         """Share of an image's pixels outside the range."""

@@ -12,7 +12,7 @@ from slimtrack.video.feed import TOLERANCE, Broken, Feed, Frame, Mark, Sound, re
 from slimtrack.video.showing import Show, pixel_aspect
 from slimtrack.video.wholeness import early
 
-__all__ = ["Film", "ffmpeg_name", "said"]
+__all__ = ["Film", "ffmpeg_name", "error_text"]
 
 _REORDERED = 32
 """Packets after a frame's that may still hold an earlier frame: H.264 and HEVC reorder by 16 at most."""
@@ -212,7 +212,7 @@ class Film:
             except StopIteration:
                 return
             except (av.FFmpegError, OSError) as error:
-                self._cut = said(error)
+                self._cut = error_text(error)
                 packet = None  # nothing more can be read: flush the decoder
             yield from _decode(self.stream, packet)
             if packet is None:
@@ -220,7 +220,7 @@ class Film:
             self._end = max(self._end, _end_of(packet))
 
 
-def said(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """The text of an error of FFmpeg or the system."""
     return (getattr(error, "strerror", None) or str(error)).lower()
 
@@ -240,12 +240,12 @@ class _Clock:
 
     def __call__(self, frame: Any) -> float:
         """The time of the next frame."""
-        said = None if frame.pts is None else float(frame.pts * frame.time_base)
+        stamp = None if frame.pts is None else float(frame.pts * frame.time_base)
         if self._begin is None:
-            self._begin = said
-        time = self._last + self._tick if said is None else said - (self._begin or 0.0)
+            self._begin = stamp
+        time = self._last + self._tick if stamp is None else stamp - (self._begin or 0.0)
         if self._last == -math.inf:
-            time = max(time, 0.0) if said is not None else 0.0
+            time = max(time, 0.0) if stamp is not None else 0.0
         elif time < self._last - _JUMP:  # videos joined together: the time stamps begin anew
             self._begin = (self._begin or 0.0) - (self._last + self._tick - time)
             time = self._last + self._tick
@@ -274,5 +274,5 @@ def _decode(stream: Any, packet: Any) -> list[_Decoded]:
     except (av.FFmpegError, OSError, ValueError) as error:
         if packet is None or not packet.size:  # an error at the end of a stream loses no frame
             return []
-        return [f"not decodable: {said(error)}"]
+        return [f"not decodable: {error_text(error)}"]
     return ["damaged" if frame.is_corrupt else frame for frame in frames]

@@ -54,10 +54,10 @@ def guard_folder(origin: str | None, folder: str | os.PathLike[str]) -> None:
     source, real = _Inputs(origin), Path(folder).resolve()
     if real in source.folders:
         raise OutputError(f"cannot write into {folder}: it is the input; choose another folder")
-    held = next((file for file in source.files if file.parent == real), None)
-    if held is not None:
+    inside = next((file for file in source.files if file.parent == real), None)
+    if inside is not None:
         raise OutputError(
-            f"cannot write into {folder}: it holds the input {held.name}; choose another folder, such as "
+            f"cannot write into {folder}: it holds the input {inside.name}; choose another folder, such as "
             f"{Path(folder) / 'results'}"
         )
 

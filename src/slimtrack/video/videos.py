@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from slimtrack.errors import SourceError
 from slimtrack.video.feed import Feed, Mark
-from slimtrack.video.film import Film, ffmpeg_name, said
+from slimtrack.video.film import Film, error_text, ffmpeg_name
 from slimtrack.video.wholeness import announced
 
 __all__ = ["url", "video"]
@@ -61,7 +61,7 @@ def url(text: str, start: Mark) -> Feed:
         container = av.open(text, timeout=_URL_TIMEOUT, options=options)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SourceError(
-            f"{shown} cannot be opened: {said(error)}; check the address, and whether it is reachable"
+            f"{shown} cannot be opened: {error_text(error)}; check the address, and whether it is reachable"
         ) from error
     film = _film(shown, container, None)
     feed = film.feed(Path(urlsplit(text).path).stem or urlsplit(text).hostname or "stream", shown)

@@ -64,8 +64,8 @@ class Slim(Recipe):
     def losses(self, network: nn.Module, views: Views) -> dict[str, Tensor]:
         """Score, box and, with a teacher, its answers."""
         side, drawn = self.network.design.search, views.batch
-        said = answer(network, views)
-        return losses(said, drawn.box(side), drawn.present, self._lesson(views))
+        predicted = answer(network, views)
+        return losses(predicted, drawn.box(side), drawn.present, self._lesson(views))
 
     def _lesson(self, views: Views) -> Lesson | None:
         if self._teacher is None:
@@ -75,11 +75,11 @@ class Slim(Recipe):
 
     def figures(self, network: nn.Module, views: Views) -> dict[str, Tensor]:
         """Overlap of the best box where the target is there; its score; whether it is there."""
-        said, drawn = answer(network, views), views.batch
-        overlap = iou(best_boxes(said), drawn.box(self.network.design.search))
+        predicted, drawn = answer(network, views), views.batch
+        overlap = iou(best_boxes(predicted), drawn.box(self.network.design.search))
         return {
             "overlap": torch.where(drawn.present, overlap, torch.nan),
-            "score": said.score.flatten(1).amax(1),
+            "score": predicted.score.flatten(1).amax(1),
             "present": drawn.present,
         }
 
@@ -125,8 +125,8 @@ def answer(network: nn.Module, views: Views) -> Answer:
     numbers = network.design
     mask = views.batch.mask(numbers.template // STRIDE)
     target = network.target(views.template(numbers.template), mask)
-    said: Answer = network(views.search(numbers.search), target)
-    return said
+    predicted: Answer = network(views.search(numbers.search), target)
+    return predicted
 
 
 def _auroc(scores: Tensor, positive: Tensor) -> float:

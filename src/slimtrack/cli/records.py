@@ -6,9 +6,9 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["asking", "parameters_of"]
+__all__ = ["takes", "parameters_of"]
 
-_Asked = TypeVar("_Asked")
+_Record = TypeVar("_Record")
 
 
 def parameters_of(record: type[Any]) -> list[inspect.Parameter]:
@@ -25,19 +25,19 @@ def parameters_of(record: type[Any]) -> list[inspect.Parameter]:
     ]
 
 
-def asking(record: type[_Asked]) -> Callable[[Callable[[_Asked], None]], Callable[..., None]]:
+def takes(record: type[_Record]) -> Callable[[Callable[[_Record], None]], Callable[..., None]]:
     """Makes a command of a function that takes one record.
 
     ::
 
-        @asking(Request)
-        def bench(asked: Request) -> None: ...
+        @takes(Request)
+        def bench(request: Request) -> None: ...
 
     Args:
         record: The dataclass.
     """
 
-    def decorate(function: Callable[[_Asked], None]) -> Callable[..., None]:
+    def decorate(function: Callable[[_Record], None]) -> Callable[..., None]:
         def run(**words: Any) -> None:
             function(record(**words))
 
