@@ -23,7 +23,7 @@ from slimtrack.learning.overlap.blocks import BACKBONES, blocks  # noqa: E402
 from slimtrack.learning.overlap.export import export  # noqa: E402
 from slimtrack.learning.overlap.geometry import EXTENT, SIDE, Geometry  # noqa: E402
 from slimtrack.learning.overlap.network import OverlapNetwork, Predictor, moved  # noqa: E402
-from slimtrack.learning.overlap.proposals import candidates  # noqa: E402
+from slimtrack.learning.overlap.proposals import around, candidates  # noqa: E402
 from slimtrack.learning.overlap.refine import refined  # noqa: E402
 from slimtrack.learning.overlap.sight import difference  # noqa: E402
 from slimtrack.learning.recipes import make  # noqa: E402
@@ -92,6 +92,19 @@ def test_candidates_overlap_in_every_degree() -> None:
     assert overlaps.min() >= 0.1
     assert ((overlaps > 0.1) & (overlaps < 0.5)).float().mean() > 0.05
     assert (overlaps > 0.9).float().mean() > 0.15
+
+
+def test_proposals_are_the_box_and_others_near_it() -> None:
+    found = around(BOX, 500, torch.Generator().manual_seed(0))
+    assert torch.equal(found[:, 0], BOX)
+    middle, size = (found[..., :2] + found[..., 2:]) / 2 - BOX[:, None, :2], found[..., 2:] - found[..., :2]
+    side = (60 * 40) ** 0.5
+    assert (middle - torch.tensor([30.0, 20.0])).abs().amax((0, 1)).tolist() == pytest.approx(
+        [side / 20] * 2, rel=0.03
+    )
+    assert (size - torch.tensor([60.0, 40.0])).abs().amax((0, 1)).tolist() == pytest.approx(
+        [side / 4] * 2, rel=0.03
+    )
 
 
 def test_refinement_climbs_to_where_the_overlap_is_largest() -> None:

@@ -5,12 +5,14 @@ from torch import Tensor
 
 from slimtrack.learning.losses import iou
 
-__all__ = ["candidates"]
+__all__ = ["around", "candidates"]
 
 _SIGMAS = (0.01, 0.05, 0.1, 0.2, 0.3)
 """Standard deviations, in sides of the target, one drawn a box, as ATOM was trained with."""
 _LEAST = 0.1
 """Least overlap of a candidate."""
+_JITTER = (0.1, 0.5)
+"""Spans of the proposals' places and sizes in sides of the box, as in ATOM's tracking."""
 _ROUNDS = 4
 """How often a candidate that overlaps less is moved half the way to the target."""
 
@@ -36,3 +38,16 @@ def candidates(box: Tensor, count: int, generator: torch.Generator) -> Tensor:
         far = iou(found, box[:, None]) < _LEAST
         found = torch.where(far[..., None], (found + box[:, None]) / 2, found)
     return found
+
+
+def around(box: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """What a refinement begins with: each box ``(N, 4)`` and others near it: ``(N, count, 4)``."""
+    size = (box[:, 2:] - box[:, :2])[:, None]
+    side = size.prod(-1, keepdim=True).sqrt()
+    spans = box.new_tensor([_JITTER[0]] * 2 + [_JITTER[1]] * 2)
+    draw = torch.rand(len(box), count, 4, generator=generator, device=box.device) - 0.5
+    noise = draw * spans * side
+    noise[:, 0] = 0
+    middle = ((box[:, :2] + box[:, 2:]) / 2)[:, None] + noise[..., :2]
+    half = torch.maximum(size + noise[..., 2:], size.amin(-1, keepdim=True) / 3) / 2
+    return torch.cat([middle - half, middle + half], -1)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from slimtrack.learning.losses import iou
 from slimtrack.learning.overlap.network import OverlapNetwork, moved
-from slimtrack.learning.overlap.proposals import candidates
+from slimtrack.learning.overlap.proposals import around, candidates
 from slimtrack.learning.overlap.refine import refined
 
 __all__ = ["Sight", "answer", "average", "difference", "figures"]
@@ -16,6 +16,8 @@ __all__ = ["Sight", "answer", "average", "difference", "figures"]
 _PROPOSALS = 10
 """Boxes that a refinement begins with, the best three of which are averaged (paper 003, section 3.1)."""
 _BEST = 3
+_JUDGED = 16
+"""Boxes whose predicted overlap is judged."""
 
 
 class Sight(NamedTuple):
@@ -57,18 +59,19 @@ def difference(boxes: Tensor, target: Tensor) -> Tensor:
 def figures(network: OverlapNetwork, sight: Sight, generator: torch.Generator) -> dict[str, Tensor]:
     """Of each pair, nan where the target is absent.
 
-    ``before``: overlap of ten boxes near the target; ``overlap``: of the box that the network makes of them;
-    with overlaps predicted, ``error``: how far these are from the true ones.
+    ``before``: overlap of a box near the target; ``overlap``: of the box that the network makes of it, as a
+    tracker would; with overlaps predicted, ``error``: how far those of boxes near the target are off.
     """
-    boxes = candidates(sight.target, _PROPOSALS, generator)
-    goal = iou(boxes, sight.target[:, None])
-    found = {"before": goal.mean(1)}
+    target = sight.target
+    begun = candidates(target, 1, generator)
+    found = {"before": iou(begun[:, 0], target)}
     if network.kind == "atom":
-        found["error"] = (answer(network, sight, boxes)[..., 0] - goal).abs().mean(1)
-        found["overlap"] = iou(_climbed(network, sight, boxes), sight.target)
+        boxes = candidates(target, _JUDGED, generator)
+        off = answer(network, sight, boxes)[..., 0] - iou(boxes, target[:, None])
+        found["error"] = off.abs().mean(1)
+        found["overlap"] = iou(_climbed(network, sight, around(begun[:, 0], _PROPOSALS, generator)), target)
     else:
-        said = moved(boxes, answer(network, sight, boxes))
-        found["overlap"] = iou(said, sight.target[:, None]).mean(1)
+        found["overlap"] = iou(moved(begun, answer(network, sight, begun))[:, 0], target)
     return {name: torch.where(sight.present, values, torch.nan) for name, values in found.items()}
 
 
