@@ -164,7 +164,7 @@ def test_without_its_network_the_sentence_names_the_file(
 
 
 def test_without_onnx_runtime_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     reason = why_missing("nanotrack-v3")
     assert reason is not None
     assert "pip install onnxruntime" in reason

@@ -1,15 +1,26 @@
 """A network file that a tracker runs as it is, in ONNX Runtime."""
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 from slimtrack.arrays import Features
-from slimtrack.errors import InputError, SlimtrackError
+from slimtrack.errors import InputError, MissingError, SlimtrackError
 from slimtrack.networks.find import find_network
 from slimtrack.networks.onnx_forms import freed
 from slimtrack.networks.onnx_io import parse
 
-__all__ = ["Model"]
+__all__ = ["Model", "require_onnxruntime"]
+
+
+def require_onnxruntime(tracker: str) -> None:
+    """Raises an error if ONNX Runtime is not installed.
+
+    Raises:
+        MissingError: It is not; the message names the tracker.
+    """
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise MissingError(f"{tracker} needs ONNX Runtime: run `pip install onnxruntime`")
 
 
 class Model:

@@ -1,6 +1,5 @@
 """What trackers share that are a network run as it is: its files, and crops of a frame."""
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,10 +10,9 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
-from slimtrack.errors import MissingError
 from slimtrack.networks.find import find_network
 from slimtrack.tracker import Track, Tracker
-from slimtrack.trackers._model import Model
+from slimtrack.trackers._model import Model, require_onnxruntime
 from slimtrack.trackers._options import Threads
 
 __all__ = ["Color", "OnnxTracker", "cut", "planes", "with_context"]
@@ -46,8 +44,7 @@ class OnnxTracker(Tracker):
         Raises:
             MissingError: What is missing and how to get it.
         """
-        if importlib.util.find_spec("onnxruntime") is None:
-            raise MissingError(f"{cls.name} needs ONNX Runtime: run `pip install onnxruntime`")
+        require_onnxruntime(cls.name)
         cls.reads({})
 
     @classmethod

@@ -1,6 +1,5 @@
 """ATOM and DRNet, and their students: a classifier learned online says where, a network says which box."""
 
-import importlib.util
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,6 @@ import numpy as np
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Calibration
-from slimtrack.errors import MissingError
 from slimtrack.filters.response import evidence
 from slimtrack.online.classifier import Classifier, Learning, label
 from slimtrack.online.first_frame import first_looks
@@ -21,6 +19,7 @@ from slimtrack.online.samples import SampleMemory
 from slimtrack.options import Range, options_of
 from slimtrack.search import extract
 from slimtrack.tracker import Estimate, Track, Tracker
+from slimtrack.trackers._model import require_onnxruntime
 from slimtrack.trackers._options import Interval, Memory, NewSample, SearchScale, Threads
 from slimtrack.trackers._overlap import OverlapNetwork, files_in
 
@@ -35,7 +34,7 @@ _SizeRate = Annotated[
     float, Range(0, 1), "Share of the network's size in the box's; the rest is the last size."
 ]
 _Best = Annotated[int, Range(1, 100), "Number of the best boxes that are averaged."]
-_Seed = Annotated[int, Range(0, 2**31), "Seed of what is drawn: first layer, shifts, proposals."]
+_Seed = Annotated[int, Range(0, 2**31), "Seed of all random numbers: first layer, shifts, proposals."]
 
 _PIXELS = 288
 """Side of the search image."""
@@ -68,17 +67,26 @@ class _Seen(NamedTuple):
 
 
 class _OverlapTracker(Tracker):
-    """What ATOM and DRNet share: all but how the box is had."""
+    """What ATOM and DRNet share: everything except how the box is found."""
 
     calibration = Calibration({"peak": 7.0}, bias=-2.6)  # ATOM's 0.25 is LOST's 0.3
     _rules = Rules()
     _gives_boxes: bool
-    """Whether its network says boxes, and not overlaps."""
+    """Whether its network predicts boxes instead of overlaps."""
 
     def __init__(
-        self, *, network: str, search_scale: float, dims: int, memory: int, rate: float, interval: int,
-        size_rate: float, seed: int, threads: int,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        network: _Folder,
+        search_scale: SearchScale = 5.0,
+        dims: _Dims = 64,
+        memory: Memory = 250,
+        rate: NewSample = 0.01,
+        interval: Interval = 10,
+        size_rate: _SizeRate = 0.5,
+        seed: _Seed = 0,
+        threads: Threads = 1,
+    ) -> None:
         self.require()
         self._network = OverlapNetwork.read(network, threads, gives_boxes=self._gives_boxes)
         self._scale, self._interval, self._seed = search_scale, interval, seed
@@ -94,8 +102,7 @@ class _OverlapTracker(Tracker):
         Raises:
             MissingError: What is missing and how to get it.
         """
-        if importlib.util.find_spec("onnxruntime") is None:
-            raise MissingError(f"{cls.name} needs ONNX Runtime: run `pip install onnxruntime`")
+        require_onnxruntime(cls.name)
 
     @classmethod
     def reads(cls, options: Mapping[str, Any]) -> list[Path]:
@@ -195,23 +202,14 @@ class Atom(_OverlapTracker, name="atom"):
         self,
         *,
         network: _Folder = "atom",
-        search_scale: SearchScale = 5.0,
-        dims: _Dims = 64,
-        memory: Memory = 250,
-        rate: NewSample = 0.01,
-        interval: Interval = 10,
-        size_rate: _SizeRate = 0.5,
         proposals: _Proposals = 10,
         steps: _Steps = 5,
         length: _Length = 1.0,
         best: _Best = 3,
         seed: _Seed = 0,
-        threads: Threads = 1,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            network=network, search_scale=search_scale, dims=dims, memory=memory, rate=rate,
-            interval=interval, size_rate=size_rate, seed=seed, threads=threads,
-        )  # fmt: skip
+        super().__init__(network=network, seed=seed, **options)
         self._climb = {"steps": steps, "length": length, "best": best}
         half = np.random.default_rng(seed).uniform(-0.5, 0.5, (proposals // 2, 1, 4))
         noise = np.concatenate([half, -half], 1).reshape(-1, 4)[: proposals - 1]
@@ -240,23 +238,8 @@ class Drnet(_OverlapTracker, name="drnet"):
 
     _gives_boxes = True
 
-    def __init__(
-        self,
-        *,
-        network: _Folder = "drnet",
-        search_scale: SearchScale = 5.0,
-        dims: _Dims = 64,
-        memory: Memory = 250,
-        rate: NewSample = 0.01,
-        interval: Interval = 10,
-        size_rate: _SizeRate = 0.5,
-        seed: _Seed = 0,
-        threads: Threads = 1,
-    ) -> None:
-        super().__init__(
-            network=network, search_scale=search_scale, dims=dims, memory=memory, rate=rate,
-            interval=interval, size_rate=size_rate, seed=seed, threads=threads,
-        )  # fmt: skip
+    def __init__(self, *, network: _Folder = "drnet", **options: Any) -> None:
+        super().__init__(network=network, **options)
 
     def _boxed(self, proposal: Floats) -> tuple[Floats, dict[str, float]]:
         low, high = proposal[:2], proposal[2:]
