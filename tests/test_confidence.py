@@ -141,3 +141,8 @@ def test_stored_calibrations_are_finite(name: str) -> None:
     calibration = STORED[name]
     assert math.isfinite(calibration.bias)
     assert all(map(math.isfinite, calibration.weights.values()))
+
+
+def test_what_is_learned_may_be_less_sure_than_what_is_tracked() -> None:
+    assert Thresholds(doubt=0.6).least == 0.6
+    assert Thresholds(doubt=0.6, learned=0.3).least == 0.3

@@ -249,7 +249,7 @@ def test_lost_keeps_its_box_and_does_not_learn(name: str, monkeypatch: pytest.Mo
             assert tracker.box == before
             assert len(learned) == count
         else:
-            assert len(learned) == count + (track.score >= tracker.thresholds.doubt)
+            assert len(learned) == count + (track.score >= tracker.thresholds.least)
 
 
 @every

@@ -21,24 +21,29 @@ class Thresholds:
     """Scores at which the state changes, and below which nothing is learned.
 
     TRACKED is left at a lower score than it is entered, and LOST takes several frames (hysteresis). Scores
-    are probabilities, so all trackers use the same thresholds.
+    are probabilities, so most trackers use the same thresholds.
 
     Attributes:
         tracked: At or above it, an UNCERTAIN target becomes TRACKED.
         doubt: Below it, a TRACKED target becomes UNCERTAIN.
-        learned: Below it, nothing is learned from the frame, and its box is not believed.
         lost: Below it for `patience` frames in a row, a target becomes LOST.
         found: At or above it, a LOST target is TRACKED again. It is higher than `doubt` because it decides
             on a single frame.
         patience: Number of frames below `lost` before the target is LOST.
+        learned: Below it, nothing is learned from the frame, and its box is not believed. Default: `doubt`.
     """
 
     tracked: float = 0.4
     doubt: float = 0.3
-    learned: float = 0.3
     lost: float = 0.3
     found: float = 0.5
     patience: int = 3
+    learned: float | None = None
+
+    @property
+    def least(self) -> float:
+        """The lowest score of a frame that is believed and learned."""
+        return self.doubt if self.learned is None else self.learned
 
 
 class Hysteresis:

@@ -168,7 +168,7 @@ class Tracker(metaclass=CheckedOptions):
             box = _kept_in(estimate.box, image)
             score = None if box is None else self._score(image, box, estimate)
             track = session.believe(box, score)
-            if box is not None and track.score >= self.thresholds.learned and track.state is not State.LOST:
+            if box is not None and track.score >= self.thresholds.least and track.state is not State.LOST:
                 session.learn(track.score)
                 self._learn(image, box, track)
         return track
@@ -317,7 +317,7 @@ class _Session:
             self.place = self.lookout.next(box)
         elif score is not None:
             self.lookout, self.place, self.box = None, box, box
-            if score >= self.rules.thresholds.learned:
+            if score >= self.rules.thresholds.least:
                 self.believed = box
         return Track(self.box, score or 0.0, state)
 

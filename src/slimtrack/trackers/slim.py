@@ -95,7 +95,7 @@ class Slim(_Slim, name="slim"):
 
     files = files_of("slim")
     # Higher than for trackers that learn: doubt costs a network nothing.
-    thresholds = Thresholds(tracked=0.7, doubt=0.6, found=0.6)
+    thresholds = Thresholds(tracked=0.7, doubt=0.6, found=0.6, learned=0.3)
     template, search = 112, 224
 
 
@@ -103,7 +103,7 @@ class SlimLarge(_Slim, name="slim-large"):
     """A larger siamese network (trained by `slimtrack distill slim[design=slim-large]`)."""
 
     files = files_of("slim-large")
-    thresholds = Thresholds(tracked=0.75, doubt=0.7, found=0.7)
+    thresholds = Thresholds(tracked=0.75, doubt=0.7, found=0.7, learned=0.3)
     template, search = 128, 256
 
 
