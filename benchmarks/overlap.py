@@ -16,7 +16,7 @@ import numpy as np
 from backbones import least_ms
 from slimtrack.arrays import Features
 from slimtrack.online.classifier import Classifier, Learning, label
-from slimtrack.online.overlap import STRIDES, Head, Predictor, refined
+from slimtrack.online.overlap import STRIDES, Head, Predictor, Searched, refined
 from slimtrack.online.pooling import pool
 from slimtrack.online.samples import SampleMemory
 from slimtrack.timing import cpu_name, gc_paused, single_thread
@@ -54,7 +54,7 @@ def predictor(width: int) -> Predictor:
     head = Head(weights | {"iou_w": drawn(1, 2 * width), "iou_b": drawn(1)})
     maps = [drawn(width, PIXELS // stride, PIXELS // stride) for stride in STRIDES]
     made = head.modulated(maps, np.array([115, 115, 173, 173]))
-    made.look(maps)
+    made.look(lambda area: Searched(maps, [(0, 0)] * 2, np.array([-np.inf] * 2 + [np.inf] * 2)))
     return made
 
 

@@ -39,9 +39,12 @@ def write(folder: Path, *, gives_boxes: bool = False, still: bool = True) -> Pat
     folder.mkdir(parents=True, exist_ok=True)
     onnx.save(_backbone(), folder / "backbone.onnx")
     for name, prefix in (("search", "overlap"), ("reference", "reference")):
-        layers = [
-            (f"block{n}", f"{prefix}{n}", _filters(8, BLOCKS[f"block{n}"], 1, seed=n), 1) for n in (3, 4)
-        ]
+        layers = []
+        for n in (3, 4):
+            layers += [
+                (f"block{n}", f"mid{n}", _filters(8, BLOCKS[f"block{n}"], 3, seed=n), 1),
+                (f"mid{n}", f"{prefix}{n}", _filters(8, 8, 3, seed=n), 1),
+            ]
         onnx.save(_model(layers, BLOCKS, (f"{prefix}3", f"{prefix}4")), folder / f"{name}.onnx")
     np.savez(folder / "head.npz", **head(gives_boxes=gives_boxes, still=still))
     return folder

@@ -10,6 +10,9 @@ import pytest
 import overlap_networks
 from slimtrack import create
 from slimtrack.errors import InputError, MissingError
+from slimtrack.online.overlap import Head
+from slimtrack.online.roi import precise_roi_pool
+from slimtrack.trackers._overlap import OverlapNetwork
 from slimtrack.trackers.atom import Atom, Drnet
 from slimtrack.video.synthetic import CLIPS
 
@@ -110,3 +113,35 @@ def test_the_size_follows_with_a_delay(tmp_path: Path) -> None:
     (box,) = boxes(create("drnet", network=str(tmp_path), size_rate=0.25), 2)
     first = FRAMES[0][1]
     assert box[2:] == pytest.approx((first.w * 1.2**0.25, first.h * 0.9**0.25))
+
+
+@pytest.mark.parametrize(
+    "box", [(100.0, 90, 170, 160), (-20, 4, 60, 90), (250, 240, 300, 310), (9, 9, 280, 280)]
+)
+def test_the_part_around_boxes_says_the_same_as_the_whole(box: tuple[float, ...], folder: str) -> None:
+    network = OverlapNetwork.read(folder, 1, gives_boxes=False)
+    image = np.random.default_rng(0).integers(0, 255, (288, 288, 3), np.uint8)
+    blocks = network.blocks(image)
+    whole = network.searched(blocks, np.array([0, 0, 288, 288]))
+    part = network.searched(blocks, np.array(box))
+    assert whole.maps[0].shape == (8, 36, 36)
+    inside = np.array(box, np.float32)
+    assert (inside[:2] >= part.limits[:2]).all()
+    assert (inside[2:] <= part.limits[2:]).all()
+    for few, all_, corner, stride in zip(part.maps, whole.maps, part.corners, (8, 16), strict=True):
+        pooled = precise_roi_pool(few[None], inside[None, None] / stride - np.float32([*corner, *corner]), 5)
+        assert pooled == pytest.approx(precise_roi_pool(all_[None], inside[None, None] / stride, 5), abs=1e-4)
+
+
+def test_boxes_that_climb_far_are_pooled_right(folder: str) -> None:
+    network = OverlapNetwork.read(folder, 1, gives_boxes=False)
+    blocks = network.blocks(np.random.default_rng(0).integers(0, 255, (288, 288, 3), np.uint8))
+    head = Head(overlap_networks.head())
+    near, whole = (
+        head.modulated(network.to_reference(blocks), np.array([115, 115, 173, 173])) for _ in range(2)
+    )
+    near.look(lambda area: network.searched(blocks, area))
+    whole.look(lambda area: network.searched(blocks, np.array([0, 0, 288, 288])))
+    for shift in (0, 10, 80, -60):
+        boxes = np.array([[100, 100, 160, 150], [110, 90, 170, 150]], np.float32) + np.float32(shift)
+        assert near.values(boxes) == pytest.approx(whole.values(boxes), abs=1e-4)

@@ -5,9 +5,10 @@ modulation vectors, weighs the channels of what boxes pool from the searched fra
 long as the target does, so they are multiplied into the weights once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from slimtrack.errors import InputError
 from slimtrack.online.pooling import pool, pool_slopes
 from slimtrack.online.roi import precise_roi_pool
 
-__all__ = ["STRIDES", "Head", "Predictor", "refined"]
+__all__ = ["STRIDES", "Head", "Predictor", "Searched", "refined"]
 
 STRIDES = 8, 16
 """Pixels per cell of blocks 3 and 4; the centre of the first cell is at pixel 0."""
@@ -109,29 +110,48 @@ class _Level:
             np.ascontiguousarray(np.moveaxis(by_bin, 1, 3)).reshape(len(weights), -1), bias, bins, stride
         )
 
-    def hidden(self, maps: Features, boxes: Floats) -> Floats:
-        """``(K, hidden)`` of boxes ``(K, 4)`` in pixels, from ``(h, w, C)``."""
+    def hidden(self, maps: Features, corner: tuple[int, int], boxes: Floats) -> Floats:
+        """``(K, hidden)`` of boxes ``(K, 4)`` in pixels, from ``(h, w, C)`` that begin at a corner."""
         pooled = np.empty((len(boxes), self.bins, self.bins, maps.shape[2]), np.float32)
-        pool(maps, boxes / np.float32(self.stride), pooled)
+        pool(maps, self._cells(boxes, corner), pooled)
         # In this order a product of few rows takes two thirds of the time.
         return _relu((self.weights @ pooled.reshape(len(boxes), -1).T).T + self.bias)
 
-    def hidden_with_slopes(self, maps: Features, boxes: Floats, last: Floats) -> tuple[Floats, Floats]:
+    def hidden_with_slopes(
+        self, maps: Features, corner: tuple[int, int], boxes: Floats, last: Floats
+    ) -> tuple[Floats, Floats]:
         """The same, and ``(K, 4)``: the derivatives of ``hidden @ last`` by the four sides."""
-        hidden = self.hidden(maps, boxes)
+        hidden = self.hidden(maps, corner, boxes)
         back = ((hidden > 0) * last) @ self.weights  # by the pooled values
         slopes = np.empty((len(boxes), 4), np.float32)
-        pool_slopes(
-            maps,
-            boxes / np.float32(self.stride),
-            back.reshape(-1, self.bins, self.bins, maps.shape[2]),
-            slopes,
-        )
+        back = back.reshape(-1, self.bins, self.bins, maps.shape[2])
+        pool_slopes(maps, self._cells(boxes, corner), back, slopes)
         return hidden, slopes / np.float32(self.stride)
+
+    def _cells(self, boxes: Floats, corner: tuple[int, int]) -> Floats:
+        return np.asarray(boxes / np.float32(self.stride) - np.array([*corner, *corner], np.float32))
 
 
 def _relu(x: Floats) -> Floats:
     return np.maximum(x, np.float32(0))
+
+
+class Searched(NamedTuple):
+    """What the search branch makes of a part of a frame.
+
+    Attributes:
+        maps: ``(C, h, w)`` of blocks 3 and 4.
+        corners: For each, the column and row of its first cell in the whole map.
+        limits: Left, top, right, bottom in pixels, within which boxes are pooled as from the whole maps.
+    """
+
+    maps: Sequence[Features]
+    corners: Sequence[tuple[int, int]]
+    limits: Floats
+
+
+Source = Callable[[Floats], Searched]
+"""Gives what lies around an area: left, top, right, bottom in pixels."""
 
 
 class Predictor:
@@ -144,28 +164,42 @@ class Predictor:
         self._levels, self._last, self._bias = levels, last, bias
         hidden = len(levels[0].weights)
         self._parts = last[:, :hidden], last[:, hidden:]
-        self._maps: list[Features] = []
 
-    def look(self, maps: Sequence[Features]) -> None:
-        """Takes ``(C, h, w)`` of blocks 3 and 4: what the search branch makes of a frame."""
-        self._maps = [np.ascontiguousarray(np.moveaxis(each, 0, 2)) for each in maps]
+    def look(self, source: Source) -> None:
+        """Takes a frame, of which only what lies around the boxes is asked for."""
+        self._source = source
+        self._limits = np.array([np.inf, np.inf, -np.inf, -np.inf])
 
     def values(self, boxes: Floats) -> Floats:
         """What the network says of boxes: ``(K, 1)`` overlaps, or ``(K, 4)`` for DRNet."""
-        hidden = [level.hidden(maps, boxes) for level, maps in zip(self._levels, self._maps, strict=True)]
+        self._cover(boxes)
+        hidden = [level.hidden(*each, boxes) for level, each in zip(self._levels, self._seen, strict=True)]
         return np.asarray(np.concatenate(hidden, 1) @ self._last.T + self._bias)
 
     def slopes(self, boxes: Floats) -> tuple[Floats, Floats]:
         """Overlaps ``(K,)`` and their derivatives ``(K, 4)`` by the sides of the boxes, in closed form."""
+        self._cover(boxes)
         total = np.full(len(boxes), self._bias[0], np.float32)
         by_sides = np.zeros((len(boxes), 4), np.float32)
-        for level, maps, part in zip(self._levels, self._maps, self._parts, strict=True):
-            hidden, slopes = level.hidden_with_slopes(maps, boxes, part[0])
+        for level, each, part in zip(self._levels, self._seen, self._parts, strict=True):
+            hidden, slopes = level.hidden_with_slopes(*each, boxes, part[0])
             total += hidden @ part[0]
             by_sides += slopes
         return total, by_sides
 
+    def _cover(self, boxes: Floats) -> None:
+        """Asks for maps around the boxes, and some way that they may move, where there are none yet."""
+        low, high = boxes[:, :2].min(0), boxes[:, 2:].max(0)
+        if (low >= self._limits[:2]).all() and (high <= self._limits[2:]).all():
+            return
+        room = _ROOM * (high - low) if len(boxes) > 1 else 0.0
+        maps, corners, self._limits = self._source(np.concatenate([low - room, high + room]))
+        last = [np.ascontiguousarray(np.moveaxis(each, 0, 2)) for each in maps]
+        self._seen = list(zip(last, corners, strict=True))
 
+
+_ROOM = 0.25
+"""How far boxes may move before more of the maps is needed, over the extent of all of them."""
 _NARROWEST = 2.0
 """Sides of boxes in pixels of the searched image do not become smaller."""
 _SLIMMEST = 6.0

@@ -1,20 +1,23 @@
 """A network of the ATOM family: a folder with a backbone, what is read off it, and the predictor's head."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from slimtrack.arrays import Features, Image
+from slimtrack.arrays import Features, Floats, Image
 from slimtrack.errors import InputError, SlimtrackError
 from slimtrack.networks.find import find_network, is_there
-from slimtrack.online.overlap import STRIDES, Head
+from slimtrack.online.overlap import STRIDES, Head, Searched
 from slimtrack.trackers._model import Model
 from slimtrack.trackers._onnx import planes
 
 __all__ = ["OverlapNetwork", "files_in"]
 
+_REACH = 3
+"""Cells around a box that its pooled values depend on: two convolutions of 3 x 3, and one for the surface."""
 _TRIED = 64
 """Pixels of the image that a network is tried on."""
 
@@ -71,7 +74,7 @@ class OverlapNetwork(NamedTuple):
         try:
             blocks = made.blocks(np.zeros((_TRIED, _TRIED, 3), np.uint8))
             predictor = made.head.modulated(made.to_reference(blocks), np.array([16, 16, 48, 48]))
-            predictor.look(made.to_search(blocks))
+            predictor.look(partial(made.searched, blocks))
             predictor.values(np.array([[16, 16, 48, 48]], np.float32))
             _check(blocks)
         except SlimtrackError:
@@ -87,9 +90,24 @@ class OverlapNetwork(NamedTuple):
         """Blocks 3 and 4 ``(C, h, w)`` of a patch ``(H, W, 3)`` uint8 BGR."""
         return [each[0] for each in self.backbone.run({"image": planes(patch, rgb=True)})]
 
-    def to_search(self, blocks: Sequence[Features]) -> list[Features]:
-        """What boxes of the searched image are pooled from."""
-        return _run(self.search, blocks)
+    def searched(self, blocks: Sequence[Features], area: Floats) -> Searched:
+        """What boxes in an area of the searched image are pooled from: only the cells that they need.
+
+        Args:
+            blocks: Of the image.
+            area: Left, top, right, bottom in pixels.
+        """
+        parts, corners, limits = [], [], np.array([-np.inf, -np.inf, np.inf, np.inf])
+        for block, stride in zip(blocks, STRIDES, strict=True):
+            sides = np.array(block.shape[:0:-1])
+            low = (np.floor(area[:2] / stride).astype(int) - _REACH).clip(0, sides - 1)
+            high = (np.ceil(area[2:] / stride).astype(int) + _REACH + 1).clip(low + 1, sides)
+            parts.append(np.ascontiguousarray(block[:, low[1] : high[1], low[0] : high[0]]))
+            corners.append((int(low[0]), int(low[1])))
+            inner = np.where(low > 0, (low + _REACH) * stride, -np.inf)
+            outer = np.where(high < sides, (high - 1 - _REACH) * stride, np.inf)
+            limits = np.concatenate([np.maximum(limits[:2], inner), np.minimum(limits[2:], outer)])
+        return Searched(_run(self.search, parts), corners, limits)
 
     def to_reference(self, blocks: Sequence[Features]) -> list[Features]:
         """What the box of the first frame is pooled from."""

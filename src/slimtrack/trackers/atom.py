@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -143,7 +144,7 @@ class _OverlapTracker(Tracker):
         clear = evidence(responses, _APART) | {"peak": found.peak}
         if found.kind is Kind.ABSENT:
             return Estimate(last, {**clear, **self._nothing})
-        self._predictor.look(self._network.to_search(blocks))
+        self._predictor.look(partial(self._network.searched, blocks))
         proposal = _around(found, last, area)
         sides, more = self._boxed(proposal)
         return Estimate(_box(self._eased(proposal, sides), area, image), {**clear, **more})
