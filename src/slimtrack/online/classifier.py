@@ -1,8 +1,8 @@
 """A classifier of two layers that learns the target while it is tracked (ATOM, section 3.2; paper 003, 3.1).
 
-A 1x1 layer reduces the channels, a filter of 4x4 cells makes one map of them, and an activation flattens what
-is below zero. Both layers are linear, so a filter and a projection together are one filter on all channels,
-and the products of Gauss-Newton need only 16 maps a sample, whatever the number of channels.
+A 1x1 layer reduces the channels, a filter of 4x4 cells makes one map of them, and an activation flattens
+values below zero. Both layers are linear, so a filter and a projection together are one filter on all
+channels, and the products of Gauss-Newton need only 16 maps a sample, whatever the number of channels.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ SIDE = 4
 _FLOOR = 0.05
 """The activation does not fall below minus this: background may respond with anything below zero."""
 _CHUNK = 16
-"""Samples at a time."""
+"""Number of samples processed at a time."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Learning:
     Attributes:
         dims: Channels between the layers.
         filter_ridge: Weight of the filter's energy in equation 3.1.
-        projection_ridge: The same of the 1x1 layer.
-        steps: Gauss-Newton steps in the first frame ..
-        first_iterations: .. of so many conjugate gradient iterations each.
+        projection_ridge: Weight of the 1x1 layer's energy.
+        steps: Gauss-Newton steps in the first frame.
+        first_iterations: Conjugate gradient iterations in each of them.
         iterations: Conjugate gradient iterations of a later training.
-        seed: Of the 1x1 layer to begin with.
+        seed: Seed of the initial 1x1 layer.
     """
 
     dims: int = 64

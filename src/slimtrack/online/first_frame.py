@@ -1,4 +1,4 @@
-"""Many looks at the target from its one frame: shifted, mirrored, turned and blurred (ATOM, section 3.4)."""
+"""Augmented views of the target from the first frame (ATOM, section 3.4)."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Where the target is in a map of responses, and whether something else looks like it (ATOM, section 3.4)."""
+"""Finds the target and distractors in a map of responses (ATOM, section 3.4)."""
 
 import enum
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _FINE = 5
 
 
 class Kind(enum.Enum):
-    """What a map of responses shows."""
+    """What was found in a map of responses."""
 
     CLEAR = "clear"
     DISTRACTED = "distracted"
@@ -52,7 +52,7 @@ class Finding:
     Attributes:
         y, x: Its place, in responses; the first one is at (0, 0).
         peak: The response there.
-        kind: What else is to be seen.
+        kind: What else was found.
     """
 
     y: float

@@ -16,7 +16,7 @@ class Blocks(nn.Module):
     """A backbone whose four outputs halve the image 1, 2, 3 and 4 times.
 
     Attributes:
-        channels: Of the four outputs.
+        channels: Channels of the four outputs.
     """
 
     channels: tuple[int, int, int, int]
@@ -29,7 +29,7 @@ class Blocks(nn.Module):
         """Takes ImageNet weights from a file (`backbones/starts.py`).
 
         Raises:
-            SourceError: It is not one of this backbone.
+            SourceError: It does not fit this backbone.
         """
         raise NotImplementedError
 
@@ -39,7 +39,7 @@ class ResNetBlocks(Blocks):
 
     Args:
         body: The network, three layers of it.
-        deep: How many times wider a layer's output is than its inside: 4 with bottlenecks.
+        deep: Channels of a layer's output over those inside; 4 with bottlenecks.
     """
 
     def __init__(self, body: ResNet, deep: int = 1) -> None:
@@ -58,7 +58,7 @@ class ResNetBlocks(Blocks):
         return found
 
     def start(self, path: Path) -> None:
-        """Torchvision's file, or ``.npz`` with batch norms folded."""
+        """Takes torchvision's file, or an ``.npz`` with batch norms folded."""
         fill(self.body, path)
 
 
@@ -88,7 +88,7 @@ class MobileBlocks(Blocks):
         return found
 
     def start(self, path: Path) -> None:
-        """Torchvision's file, whole."""
+        """Takes torchvision's file."""
         self.body = mobilenet_v2(path)
 
 
@@ -100,7 +100,7 @@ BACKBONES = {
     "resnet50": lambda: ResNetBlocks(resnet50(layers=3), 4),
     "mobilenetv2": MobileBlocks,
 }
-"""By name; -m, -s, -t have a half, a quarter, an eighth of the filters (paper 003, table 4.3)."""
+"""Backbones by name; -m, -s, -t have a half, a quarter, an eighth of the filters (paper 003, table 4.3)."""
 
 
 def blocks(name: str) -> Blocks:

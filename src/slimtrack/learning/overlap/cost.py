@@ -1,4 +1,4 @@
-"""How large a network of the ATOM family is and what a frame costs (paper 003, tables 4.1, 4.3, 4.5)."""
+"""Size of a network of the ATOM family, and operations per frame (paper 003, tables 4.1, 4.3, 4.5)."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,11 +15,11 @@ _PROPOSALS = 10
 
 
 class Cost(NamedTuple):
-    """Of a network; multiply-adds are counted once, at a crop of 288 pixels.
+    """Size and operations of a network, for a crop of 288 pixels; a multiply-add counts once.
 
     Attributes:
-        backbone: Its parameters, to block 4.
-        predictor: Its parameters.
+        backbone: Parameters of the backbone, to block 4.
+        predictor: Parameters of the predictor.
         features: Multiply-adds of the backbone.
         by_input: The same, with the size of each layer's input (equation 4.5).
         reference: Of the predictor's reference branch, once a target.
@@ -35,7 +35,7 @@ class Cost(NamedTuple):
 
 
 def cost(network: OverlapNetwork) -> Cost:
-    """Counts."""
+    """Counts parameters and operations of a network."""
     network, predictor = network.eval(), network.predictor
     image = torch.zeros(1, 3, SIDE, SIDE)
     maps = [
@@ -62,17 +62,17 @@ def cost(network: OverlapNetwork) -> Cost:
 
 
 def numbers(module: nn.Module) -> int:
-    """Parameters."""
+    """Number of parameters."""
     return sum(each.numel() for each in module.parameters())
 
 
 @torch.no_grad()
 def multiply_adds(module: nn.Module, run: Callable[[], object], *, by_input: bool = False) -> int:
-    """Of all convolutions and fully connected layers that run.
+    """Multiply-adds of all convolutions and fully connected layers that run.
 
     Args:
-        module: Whose layers count.
-        run: Runs it once, on one picture.
+        module: The module whose layers are counted.
+        run: Runs the module once, on one picture.
         by_input: Convolutions at every place of their input instead of their output, with a bias at every
             place of the output (equation 4.5): what strides cost less is not seen.
     """

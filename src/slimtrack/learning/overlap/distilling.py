@@ -1,4 +1,4 @@
-"""The losses a small network of the ATOM family learns a large one's features and answers by (paper 003)."""
+"""Losses by which a small network of the ATOM family learns from a large one (paper 003)."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 STRIDES = (2, 4, 8, 16)
-"""Of blocks 1 to 4."""
+"""Strides of blocks 1 to 4."""
 
 BINS = (29, 15, 7, 3)
 """The target's 57.6 pixels in cells of each block, to the next odd number: a kernel with a middle."""
@@ -25,7 +25,7 @@ _LEAST = 1e-6
 
 
 def stacked(maps: Tensor) -> Tensor:
-    """Channels of ``(N, C, ..)`` added up, absolute, and brought to length 1: ``(N, ..)`` (equation 3.5).
+    """Absolute values of ``(N, C, ..)`` summed over channels, scaled to length 1: ``(N, ..)`` (equation 3.5).
 
     Departure: the paper does not say how sums over 32 and over 128 channels are made comparable. Here a map's
     own length divides it (Zagoruyko and Komodakis, ICLR 2017), so that only where it is strong is learned.
@@ -65,7 +65,7 @@ def correlated(search: Tensor, kernel: Tensor) -> Tensor:
 def correlation(
     template: Sequence[Tensor], search: Sequence[Tensor], reference: Tensor, target: Tensor, present: Tensor
 ) -> Tensor:
-    """How far the target's correlation with the search is from a Gaussian, over all blocks (equation 3.7).
+    """Difference of the target's correlation with the search from a Gaussian, over all blocks (equation 3.7).
 
     Departures: squared differences are averaged over cells, so that blocks count alike; the label's width is
     ATOM's, as the paper gives none.
@@ -126,7 +126,7 @@ def _target(template: Tensor, box: Tensor, stride: int, bins: int) -> Tensor:
 
 
 def _label(box: Tensor, height: int, width: int) -> Tensor:
-    """Gaussians on the middles of boxes in cells ``(N, 4)``: ``(N, height, width)``, 1 at most."""
+    """Gaussians of height 1 at the centres of boxes ``(N, 4)`` in cells: ``(N, height, width)``."""
     side = (box[:, 2:] - box[:, :2]).prod(1).sqrt()
     lines = []
     for axis, cells in ((1, height), (0, width)):

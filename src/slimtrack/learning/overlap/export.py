@@ -1,4 +1,4 @@
-"""A network of the ATOM family as files that run without torch: three ONNX files and the head's arrays."""
+"""Exports a network of the ATOM family to files that run without torch: three ONNX files and an ``.npz``."""
 
 import json
 from pathlib import Path
@@ -19,12 +19,12 @@ __all__ = ["export"]
 
 _LAYERS = ("reference3", "modulation3", "modulation4", "overlap3", "overlap4")
 _MODULES = {"reference3": "pooled3"}
-"""Where the predictor calls a layer otherwise: its `reference3` is the convolution before."""
+"""Layers whose names differ in the predictor, whose `reference3` is the convolution before it."""
 _BLOCKS = ["block3", "block4"]
 
 
 class _Backbone(nn.Module):
-    """Takes in RGB in 0..255."""
+    """The backbone with RGB in 0..255 as its input."""
 
     def __init__(self, network: OverlapNetwork) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Backbone(nn.Module):
 
 
 class _Both(nn.Module):
-    """A module a block."""
+    """One module for each of two blocks."""
 
     def __init__(self, third: nn.Module, fourth: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a pair of views shows to a network of the ATOM family: pictures, and where the target is in them."""
+"""Pairs of views for networks of the ATOM family: pictures, and the target's box in them."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ SIDE, EXTENT = 288, 5.0
 
 
 class Geometry(NamedTuple):
-    """Sides of the views to learn from, in pixels.
+    """Sides of the training views, in pixels.
 
     A side of the target has as many pixels as in tracking; smaller views show less around it, which only
     those of a layer's cells see that no box near the target is pooled from.
@@ -34,7 +34,7 @@ class Geometry(NamedTuple):
         return views.batch.template_corners(self.template, _extent(self.template))
 
     def target(self, views: Views) -> Tensor:
-        """The same in the search."""
+        """The target's left, top, right, bottom in the search, ``(N, 4)``."""
         return views.batch.box(self.search, _extent(self.search))
 
 

@@ -20,14 +20,14 @@ _SEARCH_BINS = (5, 3)
 
 
 class Modulation(NamedTuple):
-    """What the reference says about the target: a factor a channel for each block, ``(N, D)``."""
+    """The modulation of the reference: one factor per channel for each block, ``(N, D)``."""
 
     third: Tensor
     fourth: Tensor
 
 
 class Predictor(nn.Module):
-    """From blocks 3 and 4 of two pictures, a box in one and boxes in the other: overlaps, or better boxes.
+    """Predicts overlaps or better boxes, from blocks 3 and 4 of two pictures and a box in one of them.
 
     The layers are those of ATOM as published (Danelljan et al., CVPR 2019), each with a batch norm and ReLU
     but the last. Boxes are left, top, right, bottom in pixels of the pictures; a map's cell 0 is at pixel 0.
@@ -49,18 +49,18 @@ class Predictor(nn.Module):
         self.overlap3 = _dense(head * _SEARCH_BINS[0] ** 2, head)
         self.overlap4 = _dense(head * _SEARCH_BINS[1] ** 2, head)
         self.last = nn.Linear(2 * head, outputs)
-        nn.init.zeros_(self.last.weight)  # at first all boxes overlap by a half, and none is to be moved
+        nn.init.zeros_(self.last.weight)  # at first, all predicted overlaps are a half, and no box is moved
         nn.init.constant_(self.last.bias, 0.5 if outputs == 1 else 0.0)
 
     def modulation(self, third: Tensor, fourth: Tensor, box: Tensor) -> Modulation:
-        """From blocks 3 and 4 of the reference and the target's box there, ``(N, 4)``."""
+        """The modulation by blocks 3 and 4 of the reference and the target's box there, ``(N, 4)``."""
         maps = self.reference3(third), self.reference4(fourth)
         pooled = [each[:, 0].flatten(1) for each in _pooled(maps, box[:, None], _REFERENCE_BINS)]
         both = torch.cat([self.pooled3(pooled[0]), pooled[1]], 1)
         return Modulation(self.modulation3(both), self.modulation4(both))
 
     def search(self, third: Tensor, fourth: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps of the search to pool from, ``(N, D, h, w)`` a block."""
+        """Maps of the search for pooling, ``(N, D, h, w)`` per block."""
         return self.search3(third), self.search4(fourth)
 
     def answer(self, maps: tuple[Tensor, Tensor], modulation: Modulation, boxes: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class OverlapNetwork(nn.Module):
     Args:
         backbone: Four blocks, of which the last two are used.
         head: Channels of the predictor.
-        kind: What it answers: ``"atom"`` overlaps, ``"drnet"`` boxes.
+        kind: ``"atom"`` predicts overlaps, ``"drnet"`` boxes.
     """
 
     def __init__(self, backbone: Blocks, head: int = 256, kind: Kind = "atom") -> None:
@@ -91,7 +91,7 @@ class OverlapNetwork(nn.Module):
 
 
 def moved(proposals: Tensor, said: Tensor) -> Tensor:
-    """The boxes that DRNet's head says: left, top, right, bottom ``(.., 4)`` from proposals, the same.
+    """The boxes that DRNet's head predicts: left, top, right, bottom ``(.., 4)``, as the proposals.
 
     The four numbers are shifts in sides of the proposal (x, y) and logarithms of the change of size (w, h).
     """
@@ -103,7 +103,7 @@ def moved(proposals: Tensor, said: Tensor) -> Tensor:
 
 def _pooled(maps: tuple[Tensor, Tensor], boxes: Tensor, bins: tuple[int, int]) -> list[Tensor]:
     """Precise RoI pooling of both blocks, in float32: ``(N, K, C, bins, bins)`` each."""
-    with torch.autocast(boxes.device.type, enabled=False):  # a box has more digits than a layer needs
+    with torch.autocast(boxes.device.type, enabled=False):  # boxes need more digits than layers
         return [
             precise_roi_pool(each.float(), boxes / stride, size)
             for each, stride, size in zip(maps, STRIDES, bins, strict=True)

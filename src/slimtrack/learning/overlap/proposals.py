@@ -1,4 +1,4 @@
-"""Boxes near the target: to learn their overlap, and to begin a refinement with."""
+"""Boxes near the target, for training and as starting points of a refinement."""
 
 import torch
 from torch import Tensor
@@ -8,17 +8,17 @@ from slimtrack.learning.losses import iou
 __all__ = ["around", "candidates"]
 
 _SIGMAS = (0.01, 0.05, 0.1, 0.2, 0.3)
-"""Standard deviations, in sides of the target, one drawn a box, as ATOM was trained with."""
+"""Standard deviations in sides of the target, of which one is drawn for each box, as in ATOM."""
 _LEAST = 0.1
-"""Least overlap of a candidate."""
+"""Smallest overlap of a candidate."""
 _JITTER = (0.1, 0.5)
 """Spans of the proposals' places and sizes in sides of the box, as in ATOM's tracking."""
 _ROUNDS = 4
-"""How often a candidate that overlaps less is moved half the way to the target."""
+"""How many times a candidate that overlaps less is moved halfway to the target."""
 
 
 def candidates(box: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Boxes around a box, their middles and sizes each off by a normal deviate: ``(N, count, 4)``.
+    """Boxes around a box, with normal noise in centres and sizes: ``(N, count, 4)``.
 
     Args:
         box: ``(N, 4)`` left, top, right, bottom.
@@ -41,7 +41,7 @@ def candidates(box: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def around(box: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """What a refinement begins with: each box ``(N, 4)`` and others near it: ``(N, count, 4)``."""
+    """Starting points of a refinement: each box ``(N, 4)`` and others near it, ``(N, count, 4)``."""
     size = (box[:, 2:] - box[:, :2])[:, None]
     side = size.prod(-1, keepdim=True).sqrt()
     spans = box.new_tensor([_JITTER[0]] * 2 + [_JITTER[1]] * 2)

@@ -1,4 +1,4 @@
-"""What the recipes that train networks of the ATOM family have in common."""
+"""The base of the recipes that train networks of the ATOM family."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,15 +22,15 @@ _NEAR = Strength(
     shift=0.3, scale=0.3, aspect=0.1, jitter=0.0, light=0.25, blurred=0.2, grey=0.1, patched=0.3, noise=5.0,
     hidden=0.0, bend=Bend(share=0.4),
 )  # fmt: skip
-"""Where the search window lies does not matter: only what is around the target is looked at."""
+"""Strength of the augmentation; the position of the search window does not matter here."""
 
 
 class OverlapRecipe(Recipe):
-    """Judges by the box that the network makes of one near the target.
+    """Validates by the box that the network predicts from one near the target.
 
     Attributes:
         geometry: Sides of the views.
-        name: Of the network that is published.
+        name: Name of the published network.
     """
 
     network: OverlapNetwork
@@ -53,7 +53,7 @@ class OverlapRecipe(Recipe):
         return Sight(template, search, *places, views.batch.present)
 
     def figures(self, network: nn.Module, views: Views) -> dict[str, Tensor]:
-        """Those of `sight.py`."""
+        """The figures of `sight.py`."""
         return figures(ours(network), self.sight(ours(network), views), views.generator)
 
     def grade(self, figures: Mapping[str, float]) -> float:
@@ -72,11 +72,11 @@ class OverlapRecipe(Recipe):
 
 
 def halves(maps: list[Tensor]) -> list[Tensor]:
-    """In bfloat16, to be kept."""
+    """Maps in bfloat16, for storing."""
     return [each.to(torch.bfloat16, memory_format=FORMAT) for each in maps]
 
 
 def ours(network: nn.Module) -> OverlapNetwork:
-    """The network as what it is."""
+    """The network, with its type checked."""
     assert isinstance(network, OverlapNetwork)
     return network

@@ -1,4 +1,4 @@
-"""Boxes moved up the predicted overlap, as ATOM does it in every frame: here to judge a network by."""
+"""Refines boxes by gradient ascent over the predicted overlap, as ATOM does; used in validation."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,8 @@ def refined(answer: Callable[[Tensor], Tensor], boxes: Tensor, steps: int = 5, l
 
     Args:
         answer: Predicted overlaps ``(N, K)`` of boxes ``(N, K, 4)``, left, top, right, bottom.
-        boxes: Where to begin.
-        steps: How many.
+        boxes: The starting points.
+        steps: Number of steps.
         length: Pixels a step for a slope of one overlap a side of the box. ATOM's 1 for its overlaps of -1 to
             1 is 2 here.
     """

@@ -1,4 +1,4 @@
-"""What a predictor of the ATOM family is given of a batch, what it answers, and how good that is."""
+"""Inputs and outputs of a predictor of the ATOM family for a batch, and validation figures."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,10 +14,10 @@ from slimtrack.learning.overlap.refine import refined
 __all__ = ["Sight", "answer", "average", "difference", "figures"]
 
 _PROPOSALS = 10
-"""Boxes that a refinement begins with, the best three of which are averaged (paper 003, section 3.1)."""
+"""Number of starting points of a refinement, whose best three are averaged (paper 003, section 3.1)."""
 _BEST = 3
 _JUDGED = 16
-"""Boxes whose predicted overlap is judged."""
+"""Number of boxes whose predicted overlap is validated."""
 
 
 class Sight(NamedTuple):
@@ -37,7 +37,7 @@ class Sight(NamedTuple):
 
 
 def answer(network: OverlapNetwork, sight: Sight, boxes: Tensor) -> Tensor:
-    """What the predictor says about boxes ``(N, K, 4)`` in the searches: ``(N, K, outputs)``."""
+    """The predictor's output for boxes ``(N, K, 4)`` in the searches: ``(N, K, outputs)``."""
     predictor = network.predictor
     modulation = predictor.modulation(sight.template[0], sight.template[1], sight.reference)
     return predictor.answer(predictor.search(sight.search[0], sight.search[1]), modulation, boxes)
@@ -50,14 +50,14 @@ def average(values: Tensor, present: Tensor) -> Tensor:
 
 
 def difference(boxes: Tensor, target: Tensor) -> Tensor:
-    """What DRNet's head should say of boxes ``(.., 4)``: the inverse of `moved`."""
+    """The correct output of DRNet's head for boxes ``(.., 4)``: the inverse of `moved`."""
     size, goal = boxes[..., 2:] - boxes[..., :2], target[..., 2:] - target[..., :2]
     shift = (target[..., :2] + target[..., 2:] - boxes[..., :2] - boxes[..., 2:]) / 2
     return torch.cat([shift / size, (goal / size).log()], -1)
 
 
 def figures(network: OverlapNetwork, sight: Sight, generator: torch.Generator) -> dict[str, Tensor]:
-    """Of each pair, nan where the target is absent.
+    """Figures of each pair, nan if the target is absent.
 
     ``before``: overlap of a box near the target; ``overlap``: of the box that the network makes of it, as a
     tracker would; with overlaps predicted, ``error``: how far those of boxes near the target are off.
@@ -76,7 +76,7 @@ def figures(network: OverlapNetwork, sight: Sight, generator: torch.Generator) -
 
 
 def _climbed(network: OverlapNetwork, sight: Sight, boxes: Tensor) -> Tensor:
-    """Mean of the three refined boxes that promise most: ``(N, 4)``."""
+    """Mean of the three refined boxes of highest predicted overlap: ``(N, 4)``."""
     predictor = network.predictor
     modulation = predictor.modulation(sight.template[0], sight.template[1], sight.reference)
     maps = predictor.search(sight.search[0], sight.search[1])

@@ -45,14 +45,14 @@ class Atom(OverlapRecipe):
         self,
         *,
         backbone: Annotated[
-            str, "resnet18 or resnet50; also resnet18-m, -s, -t and mobilenetv2."
+            str, "Backbone: resnet18, resnet50, resnet18-m, -s, -t or mobilenetv2."
         ] = "resnet18",
         head: Annotated[int, Range(8), "Channels of the predictor."] = 256,
-        template: Annotated[int, Range(64, 288), "Pixels of the template, 57.6 a side of the target."] = 160,
-        search: Annotated[int, Range(64, 288), "Pixels of the search, 57.6 a side of the target."] = 192,
-        boxes: Annotated[int, Range(1), "Boxes a pair."] = 16,
+        template: Annotated[int, Range(64, 288), "Side of the template, in pixels."] = 160,
+        search: Annotated[int, Range(64, 288), "Side of the search, in pixels."] = 192,
+        boxes: Annotated[int, Range(1), "Boxes per pair."] = 16,
         kept: Annotated[
-            int, Range(0), "Batches whose features are kept and learned from again; 0: none."
+            int, Range(0), "Number of batches whose features are stored and reused; 0: none."
         ] = 256,
     ) -> None:
         self.network = OverlapNetwork(blocks(backbone), head, self.kind)
@@ -90,7 +90,7 @@ class Atom(OverlapRecipe):
 
 
 class DrNet(Atom):
-    """The box at once, from a box near the target (paper 003, section 4.4)."""
+    """Predicts the box directly, from a box near the target (paper 003, section 4.4)."""
 
     kind: ClassVar[Kind] = "drnet"
 

@@ -38,10 +38,10 @@ Features = Literal["cfkd", "fidelity", "wang", "liu", "none", "frozen"]
 Labels = Literal["both", "soft", "true", "none"]
 
 _TAUGHT = ("cfkd", "fidelity", "liu")
-"""What of the backbone's losses needs a teacher."""
+"""The backbone's losses that need a teacher."""
 
 _POOL = 64
-"""Boxes a pair that the teacher answers once; those of a step are drawn from them."""
+"""Number of boxes per pair for which the teacher's answers are stored; each step draws from them."""
 
 
 class Cfkd(OverlapRecipe):
@@ -64,27 +64,27 @@ class Cfkd(OverlapRecipe):
     def __init__(
         self,
         *,
-        kind: Annotated[Kind, "The teacher's: atom or drnet."] = "atom",
-        backbone: Annotated[str, "mobilenetv2, resnet18-m, -s or -t."] = "mobilenetv2",
+        kind: Annotated[Kind, "Kind of the teacher: atom or drnet."] = "atom",
+        backbone: Annotated[str, "Backbone: mobilenetv2, resnet18-m, -s or -t."] = "mobilenetv2",
         head: Annotated[
             int, Range(8), "Channels of the predictor: 64; 128, 64, 32 for resnet18-m, -s, -t."
         ] = 64,
         features: Annotated[
             Features,
-            "What the backbone learns beside the predictor's errors: cfkd, fidelity alone, wang (paper 002), "
-            "liu (2.7-2.10), none; or frozen: nothing at all.",
+            "Losses of the backbone in addition to the predictor's: cfkd, fidelity alone, wang (paper 002), "
+            "liu (2.7-2.10) or none; frozen: the backbone is not trained.",
         ] = "cfkd",
-        labels: Annotated[Labels, "What the predictor learns: both, soft, true ones, or none."] = "both",
+        labels: Annotated[Labels, "Labels of the predictor: both, soft, true or none."] = "both",
         fidelity: Annotated[float, Range(0), "Weight of the teacher's features (3.6)."] = 100.0,
         correlation: Annotated[float, Range(0), "Weight of the correlation filter loss (3.7)."] = 0.1,
         soft: Annotated[float, Range(0), "Weight of the teacher's answers (3.8)."] = 1.0,
-        hard: Annotated[float, Range(0), "Weight of true labels beside them (3.10)."] = 0.1,
+        hard: Annotated[float, Range(0), "Weight of the true labels (3.10)."] = 0.1,
         margin: Annotated[
-            float, "By how much the student is to be better before these end (t in 3.10)."
+            float, "Margin by which the student must be better before true labels are left out (t in 3.10)."
         ] = 0.0,
-        side: Annotated[int, Range(64, 288), "Pixels of both views, 57.6 a side of the target."] = 192,
-        boxes: Annotated[int, Range(1, _POOL), "Boxes a pair."] = 16,
-        kept: Annotated[int, Range(0), "Batches that are kept and learned from again; 0: none."] = 256,
+        side: Annotated[int, Range(64, 288), "Side of both views in pixels; the target has 57.6."] = 192,
+        boxes: Annotated[int, Range(1, _POOL), "Boxes per pair."] = 16,
+        kept: Annotated[int, Range(0), "Number of batches that are stored and reused; 0: none."] = 256,
     ) -> None:
         self.network = OverlapNetwork(blocks(backbone), head, kind)
         self.geometry, self.name, self.kept = Geometry(side, side), f"m{kind}", kept
@@ -94,7 +94,7 @@ class Cfkd(OverlapRecipe):
         self.network.backbone.requires_grad_(features != "frozen")
 
     def start(self, path: Path) -> None:
-        """Takes ImageNet weights of the backbone; or all weights of a run before, its `best.pt`."""
+        """Takes ImageNet weights of the backbone; or all weights of an earlier run, its `best.pt`."""
         try:
             before = Checkpoint.read(path)
         except SourceError:
@@ -106,7 +106,7 @@ class Cfkd(OverlapRecipe):
         """Takes the `best.pt` of a run of `atom` or `drnet`.
 
         Raises:
-            SourceError: It is no checkpoint.
+            SourceError: It is not a checkpoint.
             InputError: It is one of another kind of network.
         """
         network = Checkpoint.read(path).restored().recipe.network
@@ -173,7 +173,7 @@ class Cfkd(OverlapRecipe):
     def _of_features(
         self, template: list[Tensor], search: list[Tensor], sight: Sight, views: Views
     ) -> dict[str, Tensor]:
-        """What the backbone learns beside the predictor's errors."""
+        """The losses of the backbone alone."""
         weights, kind = self._weights, self._features
         if kind in ("none", "frozen") or (kind in _TAUGHT and self._teacher is None):
             return {}
@@ -204,7 +204,7 @@ class Cfkd(OverlapRecipe):
         return torch.stack(parts).sum()
 
     def _of_answers(self, student: OverlapNetwork, sight: Sight, views: Views) -> dict[str, Tensor]:
-        """What the predictor learns, and the backbone through it."""
+        """The losses of the predictor, which train the backbone as well."""
         target, weights = sight.target[:, None], self._weights
         if self._labels == "true" or self._teacher is None:
             boxes = candidates(sight.target, self._boxes, views.generator)
@@ -246,7 +246,7 @@ class Cfkd(OverlapRecipe):
 
 
 class _Weights(NamedTuple):
-    """Of equation 3.11."""
+    """The weights of equation 3.11."""
 
     fidelity: float
     correlation: float
