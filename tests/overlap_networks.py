@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 __all__ = ["head", "write"]
 
-BLOCKS = {"block3": 32, "block4": 96}
+BLOCKS = {"block3": 32, "block4": 128}
 """Channels of the backbone's two outputs."""
 
 
