@@ -69,7 +69,7 @@ def _state(path: Path) -> Mapping[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise SourceError(
             f"{path} holds more than weights, which is not run here: where you trust it, keep its weights "
-            f"alone, torch.save(torch.load('{path.name}', weights_only=False)['net'], 'atom.pt'), and give atom.pt"
+            f"alone, torch.save(torch.load('{path.name}', weights_only=False)['net'], 'atom.pt')"
         ) from error
     except (OSError, RuntimeError, EOFError) as error:
         raise SourceError(f"{path} cannot be read ({' '.join(str(error).split())[:200]})") from error
