@@ -16,7 +16,7 @@ from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
 from slimtrack.errors import InputError, InternalError, MissingError
-from slimtrack.follower import checked_box
+from slimtrack.follower import as_box
 from slimtrack.networks.catalogue import files_of
 from slimtrack.networks.find import find_network
 from slimtrack.tracker import Estimate, Track, Tracker
@@ -110,7 +110,7 @@ class OpenCvTracker(Tracker):
 
         OpenCV's trackers cannot be moved, so the tracker starts anew at this box in the next frame.
         """
-        self._check_size(self._started().shape, checked_box(box, self._started().shape))
+        self._check_size(self._started().shape, as_box(box))
         super().relocate(box)
         self._anew = True
 
