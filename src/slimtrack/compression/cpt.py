@@ -25,7 +25,7 @@ class CptOptions(metaclass=CheckedOptions):
         pruning: How a network is pruned; nothing is, until a configuration is set.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # an option each
         self,
         *,
         method: Annotated[

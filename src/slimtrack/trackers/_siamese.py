@@ -74,7 +74,7 @@ class SiameseTracker(OnnxTracker):
 
 
 @compiled()
-def rank(scores, sides, grid, window, influence, last, shift, step, penalty):
+def rank(scores, sides, grid, window, influence, last, shift, step, penalty):  # noqa: PLR0913  # plain numbers, as it is compiled
     """Ranks the boxes that a network says, as SiamRPN does (Li et al., CVPR 2018): one pass over all cells.
 
     Args:

@@ -75,7 +75,7 @@ class _OverlapTracker(Tracker):
     _gives_boxes: bool
     """Whether its network predicts boxes instead of overlaps."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # an option each
         self,
         *,
         network: _Folder,

@@ -72,7 +72,7 @@ class EcoHc(_ContinuousTracker, name="eco-hc"):
     size.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # an option each
         self,
         *,
         search_scale: SearchScale = 4.0,
@@ -109,7 +109,7 @@ class Eco(AdaptingTracker, _ContinuousTracker, name="eco"):
     as much (``scales=5,scale_rate=0`` is the article's form).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # an option each
         self,
         *,
         network: NetworkName = "resnet18",

@@ -92,7 +92,7 @@ class CfVgg(Recipe):
         "smoke": replace(PRESETS["smoke"], steps=40, pairs=6, judged=24),
     }
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # an option each
         self,
         *,
         ratio: Annotated[int, "How many times smaller than VGG-M: 1, 16, 32, 64 or 96 (table III)."] = 64,

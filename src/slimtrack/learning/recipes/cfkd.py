@@ -61,7 +61,7 @@ class Cfkd(OverlapRecipe):
         "smoke": replace(PRESETS["smoke"], steps=8, pairs=4, judged=8),
     }
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # an option each
         self,
         *,
         kind: Annotated[Kind, "Kind of the teacher: atom or drnet."] = "atom",
