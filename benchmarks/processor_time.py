@@ -10,7 +10,7 @@ import time
 
 time.perf_counter_ns = time.process_time_ns  # before slimtrack's stopwatch reads it
 
-from slimtrack.cli import app  # noqa: E402
+from slimtrack.cli import main  # noqa: E402
 
 if __name__ == "__main__":
-    app()
+    main()
