@@ -32,6 +32,13 @@ def test_boxes_are_in_frame_pixels_from_the_last_box() -> None:
     assert h.tolist() == [20, 40, 10, 40]
 
 
+def test_a_box_that_reaches_further_on_one_side_has_its_centre_there() -> None:
+    sides = np.array([[10], [20], [30], [4]], np.float32)
+    one, none = np.ones(1, np.float32), np.zeros((2, 1), np.float32)
+    _, _, dx, dy, w, h = rank(one, sides, none, one, 0.0, (20.0, 10.0), (0.0, 0.0), 0.5, 0.1)
+    assert (dx[0], dy[0], w[0], h[0]) == (5, -4, 20, 12)
+
+
 def test_the_window_has_its_share() -> None:
     ranks, held, *_ = ranked([0.5, 0.5, 0.5, 0.5], influence=0.4, penalty=0.0)
     assert held == pytest.approx([0.5] * 4)

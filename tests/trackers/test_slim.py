@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from slimtrack import Box, State, create
+from slimtrack.confidence import Calibration
 from slimtrack.evaluation.metrics import overlaps
 from slimtrack.networks.find import SHIPPED, VARIABLE, find_network
 from slimtrack.trackers.slim import _around, _covered
@@ -85,3 +86,18 @@ def test_while_lost_it_also_searches_where_its_answer_leads(monkeypatch: pytest.
         places.append(tracker._place.iou(box))
     assert track.state is State.LOST and track.box.iou(box) < 0.5
     assert min(places[1::2]) > 0.5
+
+
+def test_with_a_filter_beside_it_it_has_a_calibration_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Calibration({"psr": 1.0}, 0.0)
+    fitted = {"slim[online=eco-hc]": own}
+    monkeypatch.setattr("slimtrack.trackers._siamese.calibration_of", lambda _, name: fitted.get(name))
+    tracker = create("slim", online="eco-hc")
+    assert tracker._calibration() is own
+    assert create("slim")._calibration() is not own
+    frames = Clip(length=3).frames()
+    image, first = next(frames)
+    assert first is not None
+    tracker.init(image, first)
+    tracker.update(next(frames)[0])
+    assert {"psr", "second", "psr_change"} <= tracker.evidence.keys()
