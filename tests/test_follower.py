@@ -152,6 +152,12 @@ def test_what_is_no_follower_is_refused() -> None:
             follow([FRAME, FRAME], BOX, tracker=wrong)  # type: ignore[arg-type]
 
 
+def test_a_class_is_not_taken_for_a_tracker() -> None:
+    for wrong in (type(create("kcf")), Scheduled):
+        with pytest.raises(InputError, match=f"tracker is the class {wrong.__name__}, not an object of it"):
+            follow([FRAME, FRAME], BOX, tracker=wrong)  # type: ignore[arg-type]
+
+
 def test_a_follower_without_a_name_is_refused() -> None:
     wrapper = Scheduled(create("kcf"), {})
     del wrapper.name

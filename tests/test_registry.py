@@ -183,6 +183,11 @@ def test_bad_options_as_keywords(file: Path, options: dict[str, object]) -> None
         create(f"{file}:still", colour=1)
 
 
+def test_a_file_alone_is_answered_with_how_to_name_its_tracker(file: Path) -> None:
+    with pytest.raises(InputError, match=r"is a file: say which of its trackers, as .*\.py:NAME"):
+        create(str(file))
+
+
 def test_parse_spec_keeps_colons_and_dots() -> None:
     assert parse_spec(" dir/x.py:mine[a=1] ") == ("dir/x.py:mine", {"a": "1"})
     assert parse_spec("opencv:csrt") == ("opencv:csrt", {})

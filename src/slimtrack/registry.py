@@ -177,6 +177,8 @@ def _class(name: str) -> type[Tracker]:
             module = import_file(Path(file), "tracker").__name__
             own = [each for each, cls in REGISTERED.items() if cls.__module__ == module]
             raise UnknownNameError.of(f"tracker in {file} named", plain, own)
+    if name.endswith(".py"):
+        raise InputError(f"tracker {name} is a file: say which of its trackers, as {name}:NAME")
     if name not in REGISTERED:
         raise UnknownNameError.of("tracker", name, list_trackers(missing=True), "`slimtrack trackers`")
     return REGISTERED[name]

@@ -153,6 +153,8 @@ def _close(frames: Frames, source: Source) -> None:
 def _made(tracker: str | Follower, options: Mapping[str, Any]) -> Follower:
     if isinstance(tracker, str):
         return create(tracker, **options)
+    if isinstance(tracker, type):
+        raise InputError(f"tracker is the class {tracker.__name__}, not an object of it")
     if not all(callable(getattr(tracker, verb, None)) for verb in ("init", "update", "relocate")):
         raise InputError(
             f"tracker is a {type(tracker).__name__}, not a name or an object with init, update and relocate"

@@ -262,6 +262,8 @@ def test_one_sentence_for_what_cannot_be(folder, tmp_path):
         ((folder, *still, "--fps", "20", "--times", tmp_path), InputError, "has no times of still on A"),
         ((folder, *still, "--fps", "20", "--times", kept, "--runs", kept), InputError, "with --runs"),
         ((folder, *still, "--fps", "20", "--times", kept, "--live"), InputError, "leave out the times"),
+        ((folder, *still, "--fps", "20", "--times", tmp_path, "--live"), InputError, "leave out the times"),
+        ((folder, *still, "--fps", "20", "--times", "no/folder"), InputError, "no/folder is no folder"),
     ):
         with pytest.raises(error, match=what) as caught:
             call(*arguments)

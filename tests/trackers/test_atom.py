@@ -45,6 +45,11 @@ def test_without_a_network_one_sentence_says_what_to_do(monkeypatch: pytest.Monk
         create("atom")
 
 
+def test_a_folder_without_a_network_is_named_itself(tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=rf"^{tmp_path} holds no backbone\.onnx: .*network of the ATOM"):
+        create("atom", network=str(tmp_path))
+
+
 @pytest.mark.parametrize("file", ["backbone.onnx", "head.npz"])
 def test_a_damaged_file_is_refused_by_its_name(file: str, tmp_path: Path) -> None:
     overlap_networks.write(tmp_path)

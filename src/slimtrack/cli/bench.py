@@ -205,6 +205,8 @@ class _Bench:
                     f"--times {request.times} is also the folder for finished runs, which could replace the "
                     "times: give another one with --runs"
                 )
+            if not request.times.is_dir():
+                raise InputError(f"--times {request.times} is no folder: give that of finished runs")
             times = stored_times(request.times, self._specs, self._dataset, self._starts)
         grace = GRACE if request.grace is None else request.grace
         return at_rates(self, rules, rates, grace=grace, live=request.live, times=times)
@@ -245,6 +247,8 @@ def _rates(request: Request) -> list[float]:
                 f"{', '.join(given)} without --fps: say how many frames come a second, as --fps 20"
             )
         return []
+    if request.live and request.times is not None:
+        raise InputError("--live goes by its own times: leave out the times of an earlier run, or --live")
     if request.live and request.jobs > 1:
         raise InputError("--live with --jobs: runs that disturb each other's times are not worth having")
     return parsed_rates(request.fps)

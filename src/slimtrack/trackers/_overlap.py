@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
-from slimtrack.errors import InputError, SlimtrackError
+from slimtrack.errors import InputError, MissingError, SlimtrackError
 from slimtrack.networks.find import find_network, is_there
 from slimtrack.online.overlap import STRIDES, Head, Searched
 from slimtrack.trackers._model import Model
@@ -32,6 +32,8 @@ def files_in(name: str) -> list[Path]:
     folder = Path(name).expanduser()
     if is_there(folder / names[0]):
         return [folder / each for each in names]
+    if len(folder.parts) > 1 and is_there(folder):  # a path, not a name
+        raise MissingError(f"{folder} holds no {names[0]}: it is no network of the ATOM family")
     return [find_network(f"{name}/{each}") for each in names]
 
 
