@@ -53,7 +53,7 @@ _LEAST = 2.0
 """Smallest side of a box in frame pixels."""
 
 
-class _Seen(NamedTuple):
+class _LastSearch(NamedTuple):
     """The frame that was searched last.
 
     Attributes:
@@ -140,7 +140,7 @@ class _OverlapTracker(Tracker):
         sample = self._classifier.see(_unit(blocks[1]))
         responses = self._classifier.respond(sample)
         found = self._localised(responses, last, area)
-        self._seen = _Seen(area, sample, found.kind)
+        self._searched = _LastSearch(area, sample, found.kind)
         clear = evidence(responses, _APART) | {"peak": found.peak}
         if found.kind is Kind.ABSENT:
             return Estimate(last, {**clear, **self._nothing})
@@ -151,7 +151,7 @@ class _OverlapTracker(Tracker):
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         """The classifier takes in the searched frame, and trains now and then, or at once on a distractor."""
-        area, sample, kind = self._seen
+        area, sample, kind = self._searched
         if kind in (Kind.UNCERTAIN, Kind.ABSENT):
             return
         distracted = kind is Kind.DISTRACTED
