@@ -91,6 +91,25 @@ def test_the_wrapper_of_the_guide_finds_what_jumped(
     assert names["tracker"].name == "detected kcf"  # type: ignore[attr-defined]
 
 
+def test_the_wrapper_of_the_guide_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "detected.py"
+    file.write_text(block("docs/adding-a-wrapper.md", "detected.py"))
+    monkeypatch.chdir(tmp_path)
+    images = tmp_path / "sequences" / "Plain" / "img"
+    images.mkdir(parents=True)
+    shown = list(itertools.islice(CLIPS["plain"].frames(), 6))
+    for number, (image, _) in enumerate(shown, start=1):
+        cv2.imwrite(str(images / f"{number:04}.png"), image)
+    rows = [",".join(map(str, (box.x + 1, box.y + 1, box.w, box.h))) for _, box in shown if box]
+    (images.parent / "groundtruth_rect.txt").write_text("\n".join(rows))
+    names = {"tracker": import_file(file, "wrapper").Detected(create("kcf"), lambda image: None)}
+    exec(block("docs/adding-a-wrapper.md", "measuring a wrapper"), names)
+    name, auc = capsys.readouterr().out.split()
+    assert name == "Plain" and float(auc) > 0.7
+
+
 def test_the_dataset_of_the_guide_is_read_and_benched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

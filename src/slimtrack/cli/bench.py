@@ -38,7 +38,11 @@ class Request:
         Path, typer.Argument(metavar="DIR", help=f"Sequences in the layout of {', '.join(READERS)}.")
     ]
     trackers: Annotated[
-        str, typer.Option(help="Names, separated by commas; options in brackets: kcf[kernel=linear].")
+        str,
+        typer.Option(
+            help="Names, separated by commas; options in brackets: kcf[kernel=linear]; file.py:name for one "
+            "of your own."
+        ),
     ] = "kcf"
     threads: Annotated[int, typer.Option(min=1, help="Threads that a tracker may use.")] = 1
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None
@@ -88,23 +92,23 @@ class Request:
         typer.Option(
             "--live",
             help="With --fps: the times of this very run decide which frames are missed, as with a camera. "
-            "Default: a first run measures the times, and a second one goes by them, so that results can be "
-            "repeated.",
+            "Default: a first run measures the times, and a second one is shown the frames that these times "
+            "allow, so that results can be repeated.",
         ),
     ] = False
     times: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="With --fps: go by the times in this folder of finished runs, which an earlier bench wrote "
+            help="With --fps: use the times in this folder of finished runs, which an earlier bench wrote "
             "(its --runs), perhaps on another machine.",
         ),
     ] = None
     grace: Annotated[
         int | None,
         typer.Option(
-            help="With --fps: the next frame waits for this many late answers at the start of a sequence, "
-            f"that of the first frame included. Default: {GRACE}, as in VOT. 0: it never waits.",
+            help="With --fps: for this many late answers of each sequence, the first ones, the next frame "
+            f"waits; a late first frame is one of them. Default: {GRACE}, as in VOT. 0: it never waits.",
         ),
     ] = None
     csv: Annotated[

@@ -87,7 +87,8 @@ TrackerOption: TypeAlias = Annotated[
         "--tracker",
         "-t",
         rich_help_panel=_TRACKER,
-        help="Name from `slimtrack trackers`, also with options: name[option=value].",
+        help="Name from `slimtrack trackers`, also with options: name[option=value]; or file.py:name for one "
+        "of your own.",
     ),
 ]
 SetOption: TypeAlias = Annotated[

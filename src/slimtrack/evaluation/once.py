@@ -149,9 +149,8 @@ class _Log:
         self.boxes[position] = [*track.box]
         self.scores[position] = track.score
         self.states[position] = STATES.index(track.state)
-        for name, value in getattr(
-            tracker, "evidence", {}
-        ).items():  # trackers have evidence, which calibrations are fitted on
+        # Calibrations are fitted on it. Trackers have evidence; wrappers need not.
+        for name, value in getattr(tracker, "evidence", {}).items():
             if name not in self.evidence:
                 self.evidence[name] = np.full(len(self.ms), np.nan)
             self.evidence[name][position] = value
