@@ -197,7 +197,7 @@ def test_stopped_by_the_user(folder, tmp_path, monkeypatch):
         patch.setattr(runner, "track_once", stop_at_b)
         result = call(folder, "--trackers", "still", "--json", tmp_path / "out.json")
         assert result.exit_code == 130
-        assert "out.runs: the same command goes on" in result.output.replace("\n", "")
+        assert "out.runs: the same command continues" in result.output.replace("\n", "")
         result = call(folder, "--trackers", "still")
         assert result.exit_code == 130 and "with --json" in result.output
         # the finished part is shown as if it were all there is
