@@ -103,7 +103,7 @@ class SlimLarge(_Slim, name="slim-large"):
     """A larger siamese network (trained by `slimtrack distill slim[design=slim-large]`)."""
 
     files = files_of("slim-large")
-    thresholds = Thresholds(tracked=0.75, doubt=0.7, found=0.7, learned=0.3)
+    thresholds = Thresholds(tracked=0.85, doubt=0.8, found=0.7, learned=0.3)
     template, search = 128, 256
 
 
