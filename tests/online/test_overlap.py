@@ -128,5 +128,12 @@ def test_a_head_without_a_matrix_is_refused_by_its_name(tmp_path: Path) -> None:
 
 def test_a_damaged_head_is_refused_by_its_file(tmp_path: Path) -> None:
     (tmp_path / "head.npz").write_bytes(b"PK nothing")
-    with pytest.raises(InputError, match=r"head\.npz cannot be read"):
+    with pytest.raises(InputError, match=r"head\.npz .* is damaged"):
+        Head.read(tmp_path / "head.npz")
+
+
+def test_a_head_of_text_is_refused(tmp_path: Path) -> None:
+    weights = overlap_networks.head(channels=6, hidden=7)
+    np.savez(tmp_path / "head.npz", **{**weights, "overlap4_b": np.array(["a", "b"])})
+    with pytest.raises(InputError, match=r"head\.npz holds arrays that are no numbers"):
         Head.read(tmp_path / "head.npz")

@@ -14,6 +14,8 @@ import numpy as np
 
 from slimtrack.arrays import AnyArray, Features, Floats
 from slimtrack.errors import InputError
+from slimtrack.networks.importers.npz import read_npz
+from slimtrack.networks.sources import read_bytes
 from slimtrack.online.pooling import pool, pool_slopes
 from slimtrack.online.roi import precise_roi_pool
 
@@ -54,13 +56,13 @@ class Head:
         Raises:
             InputError: It cannot be read, or something is missing in it.
         """
+        arrays = read_npz(read_bytes(path), f"network file {path}")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls({name: file[name].astype(np.float32) for name in file.files})
+            return cls({name: np.asarray(array, np.float32) for name, array in arrays.items()})
         except InputError as error:
             raise InputError(f"network file {path}: {error}") from error
-        except Exception as error:  # zip files can be broken in many ways
-            raise InputError(f"network file {path} cannot be read ({type(error).__name__})") from error
+        except ValueError as error:  # arrays of text, say
+            raise InputError(f"network file {path} holds arrays that are no numbers") from error
 
     @property
     def gives_boxes(self) -> bool:
