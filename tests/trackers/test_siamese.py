@@ -13,7 +13,7 @@ def ranked(scores: list[float], *, influence: float = 0.0, step: float = 1.0, pe
     grid = np.array([[0, 16, 0, -16], [0, 0, 16, 0]], np.float32)
     window = np.array([1, 0.5, 0.5, 0.5], np.float32)
     values = np.array(scores, np.float32)
-    return rank(values, HALF, grid, window, influence, (20.0, 10.0), (3.0, -2.0), step, penalty)
+    return rank(values, HALF, grid, window, (influence, penalty), (20.0, 10.0), (3.0, -2.0), step)
 
 
 def test_what_keeps_its_size_keeps_its_score_and_a_change_costs_either_way() -> None:
@@ -35,7 +35,7 @@ def test_boxes_are_in_frame_pixels_from_the_last_box() -> None:
 def test_a_box_that_reaches_further_on_one_side_has_its_centre_there() -> None:
     sides = np.array([[10], [20], [30], [4]], np.float32)
     one, none = np.ones(1, np.float32), np.zeros((2, 1), np.float32)
-    _, _, dx, dy, w, h = rank(one, sides, none, one, 0.0, (20.0, 10.0), (0.0, 0.0), 0.5, 0.1)
+    _, _, dx, dy, w, h = rank(one, sides, none, one, (0.0, 0.1), (20.0, 10.0), (0.0, 0.0), 0.5)
     assert (dx[0], dy[0], w[0], h[0]) == (5, -4, 20, 12)
 
 
@@ -51,10 +51,9 @@ def test_a_box_without_a_side_is_ranked_last() -> None:
         np.array([[10, 0], [5, 0], [10, 0], [5, 0]], np.float32),
         np.zeros((2, 2), np.float32),
         np.zeros(2, np.float32),
-        0.0,
+        (0.0, 0.1),
         (20.0, 10.0),
         (0.0, 0.0),
         1.0,
-        0.1,
     )
     assert np.isfinite(ranks).all() and ranks[1] < 1e-6

@@ -65,8 +65,8 @@ class _Nano(SiameseTracker):
         logits, sides = logits.reshape(2, -1), sides.reshape(4, -1)
         scores = 1 / (1 + np.exp(logits[0] - logits[1]))
         step = with_context(last.w, last.h) / 127
-        sizes, grid, window = (last.w, last.h), self._grid, self._window
-        ranked = rank(scores, sides, grid, window, self.influence, sizes, (0.0, 0.0), step, self.penalty)
+        sizes, weights = (last.w, last.h), (self.influence, self.penalty)
+        ranked = rank(scores, sides, self._grid, self._window, weights, sizes, (0.0, 0.0), step)
         ranks, held, dx, dy, w, h = ranked
         best = self._best(image, ranks, dx, dy)
         rate = float(held[best]) * self.rate

@@ -74,7 +74,7 @@ class SiameseTracker(OnnxTracker):
 
 
 @compiled()
-def rank(scores, sides, grid, window, influence, last, shift, step, penalty):  # noqa: PLR0913  # plain numbers, as it is compiled
+def rank(scores, sides, grid, window, weights, last, shift, step):
     """Ranks the boxes that a network says, as SiamRPN does (Li et al., CVPR 2018): one pass over all cells.
 
     Args:
@@ -82,16 +82,17 @@ def rank(scores, sides, grid, window, influence, last, shift, step, penalty):  #
         sides: ``(4, n)`` float32 left, top, right, bottom from each cell's centre, in network pixels.
         grid: ``(2, n)`` float32 the centres, from the middle of the search area.
         window: ``(n,)`` float32 how likely a target is there before it is searched.
-        influence: Weight of the window against the penalised score.
+        weights: Weight of the window against the penalised score, and strength of the penalty on changes of
+            size and shape.
         last: Width and height of the last box, in frame pixels.
         shift: How far the middle of the search area is right of the last box's, and below, in frame pixels.
         step: Frame pixels per network pixel.
-        penalty: Strength of the penalty on changes of size and shape.
 
     Returns:
         ``(6, n)`` float32: ranks, penalised scores, and in frame pixels how far the centres are right of the
         last box's and below, widths and heights.
     """
+    influence, penalty = weights
     out = np.empty((6, len(scores)), np.float32)
     middle = (last[0] + last[1]) / 2
     before = math.sqrt((last[0] + middle) * (last[1] + middle))

@@ -72,11 +72,10 @@ class _Slim(SiameseTracker):
             sides.reshape(4, -1),
             self._grid,
             self._window,
-            self.influence,
+            (self.influence, self.penalty),
             (last.w, last.h),
             (area.cx - last.cx, area.cy - last.cy),
             area.w / self.search,
-            self.penalty,
         )
         ranks, held, dx, dy, w, h = ranked
         best = self._best(image, ranks, dx, dy)
