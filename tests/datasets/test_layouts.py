@@ -142,6 +142,19 @@ def test_a_missing_row_is_told(tmp_path: Path, layout: str, tree: Tree) -> None:
         Dataset.read(tmp_path)
 
 
+@pytest.mark.parametrize("truth", [np.empty((0, 4)), np.empty(0)])
+def test_a_reader_that_finds_no_row_is_refused(truth: np.ndarray) -> None:
+    with pytest.raises(SourceError, match=r"sequence A: there is no image with a row in boxes\.csv"):
+        Sequence.checked("A", [], truth, Path("boxes.csv"))
+
+
+@pytest.mark.parametrize("shape", [(8,), (2, 5)])
+def test_rows_of_a_reader_that_are_no_boxes_are_refused(shape: tuple[int, ...]) -> None:
+    frames = [Path(f"{number}.png") for number in range(shape[0])]
+    with pytest.raises(SourceError, match=r"sequence A: the rows of boxes\.csv are an array of .*\(N, 4\)"):
+        Sequence.checked("A", frames, np.ones(shape), Path("boxes.csv"))
+
+
 @each
 def test_a_first_box_alone_measures_nothing(tmp_path: Path, layout: str, tree: Tree) -> None:
     file = tree(tmp_path)

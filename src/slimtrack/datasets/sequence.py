@@ -50,7 +50,7 @@ class Sequence:
             attributes: Short names of its difficulties.
 
         Raises:
-            SourceError: There are more or fewer images than rows, or the first row is no box.
+            SourceError: There are no rows, more or fewer images than rows, or rows that are no boxes.
         """
         if len(truth) == 1 < len(frames):
             raise SourceError(f"sequence {name}: {file} has only the first box, so nothing can be measured")
@@ -58,6 +58,12 @@ class Sequence:
             place = frames[0].parent if frames else file.parent
             raise SourceError(
                 f"sequence {name}: {len(frames)} images in {place} but {len(truth)} rows in {file}"
+            )
+        if len(truth) == 0:
+            raise SourceError(f"sequence {name}: there is no image with a row in {file}")
+        if truth.shape[1:] != (4,):
+            raise SourceError(
+                f"sequence {name}: the rows of {file} are an array of {truth.shape}, not (N, 4)"
             )
         if not np.isfinite(truth[0]).all() or (truth[0, 2:] <= 0).any():
             raise SourceError(f"{file}, line 1: the first frame has no box to start from")
