@@ -80,6 +80,20 @@ def test_frames_that_a_steady_tracker_sees_at_20_a_second(ms, grace, expected):
     assert np.flatnonzero(seen_frames(np.full(12, ms), 20, grace)).tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("ms", "fps", "grace", "words"),
+    [
+        ([1.0, 2.0], 0, 0, "expected a number above 0"),
+        ([1.0, 2.0], 20, -1, "0 or more"),
+        ([1.0, np.nan], 20, 0, "milliseconds"),
+        ([1.0, np.inf], 20, 0, "milliseconds"),
+    ],
+)
+def test_no_frame_is_seen_by_bad_numbers(ms, fps, grace, words):
+    with pytest.raises(InputError, match=words):
+        seen_frames(ms, fps, grace)
+
+
 def test_a_slow_init_costs_frames_only_if_the_clock_does_not_wait():
     ms = [400.0, *[10.0] * 11]
     assert np.flatnonzero(seen_frames(ms, 20, 0)).tolist() == [0, 8, 9, 10, 11]

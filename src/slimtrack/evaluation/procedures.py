@@ -188,8 +188,14 @@ def seen_frames(ms: npt.ArrayLike, fps: float, grace: int = GRACE) -> npt.NDArra
 
     Returns:
         ``(N,)``.
+
+    Raises:
+        InputError: A number is out of range.
     """
+    RealTime(fps, grace)  # refuses numbers out of range
     times, clock = np.asarray(ms, dtype=float), _Clock(fps, grace)
+    if not np.isfinite(times).all():
+        raise InputError("milliseconds: expected a number for every frame, as frame_times gives them")
     seen = np.zeros(len(times), dtype=bool)
     for position, took in enumerate(times):
         if position >= clock.free:
