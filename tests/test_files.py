@@ -52,8 +52,9 @@ def test_an_earlier_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> Non
     assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path] and place.now == path
     other = Place(path)
     other.now.write_text("never")
-    other.discard()
-    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
+    for _ in range(2):  # the second time, the file of this name is the earlier one
+        other.discard()
+        assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_link_is_replaced_and_what_it_points_to_stays(tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ class Place:
         if path.is_file() or path.is_symlink():  # a device or a pipe has nothing to lose
             stem, dot, suffixes = path.name.partition(".")
             self.now = path.with_name(f"{stem}.part-{secrets.token_hex(2)}{dot}{suffixes}")
+        self._over = False
 
     def settle(self) -> None:
         """Replaces the earlier file.
@@ -177,11 +178,11 @@ class Place:
         self.now = self.path
 
     def discard(self) -> None:
-        """Removes what was written; the earlier file stays."""
-        if self.now.is_file():
+        """Removes what was written; the earlier file stays. May be called again."""
+        if self.now.is_file() and not self._over:
             with writing(self.now):
                 self.now.unlink()
-        self.now = self.path
+        self.now, self._over = self.path, True  # what has this name from now on is not ours
 
 
 @contextmanager

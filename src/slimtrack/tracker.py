@@ -45,7 +45,7 @@ class Estimate:
     box: Box | None
     evidence: Mapping[str, float] = field(default_factory=dict)
     score: float | None = None
-    view: View | None = None
+    view: View | None = field(default=None, compare=False)
 
 
 class Tracker(metaclass=CheckedOptions):

@@ -260,7 +260,7 @@ def test_bad_state_dicts(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean vgg"):
         import_torchvision(path, "vgg17")
     (tmp_path / "a.bin").write_bytes(good)
-    with pytest.raises(InputError, match="no known kind"):
+    with pytest.raises(InputError, match="of an unknown kind"):
         import_torchvision(tmp_path / "a.bin", "alexnet")
     wide = {
         "features.0.weight": np.zeros((64, 3, 11, 11), np.float32),
