@@ -37,6 +37,11 @@ def test_a_network_is_named_by_its_folder(name: str, folder: str) -> None:
         assert tracker.update(image).box.iou(truth) > 0.6
 
 
+@pytest.mark.parametrize("kind", [Atom, Drnet])
+def test_a_score_that_was_not_fitted_is_marked_as_such(kind: type[Atom] | type[Drnet]) -> None:
+    assert not kind.calibrated()
+
+
 def test_without_a_network_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLIMTRACK_NETWORKS", raising=False)
     with pytest.raises(

@@ -10,6 +10,7 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
+from slimtrack.calibrations import calibration_of
 from slimtrack.confidence import Calibration
 from slimtrack.filters.response import evidence
 from slimtrack.online.classifier import Classifier, Learning, label
@@ -51,6 +52,8 @@ _NARROWEST = 1 / 3
 """Least side of a proposal over the shorter one of the target."""
 _LEAST = 2.0
 """Smallest side of a box in frame pixels."""
+_UNFITTED = Calibration({"peak": 7.0}, bias=-2.6)
+"""Until one has been fitted: a peak of 0.25, ATOM's bound of "not found", has a score of 0.3, LOST's bound."""
 
 
 class _LastSearch(NamedTuple):
@@ -70,7 +73,6 @@ class _LastSearch(NamedTuple):
 class _OverlapTracker(Tracker):
     """What ATOM and DRNet share: everything except how the box is found."""
 
-    calibration = Calibration({"peak": 7.0}, bias=-2.6)  # ATOM's 0.25 is LOST's 0.3
     _rules = Rules()
     _gives_boxes: bool
     """Whether its network predicts boxes instead of overlaps."""
@@ -114,6 +116,9 @@ class _OverlapTracker(Tracker):
         """
         default = next(option.default for option in options_of(cls) if option.name == "network")
         return files_in(str(options.get("network", default)))
+
+    def _calibration(self) -> Calibration:
+        return calibration_of(type(self), self.name) or _UNFITTED
 
     def _start(self, image: Image, box: Box) -> None:
         side, centre = self._side_of(box), (box.cx, box.cy)
