@@ -53,7 +53,7 @@ _NARROWEST = 1 / 3
 _LEAST = 2.0
 """Smallest side of a box in frame pixels."""
 _UNFITTED = Calibration({"peak": 7.0}, bias=-2.6)
-"""Until one has been fitted: a peak of 0.25, ATOM's bound of "not found", has a score of 0.3, LOST's bound."""
+"""Until one is fitted: a peak of 0.25, at which ATOM says "not found", has a score of 0.3, LOST's bound."""
 
 
 class _LastSearch(NamedTuple):
