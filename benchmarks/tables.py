@@ -21,12 +21,13 @@ from slimtrack.registry import parse_spec
 ROOT = Path(__file__).parents[1]
 MEASURED, README = ROOT / "docs" / "measurement.md", ROOT / "README.md"
 SHORT = (
-    "fear-xs", "nanotrack-v3", "fdeepstrcf", "feco", "vittrack", "staple", "eco-hc", "opencv:csrt", "kcf",
-    "opencv:kcf",
+    "fear-xs", "nanotrack-v3", "fdeepstrcf", "slim-large", "feco", "vittrack", "slim", "staple", "eco-hc",
+    "opencv:csrt", "kcf", "opencv:kcf",
 )  # fmt: skip
 """The rows of the README: some of ours, and the peers that people know."""
 PAIRS = (
     ("mosse", "opencv:mosse"), ("kcf", "opencv:kcf"), ("kcf", "opencv:csrt"), ("staple", "opencv:csrt"),
+    ("slim", "nanotrack-v3"), ("slim-large", "fear-xs"),
     ("feco", "opencv:csrt"), ("feco", "nanotrack-v3"), ("fdeepstrcf", "opencv:csrt"),
     ("fdeepstrcf", "nanotrack-v3"), ("deepcd-v-11+12+21", "cf2-v-11+12+21"), ("eco-cd", "eco"),
     ("feco-cd", "feco"), ("fdeepstrcf-cd", "fdeepstrcf"), ("cacf-cd", "cacf"),
