@@ -21,8 +21,8 @@ from slimtrack.registry import parse_spec
 ROOT = Path(__file__).parents[1]
 MEASURED, README = ROOT / "docs" / "measurement.md", ROOT / "README.md"
 SHORT = (
-    "fear-xs", "nanotrack-v3", "fdeepstrcf", "slim-large", "feco", "vittrack", "slim", "staple", "eco-hc",
-    "opencv:csrt", "kcf", "opencv:kcf",
+    "fear-xs", "nanotrack-v3", "slim-large", "fdeepstrcf", "vittrack", "slim", "eco-hc", "opencv:csrt", "kcf",
+    "opencv:kcf",
 )  # fmt: skip
 """The rows of the README: some of ours, and the peers that people know."""
 PAIRS = (
