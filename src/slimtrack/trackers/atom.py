@@ -216,7 +216,7 @@ class Atom(_OverlapTracker, name="atom"):
         **options: Any,
     ) -> None:
         super().__init__(network=network, seed=seed, **options)
-        self._climb = {"steps": steps, "length": length, "best": best}
+        self._refined = partial(refined, steps=steps, length=length, best=best)
         half = np.random.default_rng(seed).uniform(-0.5, 0.5, (proposals // 2, 1, 4))
         noise = np.concatenate([half, -half], 1).reshape(-1, 4)[: proposals - 1]
         self._noise = np.concatenate([np.zeros((1, 4)), noise]) * np.repeat(_NOISE, 2)
@@ -228,7 +228,7 @@ class Atom(_OverlapTracker, name="atom"):
         sizes = np.maximum(size + noise[:, 2:], _NARROWEST * size.min())
         centres = centre + noise[:, :2]
         boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], 1).astype(np.float32)
-        sides, overlap = refined(self._predictor, boxes, **self._climb)  # type: ignore[arg-type]
+        sides, overlap = self._refined(self._predictor, boxes)
         return sides, {"overlap": overlap}
 
 
