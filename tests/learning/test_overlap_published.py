@@ -1,9 +1,15 @@
 """ATOM's published format: a generated file, computed as its article says, gives the same overlaps."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from slimtrack import create
+from slimtrack.cli import app
 from slimtrack.errors import SourceError
 from slimtrack.online.roi import precise_roi_pool
 
@@ -122,3 +128,32 @@ def test_other_files_are_refused(tmp_path: Path, state) -> None:
         fill(small(), tmp_path / "text.pt")
     with pytest.raises(SourceError, match="cannot be read"):
         fill(small(), tmp_path / "absent.pt")
+
+
+def test_the_command_writes_the_files_that_the_tracker_takes(
+    state: "dict[str, torch.Tensor]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slimtrack.learning.overlap.published.OverlapNetwork", lambda _: small())
+    torch.save({"net": state}, tmp_path / "atom.pth")
+
+    def run(*more: str) -> Result:
+        words = [
+            "network",
+            "import",
+            str(tmp_path / "atom.pth"),
+            "--as",
+            "atom",
+            "-o",
+            str(tmp_path / "mine"),
+        ]
+        return CliRunner().invoke(app, [*words, *more])
+
+    assert "--as atom does not take --fold: leave it out" in str(run("--fold").exception)
+    result = run("--licence", "GPL-3.0")
+    assert result.exit_code == 0, result.output
+    card = json.loads((tmp_path / "mine" / "card.json").read_text())
+    assert (card["name"], card["licence"], card["channels"]) == ("atom", "GPL-3.0", [16, 32])
+    tracker = create(f"atom[network={tmp_path / 'mine'}]")
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    tracker.init(image, (50, 40, 30, 30))
+    assert "--overwrite" in str(run().exception)

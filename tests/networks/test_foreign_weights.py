@@ -1,5 +1,7 @@
 """Weights without a graph: every array finds its place, or the file is refused with a reason."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,14 @@ import numpy as np
 import pytest
 
 from slimtrack.errors import InputError
+from slimtrack.networks import zoo
+from slimtrack.networks.catalogue import CATALOGUE
+from slimtrack.networks.entry import File
+from slimtrack.networks.find import VARIABLE
 from slimtrack.networks.importers import import_file
-from slimtrack.networks.importers.torchvision import read_state
+from slimtrack.networks.importers.torchvision import import_torchvision, read_state
 from slimtrack.networks.network import Network
+from slimtrack.networks.sources import file_digest
 
 State = dict[str, np.ndarray]
 BLOCKS = {
@@ -185,3 +192,28 @@ def test_kinds_of_safetensors_that_are_not_read_are_named(tmp_path: Path) -> Non
     data = len(header).to_bytes(8, "little") + header + b"\0"
     with pytest.raises(InputError, match=r"array 'a' is of kind F8_E4M3, which is not read"):
         read_state(data, tmp_path / "a.safetensors")
+
+
+def test_a_downloaded_resnet18_is_found_by_its_name_with_its_normalisation_folded_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    known = CATALOGUE["resnet18"]
+    path = tmp_path / known.others[0].path
+    path.parent.mkdir()
+    torch.save({name: torch.from_numpy(array) for name, array in resnet18().items()}, path)
+    file = File(known.others[0].path, path.stat().st_size, file_digest(path), "https://example.org/x")
+    monkeypatch.setitem(zoo.CATALOGUE, "resnet18", replace(known, others=(file,)))
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+
+    network = zoo.find("resnet18")
+
+    plain = import_torchvision(path, "resnet18")
+    batch = np.random.default_rng(1).normal(size=(1, 3, 64, 64)).astype(np.float32)
+    for tap in ("relu1", "layer1", "layer3"):
+        want = plain.run(batch, tap)[tap]
+        np.testing.assert_allclose(network.run(batch, tap)[tap], want, atol=1e-4 * np.abs(want).max())
+    assert not any(node.op == "BatchNormalization" for node in network.graph.nodes)
+    for tap in re.findall(r"\w+", known.taps):
+        assert network.tap(tap)
+    assert (network.card.origin, network.card.sha256) == (known.card.origin, file.sha256)

@@ -1,7 +1,7 @@
 """``slimtrack network``: get networks, take in those of other programs, look at them, time them."""
 
 import json as json_format
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -14,10 +14,12 @@ from rich.table import Table
 from slimtrack.cli.network_files import fetch, list_
 from slimtrack.cli.options import OverwriteOption
 from slimtrack.cli.records import takes
+from slimtrack.cli.train import require_torch
 from slimtrack.errors import InputError, MissingError
 from slimtrack.files import keep_existing
+from slimtrack.networks.entry import OVERLAP_FILES
 from slimtrack.networks.find import add_folder
-from slimtrack.networks.importers import import_file
+from slimtrack.networks.importers import fold_all, import_file
 from slimtrack.networks.network import Network
 from slimtrack.networks.zoo import find
 from slimtrack.timing import Stopwatch, cpu_name, gc_paused, single_thread
@@ -49,13 +51,14 @@ class ImportRequest:
     """What the command is told; the help of each option says what it means."""
 
     file: Annotated[Path, typer.Argument(help=".onnx, MatConvNet .mat, .npz, .safetensors or .pth file.")]
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")]
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write; a folder for --as atom.")]
     kind: Annotated[
         str | None,
         typer.Option(
             "--as",
             metavar="NAME",
-            help="Architecture that the weights of a .npz, .safetensors or .pth file belong to.",
+            help="Architecture that the weights of a .npz, .safetensors or .pth file belong to; "
+            "atom: weights of ATOM as its authors publish them.",
         ),
     ] = None
     sha256: Annotated[
@@ -88,13 +91,16 @@ class ImportRequest:
 @takes(ImportRequest)
 def import_(request: ImportRequest) -> None:
     """Convert a network from another program to an .onnx file with a card and taps."""
+    if request.kind == "atom":
+        _import_atom(request)
+        return
     if request.out.suffix != ".onnx":
         raise InputError(f"--out {request.out}: the name must end in .onnx")
     guard_files(str(request.file.resolve()), [request.out])
     keep_existing([request.out], request.overwrite)
     made = import_file(request.file, request.kind, request.sha256, request.taps or ())
     if request.fold:
-        made = _folded(made)
+        made = fold_all(made)
     changes: dict[str, Any] = {key: getattr(request, key) for key in ("colors", "name", "licence", "origin")}
     changes |= {"mean": _three("--mean", request.mean), "scale": _three("--scale", request.scale)}
     made = made.with_card(replace(made.card, **{k: v for k, v in changes.items() if v is not None}))
@@ -102,6 +108,22 @@ def import_(request: ImportRequest) -> None:
     typer.echo(f"{request.out}: {made.card.name}, {len(made.layers)} layers, {made.parameters:,} parameters")
     if made.card.note:
         typer.echo(f"note: {made.card.note}")
+
+
+def _import_atom(request: ImportRequest) -> None:
+    """Writes the files that the tracker `atom` takes."""
+    require_torch()
+    from slimtrack.learning.overlap.published import convert
+
+    used = {"file", "out", "kind", "name", "licence", "origin", "overwrite"}
+    unused = [each.name for each in fields(request) if each.name not in used and getattr(request, each.name)]
+    if unused:
+        raise InputError(f"--as atom does not take --{unused[0].replace('taps', 'tap')}: leave it out")
+    keep_existing([request.out / name for name in OVERLAP_FILES], request.overwrite)
+    given = {key: getattr(request, key) or "" for key in ("licence", "origin")}
+    convert(request.file, request.out, name=request.name or "atom", **given)
+    typer.echo(f"{request.out}: {', '.join(OVERLAP_FILES)}")
+    typer.echo(f"use it with `slimtrack track .. --tracker 'atom[network={request.out.absolute()}]'`")
 
 
 @network.command()
@@ -167,13 +189,6 @@ def _found(name: str, networks: Path | None) -> Network:
     if networks is not None:
         add_folder(networks)
     return find(name)
-
-
-def _folded(made: Network) -> Network:
-    """Folds all batch normalisation: the convolutions before it stop being taps."""
-    before = {made.graph.node(n.name).inputs[0] for n in made.graph.nodes if n.op == "BatchNormalization"}
-    kept = [name for name, tap in made.taps.items() if tap.tensor not in before]
-    return made.truncate(*kept).fold_batch_norm()
 
 
 def _three(what: str, text: str | None) -> tuple[float, float, float] | None:

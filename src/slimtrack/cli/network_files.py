@@ -39,7 +39,7 @@ def list_(
     )
     users = _users()
     for name, known in CATALOGUE.items():
-        size = sum(file.size for file in known.files)
+        size = sum(file.size for file in known.downloads or known.files)
         table.add_row(
             escape(name),
             "yes" if _is_here(name) else "fetch" if known.published else "make",
@@ -86,7 +86,7 @@ def _fetch_one(console: Console, known: Entry, folder: Path, overwrite: bool) ->
     card = known.card
     console.print(f"[bold]{card.name}[/bold]: {escape(card.origin)}", soft_wrap=True)
     console.print(f"licence: {escape(card.licence or 'none stated by its authors')}", soft_wrap=True)
-    for file in known.files:
+    for file in known.downloads:
         console.print(f"{file.url}\n  {file.size:,} bytes, sha256 {file.sha256}", soft_wrap=True)
         if not overwrite and is_there(file, folder):
             console.print(f"  {escape(str(folder / file.path))} is already there", soft_wrap=True)

@@ -1,10 +1,11 @@
 """The entries of the catalogue: origin, files with address, size and hash, and how to get each network.
 
-Addresses contain a commit, so that the content does not change; the hash is checked nevertheless.
+Addresses contain a commit or the first digits of the hash, so that the content does not change; the hash is
+checked nevertheless.
 """
 
 from slimtrack.networks.card import Card
-from slimtrack.networks.entry import Entry, File
+from slimtrack.networks.entry import OVERLAP_FILES, Entry, File
 from slimtrack.networks.weights import CAFFE_BGR, IMAGENET_MEAN, IMAGENET_SCALE, WEIGHTS
 
 __all__ = ["ENTRIES"]
@@ -23,17 +24,17 @@ def _nanotrack(version: int, backbone: File, head: File) -> Entry:
     return Entry(Card(f"nanotrackv{version}", "Apache-2.0", origin, colors="bgr"), (backbone, head))
 
 
-def _from_torchvision(name: str, options: str = "") -> str:
+def _from_torchvision(name: str) -> str:
     weights = WEIGHTS[name]
     return (
         f"download {weights.url} ({weights.size}; torchvision's weights), then run "
-        f"`slimtrack network import {weights.file} --as {name}{options} -o FOLDER/{name}.onnx`"
+        f"`slimtrack network import {weights.file} --as {name} -o FOLDER/{name}.onnx`"
     )
 
 
 def _overlap(name: str, origin: str, command: str) -> Entry:
     """One of the ATOM family, which users train themselves."""
-    parts = tuple(f"{name}/{part}" for part in ("backbone.onnx", "search.onnx", "reference.onnx", "head.npz"))
+    parts = tuple(f"{name}/{part}" for part in OVERLAP_FILES)
     make = f"run `{command}` and put the files that it writes into FOLDER/{name}"
     return Entry(Card(name, origin=origin, note="mean, scale inside"), (), make=make, parts=parts)
 
@@ -162,8 +163,15 @@ ENTRIES = (
                 "226450f420c1fac40aec6cf922ef639faf6d713c5e3529e05ff27fce55a200e1",
             ),
         ),
+        (
+            File(
+                f"resnet18/{WEIGHTS['resnet18'].file}",
+                46_830_571,
+                "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
+                WEIGHTS["resnet18"].url,
+            ),
+        ),
         taps="conv1, relu1, layer1_0_conv1, layer1 .. layer3",
-        make=_from_torchvision("resnet18", " --fold"),
     ),
     Entry(
         Card(

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from slimtrack.networks.card import Card
 
-__all__ = ["TORCHVISION", "Entry", "File", "Published"]
+__all__ = ["OVERLAP_FILES", "TORCHVISION", "Entry", "File", "Published"]
 
 TORCHVISION = "https://download.pytorch.org/models"
 """Where torchvision publishes its weights."""
+
+OVERLAP_FILES = ("backbone.onnx", "search.onnx", "reference.onnx", "head.npz")
+"""The files of a network of the ATOM family, in a folder of its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,16 @@ class Entry:
         return (*(file.path for file in self.files), *self.parts)
 
     @property
+    def downloads(self) -> tuple[File, ...]:
+        """The published files that give it: all of `files`, else the first of `others` with an address."""
+        if self.files and all(file.url for file in self.files):
+            return self.files
+        return next(((file,) for file in self.others if file.url), ())
+
+    @property
     def published(self) -> bool:
-        """Whether all its files have an address."""
-        return bool(self.files) and all(file.url for file in self.files)
+        """Whether it can be downloaded."""
+        return bool(self.downloads)
 
     @property
     def remedy(self) -> str:

@@ -10,6 +10,7 @@ from slimtrack.networks.entry import Entry, File
 from slimtrack.networks.find import SHIPPED, is_there, network_folders, not_found
 from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import import_npz
+from slimtrack.networks.importers.torchvision import fold_all, import_torchvision
 from slimtrack.networks.network import Network
 
 __all__ = ["KNOWN", "find", "locate"]
@@ -73,6 +74,9 @@ def _known(name: str, file: File, place: Path) -> Network:
         return network.with_card(replace(network.card, sha256=file.sha256))
     if place.suffix == ".mat":
         return import_matconvnet(place, CATALOGUE[name].card, file.sha256)
+    if place.suffix == ".pth":
+        network = fold_all(import_torchvision(place, name, file.sha256))
+        return network.with_card(replace(CATALOGUE[name].card, sha256=file.sha256))
     return import_npz(place, name, file.sha256)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.errors import InputError, MissingError, SlimtrackError
+from slimtrack.networks.entry import OVERLAP_FILES
 from slimtrack.networks.find import find_network, is_there
 from slimtrack.online.overlap import STRIDES, Head, Searched
 from slimtrack.trackers._model import Model
@@ -28,13 +29,12 @@ def files_in(name: str) -> list[Path]:
     Raises:
         MissingError: One was not found.
     """
-    names = "backbone.onnx", "search.onnx", "reference.onnx", "head.npz"
     folder = Path(name).expanduser()
-    if is_there(folder / names[0]):
-        return [folder / each for each in names]
+    if is_there(folder / OVERLAP_FILES[0]):
+        return [folder / each for each in OVERLAP_FILES]
     if len(folder.parts) > 1 and is_there(folder):  # a path, not a name
-        raise MissingError(f"{folder} holds no {names[0]}: it is no network of the ATOM family")
-    return [find_network(f"{name}/{each}") for each in names]
+        raise MissingError(f"{folder} holds no {OVERLAP_FILES[0]}: it is no network of the ATOM family")
+    return [find_network(f"{name}/{each}") for each in OVERLAP_FILES]
 
 
 class OverlapNetwork(NamedTuple):

@@ -19,6 +19,7 @@ from slimtrack.learning.overlap.sight import answer, average, difference
 from slimtrack.learning.recipe import Group
 from slimtrack.learning.schedule import PRESETS, Schedule
 from slimtrack.learning.views import Views
+from slimtrack.networks.zoo import KNOWN, locate
 from slimtrack.options import Range
 
 __all__ = ["Atom", "DrNet"]
@@ -61,8 +62,8 @@ class Atom(OverlapRecipe):
         self._boxes, self.kept = boxes, kept
 
     def start(self, path: Path) -> None:
-        """Takes the backbone's ImageNet weights."""
-        self.network.backbone.start(path)
+        """Takes the backbone's ImageNet weights: a file, or a network's name such as ``resnet18``."""
+        self.network.backbone.start(locate(str(path))[1] if str(path) in KNOWN else path)
 
     def groups(self) -> list[Group]:
         """The predictor alone."""

@@ -9,12 +9,12 @@ from slimtrack.errors import InputError
 from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import NETWORKS, import_npz, read_npz
 from slimtrack.networks.importers.onnx_file import import_onnx
-from slimtrack.networks.importers.torchvision import ARCHITECTURES, import_torchvision
+from slimtrack.networks.importers.torchvision import ARCHITECTURES, fold_all, import_torchvision
 from slimtrack.networks.network import Network
 from slimtrack.networks.sources import read_bytes
 from slimtrack.networks.weights import WEIGHTS
 
-__all__ = ["import_file"]
+__all__ = ["fold_all", "import_file"]
 
 _PLANES = 3
 """Channels of the images that networks are given."""

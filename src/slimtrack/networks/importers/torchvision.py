@@ -25,7 +25,7 @@ from slimtrack.networks.network import Network
 from slimtrack.networks.sources import digest, read_bytes
 from slimtrack.networks.weights import WEIGHTS
 
-__all__ = ["ARCHITECTURES", "Architecture", "import_torchvision", "read_state"]
+__all__ = ["ARCHITECTURES", "Architecture", "fold_all", "import_torchvision", "read_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,18 @@ def import_torchvision(path: str | Path, name: str, sha256: str | None = None) -
     builder, note = _built(read_state(data, Path(path)), str(path), name)
     card = replace(WEIGHTS[name].card, sha256=digest(data), note=note)
     return Network(builder.graph(), builder.taps, card, aliases=vgg_aliases(builder.taps))
+
+
+def fold_all(network: Network) -> Network:
+    """Folds all batch normalisation; the name of a convolution's tap then means its result after that."""
+    graph = network.graph
+    norms = [node for node in graph.nodes if node.op == "BatchNormalization"]
+    before, after = {node.inputs[0] for node in norms}, {node.output for node in norms}
+    kept = [name for name, tap in network.taps.items() if tap.tensor not in before]
+    made = network.truncate(*kept).fold_batch_norm()
+    names = {layer.output: layer.name for layer in made.layers if layer.output in after}
+    taps = {names.get(tap.tensor, name): tap.tensor for name, tap in made.taps.items()}
+    return Network(made.graph, taps, made.card, aliases=made.aliases)
 
 
 def _built(state: Mapping[str, AnyArray], what: str, name: str) -> tuple[Builder, str]:
