@@ -45,6 +45,23 @@ def test_a_plug_in_brings_its_own_and_one_without_says_so(tmp_path: Path) -> Non
     assert not tracker_class(plug_in(tmp_path, "without")).calibrated()
 
 
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"claer": 1.0}, "named 'claer': did you mean clear"),
+        ({"clear": 1.0, "shap": 1.0}, "named 'shap': did you mean shape"),
+        ({"x": 1.0}, "named 'x': there are: clear, color, .*shape"),
+    ],
+)
+def test_a_weight_for_a_figure_that_is_not_there_is_refused(
+    tmp_path: Path, weights: dict[str, float], words: str
+) -> None:
+    spec = plug_in(tmp_path, "misspelt")
+    write_calibrations(tmp_path / "calibrations.json", {"misspelt": Calibration(weights, 0.0)})
+    with pytest.raises(InputError, match=f"calibration of misspelt .*{words}"):
+        score(spec)
+
+
 def test_one_that_derives_from_ours_without_a_name_has_that_ones() -> None:
     class Nameless(Kcf):
         """KCF."""

@@ -16,12 +16,13 @@ from slimtrack.appearance import Appearance
 from slimtrack.arrays import AnyImage, Image
 from slimtrack.box import Box
 from slimtrack.calibrations import calibration_of, common_calibration
-from slimtrack.confidence import SHARE, Calibration, Course, Hysteresis, State, Thresholds
+from slimtrack.confidence import SHARE, Calibration, State, Thresholds
 from slimtrack.errors import InputError, InternalError, NotStartedError, SlimtrackError
 from slimtrack.follower import Track, checked_box, checked_image
 from slimtrack.lookout import Lookout
 from slimtrack.options import CheckedOptions
 from slimtrack.search import View
+from slimtrack.session import Rules, Session
 
 __all__ = ["Estimate", "State", "Track", "Tracker", "REGISTERED"]
 
@@ -84,7 +85,7 @@ class Tracker(metaclass=CheckedOptions):
     lookout: ClassVar[type[Lookout]] = Lookout
     """Chooses the places to search while the target is LOST."""
 
-    _session: "_Session | None" = None
+    _session: Session | None = None
 
     def __init_subclass__(cls, *, name: str | None = None, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -137,10 +138,7 @@ class Tracker(metaclass=CheckedOptions):
         box = checked_box(box, image.shape)
         self._session = None
         with self._guarded("init"), halved_once(image):
-            session = _Session.begun(image.shape[:2], box, type(self), self._calibration())
-            if self.uses_appearance:
-                session.appearance = Appearance(image, box)
-            self._session = session
+            self._session = self._begun(image, box)
             try:
                 self._start(image, box)
             except BaseException:
@@ -222,7 +220,12 @@ class Tracker(metaclass=CheckedOptions):
         Multiply the learning rate by ``track.score``.
         """
 
-    def _started(self) -> "_Session":
+    def _begun(self, image: Image, box: Box) -> Session:
+        name = self.name or type(self).__name__
+        rules = Rules(name, self._calibration(), self.thresholds, self.newest, self.lookout)
+        return Session(image, box, rules, Appearance(image, box) if self.uses_appearance else None)
+
+    def _started(self) -> Session:
         if self._session is None:
             raise NotStartedError(
                 f"{self.name or type(self).__name__} has no target yet: call init(image, box)"
@@ -246,20 +249,11 @@ class Tracker(metaclass=CheckedOptions):
         return next((each for each in found if each is not None), None) or common_calibration()
 
     def _score(self, image: Image, box: Box, estimate: Estimate) -> float | None:
-        """The calibrated score of a box; ``None`` if the box shows nothing but a flat colour."""
+        """The score of a box; ``None`` if the box shows nothing but a flat colour."""
         session = self._started()
         if estimate.score is not None:
-            session.evidence = {"score": estimate.score}
-            return _bounded(estimate.score)
-        evidence = dict(estimate.evidence)
-        if session.appearance is not None:
-            evidence |= session.appearance.evidence(image, box, estimate.view)
-        if evidence.get("flat", 0.0) > 0:  # a flat colour: calibrations are not fitted on this case
-            session.evidence = evidence
-            return None
-        # While LOST each frame searches at another place, so evidence is not averaged.
-        session.evidence = session.course.follow(evidence, 1.0 if session.lookout else self.newest)
-        return _bounded(session.calibration.score(session.evidence))
+            return session.own_score(estimate.score)
+        return session.score(image, box, estimate.evidence, estimate.view)
 
     @contextmanager
     def _guarded(self, verb: str) -> Iterator[None]:
@@ -273,70 +267,6 @@ class Tracker(metaclass=CheckedOptions):
             raise InternalError(
                 f"{self.name}: {verb} failed inside ({type(error).__name__}: {error})"
             ) from error
-
-
-@dataclass(slots=True)
-class _Session:
-    """Everything known since the last `init`.
-
-    Attributes:
-        shape: Height and width of the frames.
-        box: The box that `update` returned last.
-        place: Where to search for the target.
-        believed: The last box with a score high enough for TRACKED.
-        rules: The class of the tracker, which says when the state changes and where to look while LOST.
-        calibration: Turns evidence into the score.
-    """
-
-    shape: tuple[int, ...]
-    box: Box
-    place: Box
-    believed: Box
-    rules: type[Tracker]
-    calibration: Calibration
-    hysteresis: Hysteresis
-    course: Course = field(default_factory=Course)
-    lookout: Lookout | None = None
-    appearance: Appearance | None = None
-    evidence: Mapping[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def begun(
-        cls, shape: tuple[int, ...], box: Box, rules: type[Tracker], calibration: Calibration
-    ) -> "_Session":
-        return cls(shape, box, box, box, rules, calibration, Hysteresis(rules.thresholds))
-
-    def believe(self, box: Box | None, score: float | None) -> Track:
-        """The track of a frame in which this box was found; ``None``: nothing was found."""
-        state = self.hysteresis.decide(score)
-        if box is None or score is None:
-            box = self.believed  # nothing was found, so there is no response to follow
-        if state is State.LOST:
-            if self.lookout is None:
-                self.box, self.lookout = self.believed, self.rules.lookout(self.believed, box)
-            self.place = self.lookout.next(box)
-        elif score is not None:
-            self.lookout, self.place, self.box = None, box, box
-            if score >= self.rules.thresholds.least:
-                self.believed = box
-        return Track(self.box, score or 0.0, state)
-
-    def relocate(self, box: Box) -> None:
-        """Moves the target; evidence from elsewhere is dropped."""
-        self.box = self.place = self.believed = box
-        self.lookout, self.hysteresis = None, Hysteresis(self.rules.thresholds)
-        self.course.move()
-
-    def learn(self, weight: float) -> None:
-        """Adapts to the last frame, at ``weight`` (0 to 1) times the full rate."""
-        self.course.learn(weight)
-        if self.appearance is not None:
-            self.appearance.learn(weight)
-
-
-def _bounded(score: float) -> float:
-    """The score, limited to [0, 1]; 0 if it is not a number."""
-    return float(min(max(score, 0.0), 1.0)) if score == score else 0.0
 
 
 def _kept_in(box: Box | None, image: Image) -> Box | None:
