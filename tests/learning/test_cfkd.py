@@ -2,13 +2,16 @@
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from slimtrack.cli import app
 from slimtrack.errors import InputError
+from slimtrack.evaluation import runner
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
@@ -21,6 +24,7 @@ from slimtrack.learning.journal import Watcher, read_log  # noqa: E402
 from slimtrack.learning.judge import Judge  # noqa: E402
 from slimtrack.learning.loop import BEST, LAST, LOG, machine, train  # noqa: E402
 from slimtrack.learning.overlap import distilling  # noqa: E402
+from slimtrack.learning.overlap.cost import cost  # noqa: E402
 from slimtrack.learning.recipes import Named, make  # noqa: E402
 from slimtrack.learning.recipes.cfkd import Cfkd  # noqa: E402
 from slimtrack.learning.schedule import Schedule  # noqa: E402
@@ -225,6 +229,35 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(
         told[name] = [line["losses"]["soft"] for line in read_log(tmp_path / name / LOG) if "losses" in line]
     assert len(told["whole"]) == 8
     assert told["parts"] == pytest.approx(told["whole"], abs=1e-5)
+
+
+def test_the_command_ends_with_a_table_of_teacher_and_student(
+    training_set: Path,
+    tmp_path: Path,
+    teachers: Path,
+    write_sequence: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runner, "peak_memory", lambda spec, sequence, *, threads: 100.0)
+    sequences = write_sequence("still", [[20, 12, 24, 24]] * 9)
+    words = ["distill", f"cfkd[{SMALL}]", "--teacher", teachers / "atom.pt", "--data", training_set]
+    words += ["--out", tmp_path / "out", "--preset", "smoke", "--steps", 1]
+    cli = CliRunner(env={"COLUMNS": "120"})
+    first = cli.invoke(app, [str(word) for word in words])
+    assert first.exit_code == 0, first.output
+    assert "--resume --sequences DIR" in first.output
+    more = [*words, "--resume", "--sequences", sequences]
+    second = cli.invoke(app, [str(word) for word in more])
+    assert second.exit_code == 0, second.output
+    rows = [line.split("│")[1:-1] for line in second.output.splitlines() if "│" in line]
+    cells = {row[0].strip(): [float(cell.strip(" ~")) for cell in row[1:]] for row in rows}
+    network = Checkpoint.read(tmp_path / "out" / BEST).restored().recipe.network
+    own = cost(network)
+    assert cells["student"][:2] == pytest.approx(
+        [2e-6 * (own.backbone + own.predictor), 1e-9 * (own.features + own.search)], abs=0.005
+    )
+    assert cells["teacher"][0] > cells["student"][0]
+    assert all(row[2] > 0 and row[3] > 0.5 for row in cells.values())  # fps; nothing moves
 
 
 class Stopping(Watcher):

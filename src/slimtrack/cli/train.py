@@ -77,6 +77,13 @@ HalfOption: TypeAlias = Annotated[
 WithoutOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(metavar="SOURCE", help="A source to leave out; can be repeated.")
 ]
+SequencesOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Sequences, as for `slimtrack bench`, to track with teacher and student at the end (cfkd).",
+    ),
+]
 LimitOption: TypeAlias = Annotated[
     int | None, typer.Option(min=1, help="Largest number of objects per split, evenly spread.")
 ]
@@ -116,6 +123,7 @@ class TrainRequest:
     rare: RareOption = None
     limit: LimitOption = None
     memory: MemoryOption = 8.0
+    sequences: SequencesOption = None
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -164,7 +172,7 @@ def require_torch() -> None:
 
 def _run(request: TrainRequest) -> None:
     require_torch()
-    from slimtrack.cli.training import bar
+    from slimtrack.cli.training import bar, compare
     from slimtrack.learning import loop
     from slimtrack.learning.sources import Choice, read_sets
 
@@ -180,6 +188,8 @@ def _run(request: TrainRequest) -> None:
         result = loop.train(named, data, held_out, request.out, schedule, fabric, watcher)
     if fabric.is_global_zero:
         _tell(request.out, result)
+        if result.whole:
+            compare(named.recipe, request.out / loop.BEST, request.sequences)
     if not result.whole:
         raise typer.Exit(_INTERRUPTED)
 

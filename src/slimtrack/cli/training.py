@@ -1,17 +1,25 @@
-"""Progress of a training run: a bar on a terminal, lines in a log file."""
+"""Progress of a training run: a bar on a terminal, lines in a log file; and the table at its end."""
 
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
-from slimtrack.cli.progress import PATIENCE, live_console
+from slimtrack.cli.progress import PATIENCE, live_console, progress
 from slimtrack.learning.journal import Watcher
 
-__all__ = ["bar"]
+if TYPE_CHECKING:
+    from slimtrack.learning.recipe import Contender, Recipe
+
+__all__ = ["bar", "compare"]
 
 
 @contextmanager
@@ -91,3 +99,41 @@ class _Lines(_Account):
 
 def _text(values: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {value:.3f}" for name, value in values.items())
+
+
+def compare(recipe: "Recipe", best: Path, sequences: Path | None) -> None:
+    """Prints teacher and student side by side, where the recipe has both (paper 003, table 4.1)."""
+    from slimtrack.learning.checkpoint import Checkpoint
+
+    with tempfile.TemporaryDirectory() as folder:
+        rows = recipe.compared(Checkpoint.read(best).restored().recipe.network, Path(folder))
+        if rows:
+            Console().print(_comparison(rows, _tracked(rows, sequences) if sequences else {}))
+    if rows and sequences is None:
+        print("frames a second and AUC of both: repeat the command with --resume --sequences DIR")
+
+
+def _tracked(rows: "Sequence[Contender]", sequences: Path) -> dict[str, Any]:
+    """Figures of the trackers that run the networks."""
+    from slimtrack.evaluation import Dataset, Running, evaluate, summarise
+    from slimtrack.evaluation.protocols import OTB
+
+    specs = [row.tracker for row in rows]
+    with progress(OTB, starts=1) as watcher:
+        result = evaluate(specs, Dataset.read(sequences), running=Running(repeats=0), watcher=watcher)
+    found: dict[str, Any] = summarise(result)["trackers"]
+    return found
+
+
+def _comparison(rows: "Sequence[Contender]", found: Mapping[str, Any]) -> Table:
+    table = Table(
+        "", "MB in float16", "G multiply-adds a frame", *(("frames a second", "AUC") if found else ())
+    )
+    for row in rows:
+        cells = [f"{2e-6 * row.numbers:.2f}", f"{row.operations / 1e9:.3f}"]
+        if found:
+            own = found[row.tracker]
+            speed = "–" if own["fps"] is None else f"{'~' if own['noisy'] else ''}{own['fps']:.0f}"
+            cells += [speed, f"{own['auc']:.3f}"]
+        table.add_row(escape(row.label), *cells)
+    return table

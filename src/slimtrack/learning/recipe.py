@@ -13,7 +13,7 @@ from slimtrack.learning.augment import STRONG, Strength
 from slimtrack.learning.schedule import PRESETS, Schedule
 from slimtrack.learning.views import Views
 
-__all__ = ["Group", "Recipe"]
+__all__ = ["Contender", "Group", "Recipe"]
 
 
 class Group(NamedTuple):
@@ -21,6 +21,22 @@ class Group(NamedTuple):
 
     share: float
     parameters: list[nn.Parameter]
+
+
+class Contender(NamedTuple):
+    """A row of the table of a distillation: a network before or after it.
+
+    Attributes:
+        label: Which network it is.
+        tracker: The tracker that runs it, with its options.
+        numbers: Parameters.
+        operations: Multiply-adds per frame.
+    """
+
+    label: str
+    tracker: str
+    numbers: int
+    operations: int
 
 
 class Recipe(ABC):
@@ -103,6 +119,11 @@ class Recipe(ABC):
     def publish(self, network: nn.Module, folder: Path) -> None:
         """Writes the trained network in the form in which it is used; by default does nothing."""
         del network, folder
+
+    def compared(self, network: nn.Module, folder: Path) -> list[Contender]:
+        """Writes teacher and student into folders and returns a row for each; by default none."""
+        del network, folder
+        return []
 
     def tracker(self, network: nn.Module, folder: Path) -> str:
         """Writes the network into a folder of networks and returns the name of the tracker that runs it.

@@ -12,6 +12,7 @@ from slimtrack.errors import InputError, SourceError
 from slimtrack.learning.checkpoint import Checkpoint
 from slimtrack.learning.losses import iou
 from slimtrack.learning.overlap.blocks import blocks
+from slimtrack.learning.overlap.cost import cost
 from slimtrack.learning.overlap.distilling import (
     adaptive_hard,
     correlation,
@@ -21,12 +22,13 @@ from slimtrack.learning.overlap.distilling import (
     target_response,
     weighted_response,
 )
+from slimtrack.learning.overlap.export import export
 from slimtrack.learning.overlap.geometry import EXTENT, SIDE, Geometry
 from slimtrack.learning.overlap.network import Kind, OverlapNetwork
 from slimtrack.learning.overlap.proposals import candidates
 from slimtrack.learning.overlap.recipe import OverlapRecipe, halves, ours
 from slimtrack.learning.overlap.sight import Sight, answer, average, difference
-from slimtrack.learning.recipe import Group
+from slimtrack.learning.recipe import Contender, Group
 from slimtrack.learning.schedule import PRESETS, Schedule
 from slimtrack.learning.views import FORMAT, Views
 from slimtrack.online.levels import Filtering, level_loss
@@ -131,6 +133,12 @@ class Cfkd(OverlapRecipe):
                 f"cfkd[features={self._features},labels={self._labels}] learns from a teacher: use "
                 "`slimtrack distill` with --teacher, or choose features=none,labels=true"
             )
+
+    def compared(self, network: nn.Module, folder: Path) -> list[Contender]:
+        """Teacher and student (paper 003, table 4.1)."""
+        student = ours(network)
+        rows = [] if self._teacher is None else [_row("teacher", student.kind, self._teacher, folder)]
+        return [*rows, _row("student", f"m{student.kind}", student, folder)]
 
     def groups(self) -> list[Group]:
         """The backbone, which has its start, learns more slowly."""
@@ -252,6 +260,17 @@ class _Weights(NamedTuple):
     correlation: float
     soft: float
     hard: float
+
+
+def _row(label: str, tracker: str, network: OverlapNetwork, folder: Path) -> Contender:
+    export(network, folder / label, name=label)
+    own = cost(network)
+    return Contender(
+        label,
+        f"{tracker}[network={folder / label}]",
+        own.backbone + own.predictor,
+        own.features + own.search,
+    )
 
 
 def _responses(template: Sequence[Tensor], search: Sequence[Tensor], reference: Tensor) -> list[Tensor]:
