@@ -12,6 +12,7 @@ from slimtrack.errors import InputError, MissingError, UnknownNameError
 from slimtrack.options import options_of
 from slimtrack.registry import parse_spec, spelt, tracker_class, why_missing
 from slimtrack.tracker import REGISTERED, Estimate
+from slimtrack.trackers.kcf import Kcf
 
 SOURCE = '''
 """A tracker in a file."""
@@ -92,11 +93,9 @@ def test_the_case_of_a_name_in_a_file_does_not_matter_either(file: Path) -> None
 
 
 def test_names_that_differ_in_case_only_are_two(tmp_path: Path) -> None:
-    for name in ("Pair", "pair"):
-        path = tmp_path / f"{name}_file.py"
-        path.write_text(SOURCE.format(name=name))
-        create(f"{path}:{name}")
-    assert create("Pair").name == "Pair" and create("pair").name == "pair"
+    path = tmp_path / "pair.py"
+    path.write_text(SOURCE.format(name="Pair") + "\n\nclass Other(Still, name='pair'): ...\n")
+    assert create(f"{path}:Pair").name == "Pair" and create(f"{path}:pair").name == "pair"
 
 
 def test_an_unknown_tracker_gets_a_suggestion_instead_of_all_names() -> None:
@@ -112,8 +111,45 @@ def test_an_unknown_tracker_gets_a_suggestion_instead_of_all_names() -> None:
 def test_a_tracker_in_a_file(file: Path) -> None:
     tracker = create(f"{file}:still")
     assert tracker.name == "still"
-    assert "still" in list_trackers()
-    assert type(create("still")) is type(create(f"{file}:still")) is type(tracker)
+    assert type(create(f"{file}:Still")) is type(create(f"{file}:still")) is type(tracker)
+
+
+def test_two_files_of_one_file_name_and_tracker_name_are_two_trackers(tmp_path: Path) -> None:
+    specs = []
+    for folder, score in (("a/b", 0.25), ("a_b", 0.75), ("c", 0.5)):
+        path = tmp_path / folder / "mine.py"
+        path.parent.mkdir(parents=True)
+        path.write_text(SOURCE.format(name="kcf").replace("= 0.9", f"= {score}"))
+        specs.append(f"{path}:kcf")
+    (tmp_path / "a" / "b_mine.py").write_text(SOURCE.format(name="kcf"))
+    specs.append(f"{tmp_path / 'a' / 'b_mine.py'}:kcf")
+    assert [create(spec).options[0] for spec in specs] == [0.25, 0.75, 0.5, 0.9]  # type: ignore[attr-defined]
+    assert type(create("kcf")) is Kcf
+
+
+def test_a_file_offers_its_own_trackers_and_those_that_it_imports(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(
+        "from slimtrack.trackers.kcf import Kcf\n"
+        "class Mine(Kcf, name='mine'): ...\n"
+        "class Base(Kcf): ...\n"
+        "other = 3\n"
+    )
+    assert type(create(f"{path}:mine")) is type(create(f"{path}:Mine"))
+    assert type(create(f"{path}:kcf")) is Kcf
+    with pytest.raises(UnknownNameError, match=r"no tracker in .*own\.py named 'samf': there are: mine\."):
+        create(f"{path}:samf")
+    with pytest.raises(InputError, match=r"named 'Base' cannot be used: it was not given a name: class Base"):
+        create(f"{path}:Base")
+    with pytest.raises(InputError, match=r"'other' cannot be used: it is not a class derived from slimtrack"):
+        create(f"{path}:other")
+
+
+def test_two_trackers_of_one_name_in_a_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twins.py"
+    path.write_text(SOURCE.format(name="twin") + "\n\nclass Other(Still, name='twin'): ...\n")
+    with pytest.raises(InputError, match=r"twins\.py has two trackers of one name"):
+        create(f"{path}:twin")
 
 
 def test_options_that_are_handed_on_are_not_part_of_the_one_before() -> None:
@@ -184,7 +220,9 @@ def test_bad_options_as_keywords(file: Path, options: dict[str, object]) -> None
 
 
 def test_a_file_alone_is_answered_with_how_to_name_its_tracker(file: Path) -> None:
-    with pytest.raises(InputError, match=r"is a file: say which of its trackers, as .*\.py:NAME"):
+    with pytest.raises(
+        InputError, match=r"is a file: say which of its trackers, as .*\.py:NAME; there are: still"
+    ):
         create(str(file))
 
 
@@ -215,9 +253,14 @@ def test_a_file_without_that_tracker(file: Path) -> None:
         create(f"{file}:stil")
     with pytest.raises(UnknownNameError, match=r"no tracker in .*\.py named 'Mine': there are: still\."):
         create(f"{file}:Mine")
+    create("kcf")
+    with pytest.raises(
+        UnknownNameError, match="named 'kcf': there are: still"
+    ):  # that is ours, not the file's
+        create(f"{file}:kcf")
 
 
-def test_a_duplicate_name_raises(tmp_path: Path) -> None:
+def test_a_duplicate_name_raises() -> None:
     class First(Tracker, name="twice"):
         """One."""
 
@@ -225,10 +268,8 @@ def test_a_duplicate_name_raises(tmp_path: Path) -> None:
         def _locate(self, image: object) -> Estimate: ...  # type: ignore[empty-body]
         def _learn(self, image: object, box: object, track: object) -> None: ...
 
-    path = tmp_path / "again.py"
-    path.write_text(SOURCE.format(name="twice"))
     with pytest.raises(InputError, match="'twice' exists already"):
-        create(f"{path}:twice")
+        exec(SOURCE.format(name="twice"), {"__name__": "elsewhere"})
     assert REGISTERED["twice"] is First
 
 
@@ -238,7 +279,7 @@ def test_a_subclass_does_not_inherit_its_name(file: Path) -> None:
     class Child(parent):  # type: ignore[misc, valid-type]
         """Has no name of its own, so it is not registered."""
 
-    assert REGISTERED["still"] is parent
+    assert Child not in REGISTERED.values()
 
 
 class _Entry:

@@ -11,13 +11,13 @@ import functools
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from slimtrack.errors import InputError, UnknownNameError
 
-__all__ = ["NAMES", "VARIABLE", "add_names", "in_names_file", "names"]
+__all__ = ["NAMES", "VARIABLE", "add_names", "in_case", "in_names_file", "names"]
 
 VARIABLE = "SLIMTRACK_NAMES"
 """Environment variable: a TOML file of names."""
@@ -57,6 +57,12 @@ def names() -> Mapping[str, str]:
     except OSError as error:
         raise InputError(f"names file {path} cannot be read: {error.strerror}") from error
     return {**NAMES, **_read(path, changed)}
+
+
+def in_case(name: str, known: Collection[str]) -> str:
+    """The known name that differs only in case; otherwise the name itself."""
+    folded = {each.casefold(): each for each in known}
+    return name if name in known else folded.get(name.casefold(), name)
 
 
 @contextmanager

@@ -2,15 +2,14 @@
 
 import importlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from slimtrack.errors import InputError, SlimtrackError, UnknownNameError
-from slimtrack.names import NAMES, in_names_file, names
+from slimtrack.names import NAMES, in_case, in_names_file, names
 from slimtrack.options import Option, checked, options_of, parsed
-from slimtrack.plugins import entry_points, import_file, load
+from slimtrack.plugins import class_in_file, entry_points, is_in_file, load
 from slimtrack.tracker import REGISTERED, Tracker
 
 __all__ = [
@@ -52,7 +51,7 @@ def create(name: str = DEFAULT_TRACKER, **options: Any) -> Tracker:
 
     Args:
         name: Its name, in upper or lower case; possibly with options, ``"kcf[kernel=linear]"``, or
-            ``"file.py:name"`` for a tracker in a file of yours.
+            ``"FILE.py:NAME"`` for a tracker in a file of yours.
         **options: Its options, the constructor's keyword-only parameters.
 
     Raises:
@@ -168,17 +167,11 @@ def _named(spec: str) -> tuple[str, type[Tracker], dict[str, Any]]:
 
 
 def _class(name: str) -> type[Tracker]:
+    if is_in_file(name):
+        found: type[Tracker] = class_in_file(name, "tracker", Tracker, lambda cls: vars(cls).get("name", ""))
+        return found
     if name not in REGISTERED:
         _import_for(name)
-    file, _, plain = name.rpartition(":")
-    if file.endswith(".py"):
-        name = _in_case(plain, REGISTERED)  # already imported
-        if name not in REGISTERED:
-            module = import_file(Path(file), "tracker").__name__
-            own = [each for each, cls in REGISTERED.items() if cls.__module__ == module]
-            raise UnknownNameError.of(f"tracker in {file} named", plain, own)
-    if name.endswith(".py"):
-        raise InputError(f"tracker {name} is a file: say which of its trackers, as {name}:NAME")
     if name not in REGISTERED:
         raise UnknownNameError.of("tracker", name, list_trackers(missing=True), "`slimtrack trackers`")
     return REGISTERED[name]
@@ -190,16 +183,10 @@ def spelt(spec: str) -> str:
     Unknown names, and names in files, are returned unchanged.
     """
     name, bracket, options = spec.strip().partition("[")
-    if name in REGISTERED or name in _MODULES or name.rpartition(":")[0].endswith(".py"):
+    if name in REGISTERED or name in _MODULES or is_in_file(name):
         return spec.strip()
     known = [*REGISTERED, *_MODULES, *names(), *(entry.name for entry in entry_points("tracker"))]
-    return _in_case(name, known) + bracket + options
-
-
-def _in_case(name: str, known: Collection[str]) -> str:
-    """The known name that differs only in case; otherwise the name itself."""
-    folded = {each.casefold(): each for each in known}
-    return name if name in known else folded.get(name.casefold(), name)
+    return in_case(name, known) + bracket + options
 
 
 def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
@@ -222,10 +209,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
 
 def _import_for(name: str) -> None:
     """Imports the module that defines a tracker, if it is known."""
-    file, _, _ = name.rpartition(":")
-    if file.endswith(".py"):
-        import_file(Path(file), "tracker")
-    elif name in _MODULES:
+    if name in _MODULES:
         importlib.import_module(_MODULES[name])
     else:
         for entry in entry_points("tracker"):

@@ -21,6 +21,7 @@ from slimtrack.errors import InputError, InternalError, NotStartedError, Slimtra
 from slimtrack.follower import Track, checked_box, checked_image
 from slimtrack.lookout import Lookout
 from slimtrack.options import CheckedOptions
+from slimtrack.plugins import is_from_file
 from slimtrack.search import View
 from slimtrack.session import Rules, Session
 
@@ -29,7 +30,7 @@ __all__ = ["Estimate", "State", "Track", "Tracker", "REGISTERED"]
 _log = logging.getLogger(__name__)
 
 REGISTERED: dict[str, type["Tracker"]] = {}
-"""Every tracker class whose module has been imported, by name."""
+"""Every tracker class whose module has been imported, by name; those in a user's files are found there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,14 @@ class Tracker(metaclass=CheckedOptions):
         super().__init_subclass__(**kwargs)
         if name is None:
             return
+        cls.name = name
+        if is_from_file(cls.__module__):
+            return  # it is found in its file, so that two files may use one name
         known = REGISTERED.get(name)
         if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
             raise InputError(
                 f"a tracker named {name!r} exists already: {known.__module__}.{known.__qualname__}"
             )
-        cls.name = name
         REGISTERED[name] = cls
 
     @classmethod

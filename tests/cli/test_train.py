@@ -89,7 +89,16 @@ def test_resume_of_a_whole_run_has_nothing_to_do(
         (["train", "slimm"], UnknownNameError, "no recipe 'slimm': did you mean slim?"),
         (["train", "slim[depth=2]"], UnknownNameError, "no option of recipe 'Slim' named 'depth'"),
         (["train", "nowhere.py:Mine"], InputError, r"recipe file nowhere\.py does not exist"),
-        (["train", "MINE:Nothing"], InputError, r"is no class that derives from .*Recipe"),
+        (
+            ["train", "MINE:Nothing"],
+            UnknownNameError,
+            "named 'Nothing': there are: Corners",
+        ),
+        (
+            ["train", "MINE"],
+            InputError,
+            "say which of its recipes, .*; there are: Corners",
+        ),
         (["train", "MINE:Corners", "--preset", "huge"], UnknownNameError, "there is no preset 'huge'"),
         (["train", "MINE:Corners", "--start", "x.pt"], InputError, "starts from random weights"),
         (["distill", "MINE:Corners"], InputError, "distill needs --teacher"),

@@ -305,14 +305,36 @@ def test_readers_of_installed_packages(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [("", "Other is not a class derived"), ("Other = 3", "is not a class"), ("1/0", "failed to import")],
+    [
+        (
+            "Other = 3",
+            "'Other' cannot be used: it is not a class derived from slimtrack.datasets.reader.Reader",
+        ),
+        ("from slimtrack.datasets import Reader\nclass Other(Reader): ...", "it does not define find, read"),
+        ("1/0", "failed to import"),
+    ],
 )
 def test_a_file_without_a_reader(tmp_path: Path, content: str, what: str) -> None:
     file = text(tmp_path / "other.py", content)
     with pytest.raises(InputError, match=what):
         Dataset.read(tmp_path, layout=f"{file}:Other")
-    with pytest.raises(InputError, match=r"dataset file .*absent\.py does not exist"):
+    with pytest.raises(InputError, match=r"layout file .*absent\.py does not exist"):
         Dataset.read(tmp_path, layout=f"{tmp_path / 'absent.py'}:Other")
+
+
+def test_a_file_says_which_readers_it_has(tmp_path: Path) -> None:
+    file = text(
+        tmp_path / "mine.py",
+        "from slimtrack.datasets import Reader\n"
+        "class Mine(Reader):\n"
+        "    layout = 'NAME.mine'\n"
+        "    def find(self, folder): return {}\n"
+        "    def read(self, name, file): ...\n",
+    )
+    with pytest.raises(InputError, match=r"say which of its layouts, as .*mine\.py:NAME; there are: Mine"):
+        Dataset.read(tmp_path, layout=str(file))
+    with pytest.raises(UnknownNameError, match=r"no layout in .*mine\.py named 'Other': there are: Mine"):
+        Dataset.read(tmp_path, layout=f"{file}:Other")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")

@@ -40,7 +40,7 @@ class Request:
     trackers: Annotated[
         str,
         typer.Option(
-            help="Names, separated by commas; options in brackets: kcf[kernel=linear]; file.py:name for one "
+            help="Names, separated by commas; options in brackets: kcf[kernel=linear]; FILE.py:NAME for one "
             "of your own."
         ),
     ] = "kcf"
@@ -60,7 +60,7 @@ class Request:
         str | None,
         typer.Option(
             metavar="NAME",
-            help=f"Layout of the folder: {', '.join(READERS)}, or file.py:Class for a reader of your own. "
+            help=f"Layout of the folder: {', '.join(READERS)}, or FILE.py:NAME for a reader of your own. "
             "Default: detected.",
         ),
     ] = None

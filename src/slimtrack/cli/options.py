@@ -87,7 +87,7 @@ TrackerOption: TypeAlias = Annotated[
         "--tracker",
         "-t",
         rich_help_panel=_TRACKER,
-        help="Name from `slimtrack trackers`, also with options: name[option=value]; or file.py:name for one "
+        help="Name from `slimtrack trackers`, also with options: name[option=value]; or FILE.py:NAME for one "
         "of your own.",
     ),
 ]

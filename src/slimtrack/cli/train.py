@@ -25,7 +25,7 @@ RecipeArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="RECIPE",
-        help="The recipe: slim[design=slim-large], cf-vgg, atom, drnet, cfkd, or file.py:Name of your own.",
+        help="The recipe: slim[design=slim-large], cf-vgg, atom, drnet, cfkd, or FILE.py:NAME of your own.",
     ),
 ]
 DataOption: TypeAlias = Annotated[

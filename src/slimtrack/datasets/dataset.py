@@ -32,7 +32,7 @@ class Dataset:
         Args:
             folder: The folder.
             names: Only these sequences; all of them when ``None``.
-            layout: The reader's name, or ``file.py:Class``; the first that recognises the folder if left out.
+            layout: The reader's name, or ``FILE.py:NAME``; the first that recognises the folder if left out.
 
         Raises:
             SourceError: There is no sequence, or one cannot be read; the message names the file and the line.

@@ -11,7 +11,7 @@ from slimtrack.datasets.trackingnet import TrackingNet
 from slimtrack.datasets.uav123 import Uav123
 from slimtrack.datasets.vot import Vot
 from slimtrack.errors import InputError, MissingError, SourceError, UnknownNameError
-from slimtrack.plugins import entry_points, import_file, load
+from slimtrack.plugins import class_in_file, entry_points, is_in_file, load
 
 __all__ = ["READERS", "reader_for", "reader_named"]
 
@@ -35,19 +35,18 @@ def reader_for(folder: Path) -> Reader:
 
 
 def reader_named(name: str) -> Reader:
-    """The reader of a name, of an installed package, or ``file.py:Class`` of a file.
+    """The reader of a name, of an installed package, or ``FILE.py:NAME`` of a file.
 
     Raises:
         UnknownNameError: There is none of that name.
         InputError: The file cannot be run, or contains no such reader.
     """
-    file, colon, member = name.rpartition(":")
-    if colon and file.endswith(".py"):
-        found = getattr(import_file(Path(file), "dataset"), member, None)
+    if is_in_file(name):
+        found: object = class_in_file(name, "layout", Reader)
     else:
         found = READERS.get(name) or _installed(name)
     if not (isinstance(found, type) and issubclass(found, Reader)):
-        raise InputError(f"layout {name}: {member} is not a class derived from slimtrack.datasets.Reader")
+        raise InputError(f"layout {name}: {found!r} is not a class derived from slimtrack.datasets.Reader")
     return found()
 
 

@@ -1,15 +1,14 @@
-"""Recipes by name: ours, those of a file (``recipe.py:Name``) and those of other packages."""
+"""Recipes by name: ours, those of a file (``FILE.py:NAME``) and those of other packages."""
 
 import importlib
 import inspect
 from importlib.metadata import EntryPoint
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from slimtrack.errors import InputError, UnknownNameError
 from slimtrack.learning.recipe import Recipe
 from slimtrack.options import checked, parsed
-from slimtrack.plugins import entry_points, import_file, load
+from slimtrack.plugins import class_in_file, entry_points, is_in_file, load
 from slimtrack.registry import parse_spec
 
 __all__ = ["Named", "list_recipes", "make"]
@@ -47,7 +46,7 @@ def make(spec: str, options: dict[str, Any] | None = None) -> Named:
     """Makes a recipe.
 
     Args:
-        spec: Its name, ``"slim"``, also with options, ``"slim[design=slim-large]"``, or ``"recipe.py:Name"``
+        spec: Its name, ``"slim"``, also with options, ``"slim[design=slim-large]"``, or ``"FILE.py:NAME"``
             for a class in a file of yours.
         options: Options whose values are known already: those of a checkpoint.
 
@@ -62,11 +61,9 @@ def make(spec: str, options: dict[str, Any] | None = None) -> Named:
 
 
 def _class(name: str) -> Any:
-    file, _, member = name.rpartition(":")
-    if file.endswith(".py"):
-        found = getattr(import_file(Path(file), "recipe"), member, None)
-    else:
-        found = _announced(name)
+    if is_in_file(name):
+        return class_in_file(name, "recipe", Recipe)
+    found = _announced(name)
     if not (inspect.isclass(found) and issubclass(found, Recipe) and not inspect.isabstract(found)):
         raise InputError(
             f"recipe {name!r} is no class that derives from slimtrack.learning.recipe.Recipe and has `losses`"
