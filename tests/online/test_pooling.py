@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slimtrack.online.pooling import pool, pool_slopes
+from slimtrack.online.pooling import pool, pool_slopes, pool_standard
 from slimtrack.online.roi import precise_roi_pool
 
 MAPS = np.random.default_rng(0).normal(size=(5, 8, 9)).astype(np.float32)
@@ -33,3 +33,15 @@ def test_its_slopes_are_those_of_torch(size: int) -> None:
     pool_slopes(LAST, BOXES, back, slopes)
     sized = BOXES[:, 2] > BOXES[:, 0]  # an empty box has no slope to speak of
     assert slopes[sized] == pytest.approx(boxes.grad.numpy()[sized], abs=1e-4)
+
+
+def test_standard_pooling_takes_the_largest_value_of_whole_cells() -> None:
+    """By hand: cells 0 to 15 in rows; boxes of all, of the middle and the right after rounding, outside."""
+    maps = np.arange(16, dtype=np.float32).reshape(4, 4, 1)
+    boxes = np.array([[0, 0, 3, 3], [0.6, 0.6, 3.4, 2.4], [9, 9, 12, 12], [2, 2, 2, 2]], np.float32)
+    out = np.empty((4, 2, 2, 1), np.float32)
+    pool_standard(maps, boxes, out)
+    assert out[0, ..., 0].tolist() == [[5, 7], [13, 15]]
+    assert out[1, ..., 0].tolist() == [[6, 7], [10, 11]]  # columns 1 to 3, of which bins share the middle one
+    assert not out[2].any()
+    assert (out[3] == 10).all()

@@ -106,6 +106,12 @@ def test_drnet_moves_by_what_its_head_says(tmp_path: Path) -> None:
     assert box[0] + box[2] / 2 == pytest.approx(plain[0] + plain[2] * 0.55)
 
 
+def test_with_standard_pooling_boxes_are_not_moved(folder: str) -> None:
+    still = boxes(create("atom", network=folder, pooling="standard", steps=0))
+    assert boxes(create("atom", network=folder, pooling="standard")) == still
+    assert boxes(create("atom", network=folder, steps=0)) != still
+
+
 def test_the_classifier_trains_every_interval(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from slimtrack.online.classifier import Classifier
 

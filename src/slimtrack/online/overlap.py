@@ -8,7 +8,7 @@ long as the target does, so they are multiplied into the weights once.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -16,10 +16,9 @@ from slimtrack.arrays import AnyArray, Features, Floats
 from slimtrack.errors import InputError
 from slimtrack.networks.importers.npz import read_npz
 from slimtrack.networks.sources import read_bytes
-from slimtrack.online.pooling import pool, pool_slopes
-from slimtrack.online.roi import precise_roi_pool
+from slimtrack.online.pooling import pool, pool_slopes, pool_standard
 
-__all__ = ["STRIDES", "Head", "Predictor", "Searched", "refined"]
+__all__ = ["STRIDES", "Head", "Pooling", "Predictor", "Searched", "refined"]
 
 STRIDES = 8, 16
 """Pixels per cell of blocks 3 and 4; the centre of the first cell is at pixel 0."""
@@ -31,6 +30,11 @@ _ARRAYS = tuple(
     for name in ("reference3", "modulation3", "modulation4", "overlap3", "overlap4")
     for kind in "wb"
 )
+
+
+Pooling = Literal["precise", "standard"]
+Pool = Callable[[Floats, Floats, Floats], None]
+_POOLINGS: Mapping[Pooling, Pool] = {"precise": pool, "standard": pool_standard}
 
 
 @dataclass(frozen=True)
@@ -69,23 +73,28 @@ class Head:
         """Whether it says a box (DRNet) and not an overlap (ATOM)."""
         return "box_w" in self.weights
 
-    def modulated(self, references: Sequence[Features], box: AnyArray) -> "Predictor":
+    def modulated(
+        self, references: Sequence[Features], box: AnyArray, pooling: Pooling = "precise"
+    ) -> "Predictor":
         """The predictor of one target.
 
         Args:
             references: ``(C, h, w)`` of blocks 3 and 4: what the reference branch makes of the first frame.
             box: Left, top, right, bottom of the target in it, pixels.
+            pooling: Of boxes, here and in later frames. Standard pooling has no slopes.
         """
-        at = np.asarray(box, np.float32).reshape(1, 1, 4)
+        at, pool_ = np.asarray(box, np.float32).reshape(1, 4), _POOLINGS[pooling]
         pooled = [
-            precise_roi_pool(np.asarray(maps, np.float32)[None], at / stride, bins).ravel()
+            _pooled(pool_, np.moveaxis(maps, 0, 2), at / np.float32(stride), bins)
+            .transpose(0, 3, 1, 2)
+            .ravel()
             for maps, stride, bins in zip(references, STRIDES, _REFERENCE_BINS, strict=True)
         ]
         get = self.weights
         joined = np.concatenate([_relu(get["reference3_w"] @ pooled[0] + get["reference3_b"]), pooled[1]])
         vectors = [_relu(get[f"modulation{n}_w"] @ joined + get[f"modulation{n}_b"]) for n in _BLOCKS]
         levels = [
-            _Level.of(get[f"overlap{n}_w"], get[f"overlap{n}_b"], vector, bins, stride)
+            _Level.of(get[f"overlap{n}_w"], get[f"overlap{n}_b"], vector, bins, stride, pool_)
             for n, vector, bins, stride in zip(_BLOCKS, vectors, _BINS, STRIDES, strict=True)
         ]
         last = "box" if self.gives_boxes else "iou"
@@ -104,18 +113,19 @@ class _Level:
     bias: Floats
     bins: int
     stride: int
+    pool: Pool
 
     @classmethod
-    def of(cls, weights: Floats, bias: Floats, vector: Floats, bins: int, stride: int) -> "_Level":
+    def of(  # the parts of a level
+        cls, weights: Floats, bias: Floats, vector: Floats, bins: int, stride: int, pool: Pool
+    ) -> "_Level":
         by_bin = weights.reshape(len(weights), len(vector), bins, bins) * vector[:, None, None]
-        return cls(
-            np.ascontiguousarray(np.moveaxis(by_bin, 1, 3)).reshape(len(weights), -1), bias, bins, stride
-        )
+        in_order = np.ascontiguousarray(np.moveaxis(by_bin, 1, 3)).reshape(len(weights), -1)
+        return cls(in_order, bias, bins, stride, pool)
 
     def hidden(self, maps: Features, corner: tuple[int, int], boxes: Floats) -> Floats:
         """``(K, hidden)`` of boxes ``(K, 4)`` in pixels, from ``(h, w, C)`` that begin at a corner."""
-        pooled = np.empty((len(boxes), self.bins, self.bins, maps.shape[2]), np.float32)
-        pool(maps, self._cells(boxes, corner), pooled)
+        pooled = _pooled(self.pool, maps, self._cells(boxes, corner), self.bins)
         # In this order a product of few rows takes two thirds of the time.
         return _relu((self.weights @ pooled.reshape(len(boxes), -1).T).T + self.bias)
 
@@ -132,6 +142,12 @@ class _Level:
 
     def _cells(self, boxes: Floats, corner: tuple[int, int]) -> Floats:
         return np.asarray(boxes / np.float32(self.stride) - np.array([*corner, *corner], np.float32))
+
+
+def _pooled(pool: Pool, maps: Features, cells: Floats, bins: int) -> Floats:
+    out = np.empty((len(cells), bins, bins, maps.shape[2]), np.float32)
+    pool(np.ascontiguousarray(maps, np.float32), cells, out)
+    return out
 
 
 def _relu(x: Floats) -> Floats:

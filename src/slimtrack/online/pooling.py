@@ -1,4 +1,7 @@
-"""Precise RoI pooling of a few boxes while tracking: as `roi`, in loops over the cells under a box only.
+"""RoI pooling of a few boxes while tracking, precise or standard.
+
+Precise pooling computes what `roi` does, in loops over the cells under a box only; standard pooling takes whole
+cells (Girshick, ICCV 2015).
 
 Maps are ``(h, w, C)`` float32, so that a cell's channels lie side by side.
 """
@@ -7,7 +10,7 @@ import numpy as np
 
 from slimtrack._compiled import compiled
 
-__all__ = ["pool", "pool_slopes"]
+__all__ = ["pool", "pool_slopes", "pool_standard"]
 
 _LEAST = 1e-6
 """Bins are at least this wide, in cells, as in `roi`."""
@@ -50,6 +53,33 @@ def pool(maps, boxes, out):
                         share = np.float32(of_row * (_integral(x1 - x) - _integral(x0 - x)) / across)
                         for c in range(channels):
                             out[k, j, i, c] += share * maps[y, x, c]
+
+
+@compiled()
+def pool_standard(maps, boxes, out):
+    """Standard RoI pooling: boxes and bins rounded to whole cells, the largest value of each bin.
+
+    Args:
+        maps: ``(h, w, C)``.
+        boxes: ``(K, 4)``: left, top, right, bottom in cells.
+        out: ``(K, bins, bins, C)``: is filled; 0 for bins outside the map.
+    """
+    h, w, channels = maps.shape
+    count, size = out.shape[0], out.shape[1]
+    out[:] = 0
+    for k in range(count):
+        left, top = np.floor(boxes[k, 0] + 0.5), np.floor(boxes[k, 1] + 0.5)
+        across = max(np.floor(boxes[k, 2] + 0.5) - left + 1, 1.0) / size
+        down = max(np.floor(boxes[k, 3] + 0.5) - top + 1, 1.0) / size
+        for j in range(size):
+            first = min(max(int(np.floor(top + j * down)), 0), h)
+            last = min(max(int(np.ceil(top + (j + 1) * down)), 0), h)
+            for i in range(size):
+                begin = min(max(int(np.floor(left + i * across)), 0), w)
+                end = min(max(int(np.ceil(left + (i + 1) * across)), 0), w)
+                for c in range(channels):
+                    if last > first and end > begin:
+                        out[k, j, i, c] = maps[first:last, begin:end, c].max()
 
 
 @compiled(fastmath=True)

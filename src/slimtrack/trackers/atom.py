@@ -16,7 +16,7 @@ from slimtrack.filters.response import evidence
 from slimtrack.online.classifier import Classifier, Learning, label
 from slimtrack.online.first_frame import first_looks
 from slimtrack.online.localisation import Finding, Kind, Rules, localised
-from slimtrack.online.overlap import STRIDES, refined
+from slimtrack.online.overlap import STRIDES, Pooling, refined
 from slimtrack.online.samples import SampleMemory
 from slimtrack.options import Range, options_of
 from slimtrack.search import extract
@@ -36,6 +36,9 @@ _SizeRate = Annotated[
     float, Range(0, 1), "Share of the network's size in the box's; the rest is the last size."
 ]
 _Best = Annotated[int, Range(1, 100), "Number of the best boxes that are averaged."]
+_Pooling = Annotated[
+    Pooling, "Pooling of boxes: precise, or standard, of whole cells, with which boxes are not moved."
+]
 _Seed = Annotated[int, Range(0, 2**31), "Seed of all random numbers: first layer, shifts, proposals."]
 
 _PIXELS = 288
@@ -87,10 +90,12 @@ class _OverlapTracker(Tracker):
         rate: NewSample = 0.01,
         interval: Interval = 10,
         size_rate: _SizeRate = 0.5,
+        pooling: _Pooling = "precise",
         seed: _Seed = 0,
         threads: Threads = 1,
     ) -> None:
         self.require()
+        self._pooling: Pooling = pooling
         self._network = OverlapNetwork.read(network, threads, gives_boxes=self._gives_boxes)
         self._scale, self._interval, self._seed = search_scale, interval, seed
         self._size_rate = size_rate
@@ -133,7 +138,7 @@ class _OverlapTracker(Tracker):
         )
         area = Box.from_center(*centre, side, side)
         self._predictor = self._network.head.modulated(
-            self._network.to_reference(blocks[0]), _sides(box, area)
+            self._network.to_reference(blocks[0]), _sides(box, area), self._pooling
         )
         self._learned = 0
 
@@ -212,10 +217,13 @@ class Atom(_OverlapTracker, name="atom"):
         steps: _Steps = 5,
         length: _Length = 1.0,
         best: _Best = 3,
+        pooling: _Pooling = "precise",
         seed: _Seed = 0,
         **options: Any,
     ) -> None:
-        super().__init__(network=network, seed=seed, **options)
+        super().__init__(network=network, pooling=pooling, seed=seed, **options)
+        if pooling == "standard":  # it has no slopes: the best proposals count as they are
+            steps = 0
         self._refined = partial(refined, steps=steps, length=length, best=best)
         half = np.random.default_rng(seed).uniform(-0.5, 0.5, (proposals // 2, 1, 4))
         noise = np.concatenate([half, -half], 1).reshape(-1, 4)[: proposals - 1]
