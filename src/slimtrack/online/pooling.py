@@ -1,7 +1,7 @@
 """RoI pooling of a few boxes while tracking, precise or standard.
 
-Precise pooling computes what `roi` does, in loops over the cells under a box only; standard pooling takes whole
-cells (Girshick, ICCV 2015).
+Precise pooling computes what `roi` does, in loops over the cells under a box only. Standard pooling takes
+whole cells (Girshick, ICCV 2015).
 
 Maps are ``(h, w, C)`` float32, so that a cell's channels lie side by side.
 """
