@@ -8,8 +8,9 @@ from slimtrack.errors import InputError
 from slimtrack.learning.backbones.inverted import MOBILENET_V2, Inverted
 from slimtrack.learning.backbones.resnet import ResNet, resnet18, resnet50
 from slimtrack.learning.backbones.starts import fill, mobilenet_v2
+from slimtrack.learning.views import FORMAT
 
-__all__ = ["BACKBONES", "Blocks", "MobileBlocks", "ResNetBlocks", "blocks"]
+__all__ = ["BACKBONES", "Blocks", "MobileBlocks", "ResNetBlocks", "aligned", "blocks"]
 
 
 class Blocks(nn.Module):
@@ -112,3 +113,10 @@ def blocks(name: str) -> Blocks:
     if name not in BACKBONES:
         raise InputError(f"backbone={name} is not one of {', '.join(BACKBONES)}")
     return BACKBONES[name]()
+
+
+def aligned(maps: Tensor) -> Tensor:
+    """The same maps; their gradient comes in the layout of layers, without which batch norm's takes 5 to 30 times as long."""
+    if maps.requires_grad:
+        maps.register_hook(lambda slope: slope.contiguous(memory_format=FORMAT))
+    return maps

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from slimtrack.learning.overlap.blocks import Blocks
+from slimtrack.learning.overlap.blocks import Blocks, aligned
 from slimtrack.online.roi import precise_roi_pool
 
 __all__ = ["STRIDES", "Kind", "Modulation", "OverlapNetwork", "Predictor", "moved"]
@@ -105,7 +105,7 @@ def _pooled(maps: tuple[Tensor, Tensor], boxes: Tensor, bins: tuple[int, int]) -
     """Precise RoI pooling of both blocks, in float32: ``(N, K, C, bins, bins)`` each."""
     with torch.autocast(boxes.device.type, enabled=False):  # boxes need more digits than layers
         return [
-            precise_roi_pool(each.float(), boxes / stride, size)
+            precise_roi_pool(aligned(each).float(), boxes / stride, size)
             for each, stride, size in zip(maps, STRIDES, bins, strict=True)
         ]
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from slimtrack.errors import InputError, SourceError
 from slimtrack.learning.checkpoint import Checkpoint
 from slimtrack.learning.losses import iou
-from slimtrack.learning.overlap.blocks import blocks
+from slimtrack.learning.overlap.blocks import aligned, blocks
 from slimtrack.learning.overlap.cost import cost
 from slimtrack.learning.overlap.distilling import (
     adaptive_hard,
@@ -171,7 +171,8 @@ class Cfkd(OverlapRecipe):
             network.backbone.eval()
         pictures = self._pictures(views)
         maps = network.backbone(torch.cat(pictures))
-        return [list(each) for each in zip(*(each.chunk(2) for each in maps), strict=True)]
+        halves = zip(*(each.chunk(2) for each in maps), strict=True)
+        return [[aligned(each) for each in half] for half in halves]
 
     def _pictures(self, views: Views) -> list[Tensor]:
         pictures = views.once("pictures", lambda: halves(list(self.geometry.pictures(views))))
