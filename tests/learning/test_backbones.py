@@ -17,6 +17,7 @@ from slimtrack.learning.backbones.chains import VGG19, alexnet, squeezenet, vgg 
 from slimtrack.learning.backbones.inverted import MOBILENET_V2, Inverted  # noqa: E402
 from slimtrack.learning.backbones.resnet import resnet18, resnet50  # noqa: E402
 from slimtrack.learning.backbones.starts import fill  # noqa: E402
+from slimtrack.learning.overlap.blocks import aligned  # noqa: E402
 from slimtrack.networks.card import Card  # noqa: E402
 from slimtrack.networks.importers.npz import import_npz  # noqa: E402
 from slimtrack.networks.importers.torchvision import import_torchvision  # noqa: E402
@@ -78,6 +79,34 @@ def test_a_gradient_reaches_every_parameter(name: str) -> None:
     backbone = lively(BACKBONES[name]())
     sum(value.square().mean() for value in backbone(torch.randn(1, 3, 97, 97)).values()).backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in backbone.parameters())
+
+
+def test_stride_2_in_half_precision_says_what_it_says_in_whole() -> None:
+    """The depthwise layers that compute in float32 where others do not: outputs, gradients, types."""
+    layer = Inverted(MOBILENET_V2).features[2].conv[1][0]
+    image = torch.randn(2, 96, 10, 10, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    whole = layer(image)
+    whole.square().sum().backward()
+    slopes, image.grad = image.grad, None
+    with torch.autocast("cpu", torch.bfloat16):
+        half = layer(image.bfloat16())
+    half.float().square().sum().backward()
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), whole, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(image.grad, slopes, rtol=0.02, atol=0.05)
+
+
+def test_gradients_come_in_the_layout_of_layers() -> None:
+    maps = torch.randn(2, 3, 4, 4).contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    plain = maps * 1
+    aligned(plain).backward(torch.arange(96.0).reshape(2, 3, 4, 4))
+    torch.testing.assert_close(maps.grad, torch.arange(96.0).reshape(2, 3, 4, 4))
+    seen: list[torch.Tensor] = []
+    plain = maps * 1
+    plain.grad_fn.register_prehook(lambda slopes: seen.extend(slopes))
+    aligned(plain).backward(torch.arange(96.0).reshape(2, 3, 4, 4))
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+    assert aligned(maps.detach()).grad_fn is None
 
 
 def test_strides_of_resnet_are_4_to_32() -> None:

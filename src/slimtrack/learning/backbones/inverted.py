@@ -98,7 +98,7 @@ def _unit(channels: int, out: int, kernel: int, stride: int, groups: int, epsilo
     return nn.Sequential(
         layer(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(out, eps=epsilon),
-        nn.ReLU6(inplace=True),
+        nn.ReLU6(),  # in place, its gradient would need a copy of the input
     )
 
 

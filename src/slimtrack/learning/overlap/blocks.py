@@ -116,7 +116,10 @@ def blocks(name: str) -> Blocks:
 
 
 def aligned(maps: Tensor) -> Tensor:
-    """The same maps; their gradient comes in the layout of layers, without which batch norm's takes 5 to 30 times as long."""
+    """The same maps; their gradient comes in the layout of layers.
+
+    In another one, that of a batch norm in front of them takes 5 to 30 times as long on a CPU.
+    """
     if maps.requires_grad:
         maps.register_hook(lambda slope: slope.contiguous(memory_format=FORMAT))
     return maps
