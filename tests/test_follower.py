@@ -72,6 +72,12 @@ def steps(*clear: float) -> Steps:
     return tracker
 
 
+def test_who_follows_can_be_asked() -> None:
+    followers = (Steps(), steps(), create("kcf"), Scheduled(Steps(), {}))
+    assert all(isinstance(each, Follower) for each in followers)
+    assert not any(isinstance(each, Follower) for each in (object(), BOX, {}))
+
+
 def test_the_target_is_looked_for_where_it_is_said_to_be() -> None:
     tracker = steps()
     tracker.update(FRAME)

@@ -1,9 +1,10 @@
 """The interface of trackers and wrappers, `Follower`, and its result, `Track`."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,11 @@ from slimtrack.box import Box
 from slimtrack.confidence import State
 from slimtrack.errors import InputError
 from slimtrack.foreign import as_array
+
+if sys.version_info >= (3, 12):
+    from typing import Protocol, runtime_checkable
+else:  # Python 3.11's own would ask for the value of `box`, which there is none of before `init`
+    from typing_extensions import Protocol, runtime_checkable
 
 __all__ = ["Follower", "Track", "as_box", "checked_box", "checked_image"]
 
@@ -69,10 +75,12 @@ class Track:
         return cls.from_dict(fields)
 
 
+@runtime_checkable
 class Follower(Protocol):
     """Follows one target: a tracker, or a wrapper that controls one.
 
     `init` starts with a target, `update` finds it in the next frame, and `relocate` moves it.
+    ``isinstance(x, Follower)`` says whether ``x`` has all of these members; their types are not checked.
     """
 
     name: str

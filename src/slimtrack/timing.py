@@ -1,8 +1,8 @@
 """The timing protocol: how many threads are used, what is timed, and what is reported.
 
 1. One thread for everything: `single_thread` sets this and checks it.
-2. Frames are decoded before the clock starts; the time of a frame is `Tracker.update` alone; the first
-   `WARM_UP` updates are tracked but not timed.
+2. Frames are decoded before the clock starts; the time of a frame is `Tracker.update` alone; the
+   `WARM_UP` frames after the first are tracked but not timed.
 3. The report has the median, the 95th and 99th percentile in milliseconds, and fps = 1000 / median.
 4. `warm_up` comes before the first `Tracker.init`, so that one-time loading and compiling is not timed.
 5. A run is noisy if the medians of its two halves differ by more than `NOISE`, or if it got less than the
@@ -40,7 +40,9 @@ __all__ = [
 ]  # fmt: skip
 
 WARM_UP = 5
-"""Number of updates at the start of a run that are not timed, because caches fill and modules load."""
+"""Frames after the first one that are tracked but not timed: caches fill, and not all code has run before.
+
+Real-time evaluations, which need a time for every frame, take the median for these."""
 
 NOISE = 0.10
 """Relative difference between the medians of a run's two halves above which it is noisy: the machine did

@@ -168,7 +168,11 @@ def test_times_are_measured_first_where_none_are_given(folder, tmp_path, monkeyp
     assert "machine was busy" not in result.stdout
     monkeypatch.setattr("slimtrack.evaluation.summary.disturbed", lambda runs: True)
     result = call(folder, "--trackers", "still", "--fps", "1,2")
-    assert "The machine was busy while the times of still were measured" in " ".join(result.stdout.split())
+    said = " ".join(result.stdout.split())
+    assert "The machine was busy while the times of still were measured" in said
+    assert "Run again when it is quiet" in said  # nothing was kept
+    result = call(folder, "--trackers", "still", "--fps", "1,2", "--runs", tmp_path / "runs")
+    assert "Run again with --fresh when it is quiet" in " ".join(result.stdout.split())
     result = call(folder, "--trackers", "still", "--fps", 1, "--live")
     assert "live" in result.stdout and "0.952" in result.stdout and "every frame" not in result.stdout
 
@@ -311,6 +315,18 @@ def test_commas_inside_brackets_belong_to_the_options(text, specs):
 )
 def test_frame_rates(text, rates):
     assert parsed_rates(text) == pytest.approx(rates)
+
+
+@pytest.mark.parametrize(
+    "text", ["1:1001:1", "1:2000:1", "3:1:1", "1:5:0", "1:5:-1", "x", "1:nan:1", "1:inf:1"]
+)
+def test_frame_rates_that_are_none_or_too_many(text):
+    with pytest.raises(InputError, match=rf"--fps {text}: expected .*, at most 1,000 of them"):
+        parsed_rates(text)
+
+
+def test_no_more_than_the_most_frame_rates():
+    assert len(parsed_rates("1:1000:1")) == 1000
 
 
 def test_help_shows_how_options_are_written():

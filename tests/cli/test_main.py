@@ -70,6 +70,13 @@ def test_brackets_in_help_are_text() -> None:
     assert asked >= 2
 
 
+def test_arguments_are_in_capitals() -> None:
+    for words, command in commands(typer.main.get_command(app)):
+        for param in command.params:
+            if param.param_type_name == "argument":
+                assert re.fullmatch(r"[A-Z]+(\.\.)?", param.metavar or param.name), (words, param.name)
+
+
 def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """A command and those inside of it, with the words that lead there."""
     yield words, command

@@ -104,6 +104,14 @@ def test_batch_norm_is_folded_when_asked(tmp_path: Path) -> None:
         (("import", "a.npz", "--as", "vgg16", "--out", "a.txt"), "must end in .onnx"),
         (("import", "a.onnx", "--out", "b.onnx"), "cannot be read: no such file"),
         (("import", "a.npz", "--as", "vgg61", "--out", "b.onnx"), "did you mean vgg"),
+        (
+            ("import", "photo.png", "--out", "b.onnx"),
+            "photo.png is of an unknown kind: a network is .onnx, or",
+        ),
+        (
+            ("import", "a.bin", "--as", "vgg16", "--out", "b.onnx"),
+            "weights alone are .npz, .safetensors, .pth",
+        ),
         (("info", "cf_vgm"), "did you mean cf_vggm"),
         (("info", "nothing.onnx"), "cannot be read"),
     ],
@@ -115,6 +123,14 @@ def test_mistakes_are_one_sentence(
     result = run(*words)
     assert isinstance(result.exception, SlimtrackError)
     assert sentence in str(result.exception)
+
+
+@pytest.mark.parametrize("verb", ["info", "bench"])
+def test_an_input_that_is_too_small_is_refused_before_anything_is_shown(verb: str) -> None:
+    assert run(verb, "cf-vgg", "--size", 0).exit_code == 2
+    result = run(verb, "cf-vgg", "--size", 5)
+    assert "an input of 5x5 pixels is too small for conv1" in str(result.exception)
+    assert result.output == ""
 
 
 def test_the_file_that_is_taken_in_is_not_written_over(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from slimtrack.box import Box
-from slimtrack.cli.bench_report import how_to_resume, show, show_curve, show_stopped, why_again
+from slimtrack.cli.bench_report import show, show_curve, show_stopped, why_again
 from slimtrack.cli.options import NamesOption, NetworksOption, add_places
 from slimtrack.cli.progress import progress
 from slimtrack.cli.records import takes
@@ -28,6 +28,9 @@ from slimtrack.files import atomic_write
 from slimtrack.registry import spelt
 
 __all__ = ["bench", "parsed_rates", "split_specs"]
+
+_MOST_RATES = 1000
+"""Frame rates that FROM:TO:STEP may stand for: each is an evaluation, so more are a slip of the pen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,8 @@ class Request:
         typer.Option(
             metavar="RATES",
             help="This many frames come each second, and a tracker that is late misses some: 20, or several "
-            "for a curve, as 10,20,50 or FROM:TO:STEP (10:50:5). Default: every tracker sees every frame, "
-            "however long it takes.",
+            f"for a curve, as 10,20,50 or FROM:TO:STEP (10:50:5), which may be {_MOST_RATES:,} at most. "
+            "Default: every tracker sees every frame, however long it takes.",
         ),
     ] = None
     live: Annotated[
@@ -149,14 +152,14 @@ def bench(request: Request) -> None:
         summary = curve(results)
         if plots is not None and request.plots is not None:
             plots.save_curve(summary, request.plots)
-        show_curve(Console(), summary)
+        show_curve(Console(), summary, run.kept)
     else:
         summary = summarise(result)
         if plots is not None and request.plots is not None:
             plots.save_plots(result, summary, request.plots)
-        show(Console(), summary)
+        show(Console(), summary, run.kept)
         if results is not None and results.every_frame is not None:
-            show_curve(Console(), curve(results))
+            show_curve(Console(), curve(results), run.kept)
     if request.json is not None:
         _write(request.json, to_json(summary))
     if run.repeated:
@@ -177,20 +180,21 @@ class _Bench:
         specs: The trackers.
 
     Attributes:
+        kept: Folder that keeps finished runs, if one does.
         repeated: How many runs were repeated because the machine was busy.
     """
 
     def __init__(self, request: Request, dataset: Dataset, specs: list[str]) -> None:
         self.repeated = 0
         self._request, self._dataset, self._specs = request, dataset, specs
-        self._kept = request.runs or (
+        self.kept = request.runs or (
             request.json.with_name(f"{request.json.stem}.runs") if request.json else None
         )
         self._until_exit = contextlib.ExitStack()
         self._starts = len(first_boxes(Box(0, 0, 1, 1), request.jitter))
 
     def __enter__(self) -> Self:
-        folder = self._kept
+        folder = self.kept
         if folder is None and self._request.fps is not None:
             # all rates share the runs in which no frame is missed
             folder = Path(self._until_exit.enter_context(tempfile.TemporaryDirectory()))
@@ -204,7 +208,7 @@ class _Bench:
         """The evaluation at each frame rate."""
         request, times = self._request, None
         if request.times is not None:
-            if self._kept is not None and self._kept.resolve() == request.times.resolve():
+            if self.kept is not None and self.kept.resolve() == request.times.resolve():
                 raise InputError(
                     f"--times {request.times} is also the folder for finished runs, which could replace the "
                     "times: give another one with --runs"
@@ -230,7 +234,7 @@ class _Bench:
                     watcher=account,
                 )  # fmt: skip
             except Interrupted as stop:
-                show_stopped(Console(), stop.part, how_to_resume(self._kept, request.fresh))
+                show_stopped(Console(), stop.part, self.kept, request.fresh)
                 raise typer.Exit(130) from stop
         self.repeated += account.repeats
         return result
@@ -274,18 +278,21 @@ def parsed_rates(text: str) -> list[float]:
     """``"10,20"`` or ``"10:30:10"`` (its end included) as numbers.
 
     Raises:
-        InputError: It is neither, or has more than 1,000 numbers.
+        InputError: It is neither, or too many.
     """
     try:
         if ":" not in text and _split(text):
             return [float(part) for part in _split(text)]
         first, last, step = map(float, text.split(":"))
-        count = (last - first) / step
-        if step > 0 and 0 <= count < 1000:
-            return [first + k * step for k in range(int(count + 1e-9) + 1)]
+        steps = (last - first) / step + 1e-9
+        if step > 0 and 0 <= steps < _MOST_RATES:
+            return [first + k * step for k in range(int(steps) + 1)]
     except (ValueError, ZeroDivisionError):
         pass
-    raise InputError(f"--fps {text}: expected numbers such as 10,20,50 or FROM:TO:STEP such as 10:50:5")
+    raise InputError(
+        f"--fps {text}: expected numbers such as 10,20,50 or FROM:TO:STEP such as 10:50:5, at most "
+        f"{_MOST_RATES:,} of them"
+    )
 
 
 def _split(text: str) -> list[str]:

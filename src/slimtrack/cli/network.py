@@ -38,19 +38,23 @@ network.command("fetch")(fetch)
 _WARM_UP = 10
 """Runs before the clock starts."""
 
-Name = Annotated[str, typer.Argument(help="Name such as cf_vggm, or the path of an .onnx file.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name such as cf_vggm, or the path of an .onnx file.")
+]
 Folder = Annotated[
     Path | None,
     typer.Option("--networks", metavar="DIR", help="Folder of networks, searched before SLIMTRACK_NETWORKS."),
 ]
-Side = Annotated[int, typer.Option(help="Side of the square input in pixels.")]
+Side = Annotated[int, typer.Option(min=1, help="Side of the square input in pixels.")]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
     """What the command is told; the help of each option says what it means."""
 
-    file: Annotated[Path, typer.Argument(help=".onnx, MatConvNet .mat, .npz, .safetensors or .pth file.")]
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help=".onnx, MatConvNet .mat, .npz, .safetensors or .pth file.")
+    ]
     out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write; a folder for --as atom.")]
     kind: Annotated[
         str | None,
@@ -134,7 +138,7 @@ def info(
     networks: Folder = None,
 ) -> None:
     """Show a network's layers, taps with stride and offset, parameters, bytes and operations."""
-    made = _found(name, networks)
+    made = _found(name, networks, size)
     if json:
         typer.echo(json_format.dumps(_as_data(made, size), indent=2))
         return
@@ -167,7 +171,7 @@ def bench(
     networks: Folder = None,
 ) -> None:
     """Time one image on each installed runtime, on one thread."""
-    made = _found(name, networks)
+    made = _found(name, networks, size)
     wanted = tuple(taps or list(made.taps)[-1:])
     rows = [_timed(made, runtime, wanted, size, runs) for runtime in ("onnxruntime", "openvino")]
     if json:
@@ -185,10 +189,13 @@ def bench(
     console.print(f"one thread, {runs} runs, {cpu_name()}")
 
 
-def _found(name: str, networks: Path | None) -> Network:
+def _found(name: str, networks: Path | None, size: int) -> Network:
+    """The network; an input that is too small for it is refused before anything is printed."""
     if networks is not None:
         add_folder(networks)
-    return find(name)
+    made = find(name)
+    made.sizes(size)
+    return made
 
 
 def _three(what: str, text: str | None) -> tuple[float, float, float] | None:

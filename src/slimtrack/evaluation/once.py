@@ -144,7 +144,7 @@ class _Log:
     def _update(self, tracker: Follower, position: int, image: Image) -> None:
         with self._watch:
             track = tracker.update(image)
-        if position > timing.WARM_UP:
+        if position > timing.WARM_UP:  # before that caches fill; `frame_times` puts the median there
             self.ms[position] = self._watch.ms[-1]
         self.boxes[position] = [*track.box]
         self.scores[position] = track.score

@@ -9,7 +9,7 @@ from slimtrack.errors import InputError
 from slimtrack.networks.importers.matconvnet import import_matconvnet
 from slimtrack.networks.importers.npz import NETWORKS, import_npz, read_npz
 from slimtrack.networks.importers.onnx_file import import_onnx
-from slimtrack.networks.importers.torchvision import ARCHITECTURES, fold_all, import_torchvision
+from slimtrack.networks.importers.torchvision import ARCHITECTURES, STATES, fold_all, import_torchvision
 from slimtrack.networks.network import Network
 from slimtrack.networks.sources import read_bytes
 from slimtrack.networks.weights import WEIGHTS
@@ -50,6 +50,11 @@ def _read(path: Path, name: str | None, sha256: str | None) -> Network:
         return import_onnx(path, sha256=sha256)
     if path.suffix == ".mat":
         return import_matconvnet(path, sha256=sha256)
+    if path.suffix not in STATES:
+        raise InputError(
+            f"{path} is of an unknown kind: a network is .onnx, or .mat of MatConvNet; weights alone are "
+            f"{', '.join(STATES)}"
+        )
     if name is None:
         known = ", ".join(sorted({*ARCHITECTURES, *NETWORKS}))
         raise InputError(f"{path} holds weights alone: say which network they are of, one of {known}")

@@ -25,7 +25,11 @@ from slimtrack.networks.network import Network
 from slimtrack.networks.sources import digest, read_bytes
 from slimtrack.networks.weights import WEIGHTS
 
-__all__ = ["ARCHITECTURES", "Architecture", "fold_all", "import_torchvision", "read_state"]
+__all__ = ["ARCHITECTURES", "STATES", "Architecture", "fold_all", "import_torchvision", "read_state"]
+
+
+STATES = (".npz", ".safetensors", ".pth", ".pt", ".tar")
+"""Suffixes of files of weights alone; the last three need torch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +124,9 @@ def read_state(data: bytes, path: Path) -> dict[str, AnyArray]:
         return _safetensors(data, str(path))
     if path.suffix == ".npz":
         return read_npz(data, str(path))
-    if path.suffix in (".pth", ".pt", ".tar"):
+    if path.suffix in STATES:
         return _torch(data, str(path))
-    raise InputError(f"{path} is of an unknown kind: a state dict is .safetensors, .npz or .pth")
+    raise InputError(f"{path} is of an unknown kind: a state dict is {', '.join(STATES)}")
 
 
 _KINDS = {
