@@ -78,6 +78,18 @@ def test_ctrl_c_waits_for_the_end_of_a_block() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
+def test_sigterm_waits_too_where_a_program_hears_it() -> None:
+    heard, done = [], []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with undivided():
+            signal.raise_signal(signal.SIGTERM)
+            done.extend(heard)
+        assert (done, heard) == ([], [signal.SIGTERM])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_a_second_ctrl_c_is_heard_at_once() -> None:
     with pytest.raises(KeyboardInterrupt), undivided():
         signal.raise_signal(signal.SIGINT)

@@ -187,27 +187,31 @@ class Place:
 
 @contextmanager
 def undivided() -> Iterator[None]:
-    """Delays Ctrl-C until the block ends, so that files that belong together end on the same frame.
+    """Delays Ctrl-C and SIGTERM to the end of a block, so that files that belong together end on one frame.
 
-    A second Ctrl-C takes effect at once, in case a disk does not respond.
+    The second signal takes effect at once, in case a disk does not respond.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before):  # ignored, or not Python's to handle
-        yield
-        return
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # the others are ignored, or not Python's to handle
+    before = {number: handler for number, handler in handlers.items() if callable(handler)}
     pending: list[tuple[int, FrameType | None]] = []
 
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
     def wait(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
+        restore()
         pending.append((number, frame))
 
-    signal.signal(signal.SIGINT, wait)
+    for number in before:
+        signal.signal(number, wait)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-    if pending:
-        before(*pending[0])
+        restore()
+    for came, frame in pending:
+        before[signal.Signals(came)](came, frame)

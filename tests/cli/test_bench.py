@@ -1,6 +1,10 @@
 """``slimtrack bench``, as it is called."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 
 import cv2
 import numpy as np
@@ -215,6 +219,49 @@ def test_stopped_by_the_user(folder, tmp_path, monkeypatch):
     assert (tmp_path / "out.json").exists()
 
 
+SLEEPER = """
+import os, time
+from pathlib import Path
+from slimtrack import Tracker
+
+class Sleeper(Tracker, name="sleeper"):
+    def _start(self, image, box):
+        (Path(__file__).parent / f"{os.getpid()}.pid").touch()
+        time.sleep(60)
+    def _locate(self, image): ...
+    def _learn(self, image, box, track): ...
+"""
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def within(seconds, condition):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_sigterm_ends_the_worker_processes_too(folder, tmp_path):
+    (tmp_path / "sleeper.py").write_text(SLEEPER)
+    words = [folder, "--trackers", f"{tmp_path / 'sleeper.py'}:sleeper", "--jobs", "2"]
+    program = [sys.executable, "-m", "slimtrack", "bench", *map(str, words)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert within(60, lambda: len([*tmp_path.glob("*.pid")]) == 2), process.poll()
+        workers = [int(file.stem) for file in tmp_path.glob("*.pid")]
+        process.terminate()
+        said = process.communicate(timeout=20)[1]
+    assert process.returncode == 143 and "Stopped before any sequence was finished" in said
+    assert within(10, lambda: not any(map(alive, workers)))
+
+
 def test_runs_on_a_busy_machine_are_repeated_as_often_as_wished(folder, monkeypatch):
     passes = []
     once = runner.track_once
@@ -289,8 +336,6 @@ def test_the_best_is_compared_with_the_others(folder):
 
 
 def test_networks_are_looked_for_there_too(folder, tmp_path, monkeypatch):
-    import os
-
     monkeypatch.setenv("SLIMTRACK_NETWORKS", "before")
     call(folder, "--trackers", "still", "--networks", tmp_path)
     assert os.environ["SLIMTRACK_NETWORKS"] == f"{tmp_path}{os.pathsep}before"

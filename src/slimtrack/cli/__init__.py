@@ -3,10 +3,13 @@
 import codecs
 import io
 import logging
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +35,9 @@ _REFUSED = 2
 
 _INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells expect it."""
+
+_TERMINATED = 143
+"""Exit code after SIGTERM."""
 
 
 class _Group(TyperGroup):
@@ -104,11 +110,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     Raises:
         SystemExit: Always. 0: all went well; 2, with one sentence on stderr: the user can put it right; 130:
-            Ctrl-C; 1: a failure that should not happen, or nobody reads the output any more.
+            Ctrl-C; 143: SIGTERM; 1: a failure that should not happen, or nobody reads the output any more.
     """
     words, debug = _without_debug(sys.argv[1:] if arguments is None else arguments)
     try:
-        with _speaking():
+        with _sigterm_as_ctrl_c(), _speaking():
             typer.main.get_command(app)(args=words, prog_name="slimtrack")
     except SlimtrackError as error:
         _fail(str(error), error, _REFUSED, debug)
@@ -117,6 +123,28 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         hint = "" if debug else "; --debug shows where"
         _fail(f"failed inside ({type(error).__name__}: {error}){hint}", error, 1, debug)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: files are completed, and worker processes end too."""
+    before = signal.getsignal(signal.SIGTERM)
+    if before is not signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except SystemExit as end:
+        raise SystemExit(_TERMINATED if came and end.code == _INTERRUPTED else end.code) from end
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 _PLAIN = {"…": "...", "±": "+-", "–": "-"}
