@@ -206,14 +206,20 @@ def spread(responses: Floats) -> Floats:
 
 
 @compiled(fastmath=True)
+def _seeing(shift, cells):
+    """The range of responses that see one of a row of cells, ``shift`` cells further."""
+    return max(-shift, 0), min(cells - shift, cells + 1)
+
+
+@compiled(fastmath=True)
 def _gather(parts, out):
     count, side, _, h, w = parts.shape
     for n in range(count):
         for row in range(side):
             for column in range(side):
                 up, left = row - 2, column - 2  # response (y, x) sees cell (y + up, x + left) here
-                begin, end = max(-left, 0), min(w - left, w + 1)
-                for y in range(max(-up, 0), min(h - up, h + 1)):
+                (first, last), (begin, end) = _seeing(up, h), _seeing(left, w)
+                for y in range(first, last):
                     line = out[n, y, begin:end]
                     part = parts[n, row, column, y + up, begin + left : end + left]
                     for x in range(len(line)):  # slices: indices that cannot be negative make it fast
@@ -227,8 +233,8 @@ def _spread(responses, out):
         for row in range(side):
             for column in range(side):
                 up, left = row - 2, column - 2
-                begin, end = max(-left, 0), min(w - left, w + 1)
-                for y in range(max(-up, 0), min(h - up, h + 1)):
+                (first, last), (begin, end) = _seeing(up, h), _seeing(left, w)
+                for y in range(first, last):
                     line = responses[n, y, begin:end]
                     part = out[n, row, column, y + up, begin + left : end + left]
                     for x in range(len(line)):

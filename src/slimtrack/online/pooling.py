@@ -30,15 +30,20 @@ def _cells(low, high, cells):
 
 
 @compiled(fastmath=True)
+def _bins(box, size):
+    """Where the first of ``size`` x ``size`` bins of a box begins, and the width and height of each."""
+    left, top = float(box[0]), float(box[1])
+    return left, top, max((float(box[2]) - left) / size, _LEAST), max((float(box[3]) - top) / size, _LEAST)
+
+
+@compiled(fastmath=True)
 def pool(maps, boxes, out):
     """`roi.precise_roi_pool` of boxes in cells ``(K, 4)`` into ``out`` ``(K, bins, bins, C)``."""
     h, w, channels = maps.shape
     count, size = out.shape[0], out.shape[1]
     out[:] = 0
     for k in range(count):
-        left, top = float(boxes[k, 0]), float(boxes[k, 1])
-        across = max((float(boxes[k, 2]) - left) / size, _LEAST)
-        down = max((float(boxes[k, 3]) - top) / size, _LEAST)
+        left, top, across, down = _bins(boxes[k], size)
         for j in range(size):
             y0 = top + j * down
             y1 = y0 + down
@@ -107,9 +112,7 @@ def pool_slopes(maps, boxes, back, out):
     of_row, of_column = np.empty(3), np.empty(3)
     out[:] = 0
     for k in range(count):
-        left, top = float(boxes[k, 0]), float(boxes[k, 1])
-        across = max((float(boxes[k, 2]) - left) / size, _LEAST)
-        down = max((float(boxes[k, 3]) - top) / size, _LEAST)
+        left, top, across, down = _bins(boxes[k], size)
         for j in range(size):
             first, last = _cells(top + j * down, top + (j + 1) * down, h)
             for y in range(first, last):
