@@ -132,7 +132,7 @@ def response(sizes: Sizes) -> tuple[Run, Run]:
 
 PARTS: dict[str, Callable[[Sizes], tuple[Run, Run]]] = {
     "classifier, first frame (6 x 10 iterations, 21 looks)": first_frame,
-    "classifier, update (5 iterations, 250 samples), every 10th frame": update,
+    "classifier, update (5 iterations, 250 samples), in 3 of 10 frames": update,
     "classifier, response": response,
     "precise pooling of 10 boxes, both blocks": pooling,
     "refinement (10 boxes, 5 steps)": refinement,

@@ -126,6 +126,24 @@ def test_training_on_a_memory_lowers_the_objective() -> None:
     assert classifier.objective(maps, labels, memory.weights) < before
 
 
+def test_training_in_parts_ends_as_in_one() -> None:
+    """One pass over the samples a part, the filter unchanged before the last."""
+    maps, labels, _ = scene()
+    whole, parts = Classifier(12, Learning(dims=8)), Classifier(12, Learning(dims=8))
+    for each in (whole, parts):
+        each.start(maps[:4], labels[:4])
+    memory = SampleMemory(whole.see(maps), labels, capacity=50, rate=0.05)
+    before = whole.filter
+    whole.train(memory)
+    training = parts.training(memory)
+    for _ in range(Learning().iterations - 1):
+        assert training.go()
+        assert np.array_equal(parts.filter, before)
+    assert not training.go()
+    assert np.array_equal(parts.filter, whole.filter)
+    assert not np.array_equal(parts.filter, before)
+
+
 def test_samples_fade_and_the_faintest_makes_room() -> None:
     one = np.ones((2, 1, 1), np.float32)
     memory = SampleMemory(one, one, capacity=4, rate=0.1)

@@ -112,13 +112,14 @@ def test_with_standard_pooling_boxes_are_not_moved(folder: str) -> None:
     assert boxes(create("atom", network=folder)) != still
 
 
-def test_the_classifier_trains_every_interval(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from slimtrack.online.classifier import Classifier
-
-    trained = []
-    monkeypatch.setattr(Classifier, "train", lambda self, memory: trained.append(len(memory.samples)))
-    boxes(create("matom", network=folder, interval=3), 8)
-    assert len(trained) == 2
+def test_the_classifier_trains_every_interval_in_three_frames(folder: str) -> None:
+    tracker = create("matom", network=folder, interval=4)
+    tracker.init(*FRAMES[0])
+    filters = [tracker._classifier.filter]
+    for image, _ in FRAMES[1:12]:
+        tracker.update(image)
+        filters.append(tracker._classifier.filter)
+    assert [at for at in range(1, 12) if filters[at] is not filters[at - 1]] == [6, 10]
 
 
 def test_the_size_follows_with_a_delay(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from slimtrack.arrays import Features, Floats
 from slimtrack.filters.eco.solver import ConjugateGradient
 from slimtrack.online.samples import SampleMemory
 
-__all__ = ["SIDE", "Classifier", "Learning", "label"]
+__all__ = ["SIDE", "Classifier", "Learning", "Training", "label"]
 
 SIDE = 4
 """Cells of the filter in each direction. A map of h x w cells gives (h + 1) x (w + 1) responses."""
@@ -85,16 +85,13 @@ class Classifier:
 
     def train(self, memory: SampleMemory) -> None:
         """Improves the filter on samples that `see` gave; the first layer stays."""
-        problem = _Problem(memory.samples, memory.labels, memory.weights, self._cells)
-        ridge = np.float32(self._learning.filter_ridge)
-        gradient, curve = problem.linearised(self.filter)
+        training = self.training(memory)
+        while training.go():
+            pass
 
-        def product(v: Floats) -> Floats:
-            return problem.product(v.reshape(self.filter.shape), curve).ravel() + ridge * v
-
-        right = -(gradient + ridge * self.filter).ravel()
-        step = _solved(product, right, np.ones_like(right), self._learning.iterations)
-        self.filter = np.asarray(self.filter + step.reshape(self.filter.shape), np.float32)
+    def training(self, memory: SampleMemory) -> "Training":
+        """`train` in parts."""
+        return Training(self, memory, self._learning, self._cells)
 
     def objective(self, maps: Features, labels: Features, weights: Floats) -> float:
         """Equation 3.1 on samples ``(n, C, h, w)``."""
@@ -121,6 +118,50 @@ class Classifier:
         right = -(to_layers(by_whole) + diagonal * both)
         both += _solved(product, right, diagonal, self._learning.first_iterations)
         self.filter, self.projection = both[: f.size].reshape(f.shape), both[f.size :].reshape(p.shape)
+
+
+class Training:
+    """A training of the filter in parts that take equally long, a pass over the samples each; this is one.
+
+    The filter is the old one up to the end. A sample that takes another's place in between counts with the
+    other's weight until then.
+
+    Args:
+        classifier: Whose filter is improved.
+        memory: The samples; those that are added in a place of their own come too late.
+        learning: Its iterations and ridge.
+        cells: h and w of the samples' maps.
+    """
+
+    def __init__(
+        self, classifier: Classifier, memory: SampleMemory, learning: Learning, cells: Sequence[int]
+    ) -> None:
+        self._classifier, self._memory, self._cells = classifier, memory, cells
+        self._weights, self._left = memory.weights, learning.iterations
+        self._ridge = np.float32(learning.filter_ridge)
+        gradient, self._curve = self._problem().linearised(classifier.filter)
+        self._residual = -(gradient + self._ridge * classifier.filter).ravel()
+        self._step, self._diagonal = np.zeros_like(self._residual), np.ones_like(self._residual)
+        self._solver = ConjugateGradient(self._diagonal)
+
+    def go(self) -> bool:
+        """One pass; false if the filter is the new one, with nothing left to do."""
+        if self._left == 0:
+            return False
+        self._residual = self._solver.step(self._product, self._residual, self._step, self._diagonal)
+        self._left -= 1
+        if self._left == 0:
+            f = self._classifier.filter
+            self._classifier.filter = np.asarray(f + self._step.reshape(f.shape), np.float32)
+        return self._left > 0
+
+    def _product(self, v: Floats) -> Floats:
+        shape = self._classifier.filter.shape
+        return self._problem().product(v.reshape(shape), self._curve).ravel() + self._ridge * v
+
+    def _problem(self) -> "_Problem":
+        memory, n = self._memory, len(self._weights)
+        return _Problem(memory.samples[:n], memory.labels[:n], self._weights, self._cells)
 
 
 class _Problem:
@@ -248,6 +289,8 @@ def _active(raw: Floats) -> Floats:
 
 
 def _solved(product: Callable[[Floats], Floats], right: Floats, diagonal: Floats, iterations: int) -> Floats:
-    step = np.zeros_like(right)
-    ConjugateGradient(np.ones_like(right)).solve(product, right, step, diagonal, iterations)
+    step, residual = np.zeros_like(right), right
+    solver = ConjugateGradient(np.ones_like(right))
+    for _ in range(iterations):
+        residual = solver.step(product, residual, step, diagonal)
     return step

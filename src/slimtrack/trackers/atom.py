@@ -13,7 +13,7 @@ from slimtrack.box import Box
 from slimtrack.calibrations import calibration_of
 from slimtrack.confidence import Calibration
 from slimtrack.filters.response import evidence
-from slimtrack.online.classifier import Classifier, Learning, label
+from slimtrack.online.classifier import Classifier, Learning, Training, label
 from slimtrack.online.first_frame import first_looks
 from slimtrack.online.localisation import Finding, Kind, Rules, localised
 from slimtrack.online.overlap import STRIDES, Pooling, refined
@@ -49,6 +49,8 @@ _LABEL = 0.25
 """Width of the desired response in sides of the target."""
 _APART = 4
 """Responses around the peak that belong to the target."""
+_PASSES = 2
+"""Passes over the samples in one frame: a training takes three frames, so that none of them takes long."""
 _NOISE = 0.1, 0.3
 """Spread of the proposals' places and sizes, over the target's mean side; ATOM has 0.5 for sizes."""
 _NARROWEST = 1 / 3
@@ -141,6 +143,7 @@ class _OverlapTracker(Tracker):
             self._network.to_reference(blocks[0]), _sides(box, area), self._pooling
         )
         self._learned = 0
+        self._training: Training | None = None
 
     def _locate(self, image: Image) -> Estimate:
         last = self._place
@@ -169,8 +172,21 @@ class _OverlapTracker(Tracker):
         wanted = self._label((box.cx - area.x) * step, (box.cy - area.y) * step)
         self._memory.add(sample, wanted, track.score * (2 if distracted else 1))
         self._learned += 1
-        if distracted or self._learned % self._interval == 0:
+        if distracted:
+            self._training = None
             self._classifier.train(self._memory)
+        elif self._learned % self._interval == 0:
+            self._go_on(self._learning.iterations)
+            self._training = self._classifier.training(self._memory)
+            self._go_on(_PASSES - 1)
+        else:
+            self._go_on(_PASSES)
+
+    def _go_on(self, passes: int) -> None:
+        """Goes on with a training that has begun."""
+        for _ in range(passes):
+            if self._training is not None and not self._training.go():
+                self._training = None
 
     _nothing: ClassVar[Mapping[str, float]] = {}
     """Evidence where the target was not found, in place of what `_boxed` gives."""

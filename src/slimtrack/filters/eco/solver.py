@@ -50,18 +50,24 @@ class ConjugateGradient:
             self._direction = None
         # A larger old rho makes the next factor smaller: the old direction fades.
         self._rho /= max(self._kept, 1e-6)
-        residual = right - product(x)
+        residual: Floats = right - product(x)
         for _ in range(iterations):
-            scaled = residual / preconditioner
-            rho = self._dot(residual, scaled)
-            if not rho > 0:
-                return
-            self._direction = self._turned(scaled, rho)
-            self._last, self._rho = residual, rho
-            image = product(self._direction)
-            step = np.float32(rho / self._dot(self._direction, image))
-            x += step * self._direction
-            residual = residual - step * image
+            residual = self.step(product, residual, x, preconditioner)
+
+    def step(
+        self, product: Callable[[Floats], Floats], residual: Floats, x: Floats, preconditioner: Floats
+    ) -> Floats:
+        """One step of `solve`, from the residual ``right - A x``; returns the residual after it."""
+        scaled = residual / preconditioner
+        rho = self._dot(residual, scaled)
+        if not rho > 0:
+            return residual
+        self._direction = self._turned(scaled, rho)
+        self._last, self._rho = residual, rho
+        image = product(self._direction)
+        step = np.float32(rho / self._dot(self._direction, image))
+        x += step * self._direction
+        return np.asarray(residual - step * image)
 
     def _turned(self, scaled: Floats, rho: float) -> Floats:
         """The next direction."""
