@@ -148,6 +148,14 @@ def test_labels_are_hard_until_the_student_is_better() -> None:
     torch.testing.assert_close(hard, torch.tensor([[0.0, 0.045, 1.5]]))
 
 
+def test_a_backbone_alone_is_judged_by_its_losses() -> None:
+    """The first of two stages: its predictor has learned nothing that could be judged."""
+    better, worse = {"loss": 1.0, "error": 0.3, "overlap": 0.5}, {"loss": 2.0, "error": 0.2, "overlap": 0.6}
+    alone, both = (make(f"cfkd[{SMALL},labels={labels}]").recipe for labels in ("none", "both"))
+    assert alone.grade(better) > alone.grade(worse)
+    assert both.grade(better) < both.grade(worse)
+
+
 @pytest.fixture(scope="module")
 def teachers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Untrained ones, of both kinds."""

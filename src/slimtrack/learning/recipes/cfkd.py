@@ -147,6 +147,10 @@ class Cfkd(OverlapRecipe):
         heads = [p for p in self.network.parameters() if p not in known]
         return [Group(1.0, heads)] + ([Group(0.3, inner)] if self._features != "frozen" else [])
 
+    def grade(self, figures: Mapping[str, float]) -> float:
+        """By its losses where the predictor learns nothing, otherwise by what it predicts."""
+        return -figures["loss"] if self._labels == "none" else super().grade(figures)
+
     def maps(self, network: OverlapNetwork, views: Views) -> list[list[Tensor]]:
         """Blocks 3 and 4 of the student."""
         return [each[2:] for each in self._blocks(network, views)]
