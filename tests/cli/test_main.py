@@ -222,7 +222,7 @@ def test_help_loads_no_heavy_library() -> None:
         "import sys\n"
         "from slimtrack.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
-        "heavy = {'numba', 'torch', 'onnxruntime', 'openvino', 'matplotlib', 'cv2', 'av', 'nicegui', 'ray'}\n"
+        "heavy = {'numba', 'scipy', 'torch', 'onnxruntime', 'openvino', 'matplotlib', 'cv2', 'av'}\n"
         "print('loaded:', *sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

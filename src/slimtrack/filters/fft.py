@@ -1,9 +1,11 @@
-"""The Fourier transforms that all rooms use, in one module so that the implementation can be replaced."""
+"""The Fourier transforms that all rooms use, in one module so that the implementation can be replaced.
+
+It is imported on first use: that takes longer than all else that the command line imports.
+"""
 
 from typing import Any
 
 import numpy as np
-import scipy.fft
 
 from slimtrack.arrays import Floats
 
@@ -12,21 +14,29 @@ __all__ = ["energy", "fft", "ifft", "irfft2", "power", "rfft2"]
 
 def fft(x: Floats) -> Any:
     """Spectrum over the last axis; complex64 for float32."""
+    import scipy.fft
+
     return scipy.fft.fft(x, workers=1)
 
 
 def ifft(spectrum: Any) -> Any:
     """The complex array with that spectrum over its last axis."""
+    import scipy.fft
+
     return scipy.fft.ifft(spectrum, workers=1)
 
 
 def rfft2(x: Floats) -> Any:
     """Spectrum over the last two axes; complex64 for float32."""
+    import scipy.fft
+
     return scipy.fft.rfft2(x, axes=(-2, -1), workers=1)
 
 
 def irfft2(spectrum: Any, shape: tuple[int, int]) -> Any:
     """The real array of ``shape`` with that spectrum over its last two axes."""
+    import scipy.fft
+
     return scipy.fft.irfft2(spectrum, s=shape, axes=(-2, -1), workers=1)
 
 
