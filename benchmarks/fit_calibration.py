@@ -6,8 +6,10 @@ The evidence is collected on the sequences given (never on those that are report
 target disappears (``benchmarks/absences.py``) and on the synthetic clips, with LOST switched off. What a
 tracker learns hangs on its score, and its evidence on what it has learned: so while evidence is collected the
 annotation decides what is learned, and no calibration has a say in the next one. The same command gives the
-same file. All footage weighs the same, whatever its length. The table printed is held out: each piece of
-footage judged by a fit on all the others; a tracker that misses the bar there gets no calibration.
+same file. A target that is gone for long teaches little: only the first frames after a right box are fitted,
+those in which LOST has to be decided. All footage weighs the same, whatever its length. The table printed is
+held out: each piece of footage judged by a fit on all the others; a tracker that misses the bar there gets no
+calibration.
 
 With ``--trackers`` only those are fitted anew and the others stay as they are. The calibration for trackers
 without one of their own is fitted on four of different kinds together, whenever these are among them.
@@ -37,7 +39,7 @@ from slimtrack.tracker import Estimate, Tracker
 from slimtrack.video.synthetic import CLIPS
 
 USED = (
-    "peak", "psr", "second", "peak_change", "psr_change", "shape", "grey", "color", "outside", "scene",
+    "peak", "psr", "second", "peak_change", "psr_change", "shape", "grey", "color", "outside", "scene_change",
 )  # fmt: skip
 """What the fit may use: more evidence fits these few sequences better and others worse."""
 
@@ -64,11 +66,16 @@ drifted filter answers says little."""
 COMMON = ("kcf", "dsst", "staple", "eco-hc")
 """Fitted together for trackers that have no calibration of their own."""
 
+SOON = 30
+"""Frames with a wrong box that are fitted after each right one. A taught tracker that has lost its target
+stays lost to the end, and a score fitted on all of that expects wrong boxes too often."""
+
 LEAST_AUROC, MOST_ECE = 0.80, 0.10
 """Held out: a tracker whose scores are worse has no calibration."""
 
-Evidence = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Evidence ``(n, k)``, ``nan`` where a tracker gives none; labels ``(n,)``; names of the footage ``(n,)``."""
+Evidence = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""Evidence ``(n, k)``, ``nan`` where a tracker gives none; labels ``(n,)``; names of the footage ``(n,)``;
+which rows are fitted ``(n,)``."""
 
 
 def footage(name: str) -> str:
@@ -108,23 +115,31 @@ def collect(name: str, sequence: Sequence) -> Evidence:
     evidence = np.array(rows)
     finite = np.isfinite(evidence)
     known = finite[:, finite.any(axis=0)].all(axis=1)
-    return evidence[known], np.array(labels)[known], np.full(known.sum(), footage(sequence.name))
+    groups = np.full(known.sum(), footage(sequence.name))
+    return evidence[known], np.array(labels)[known], groups, soon(labels)[known]
+
+
+def soon(labels: list[bool]) -> np.ndarray:
+    """Which frames of a sequence have a right box, or one at most `SOON` frames before."""
+    frames = np.arange(len(labels))
+    right = np.maximum.accumulate(np.where(labels, frames, -1))  # the box given, before these, is right
+    return frames - right <= SOON
 
 
 def gather(name: str, sequences: Iterable[Sequence], jobs: int) -> Evidence:
     """`collect` over sequences."""
     parts = joblib.Parallel(n_jobs=jobs)(joblib.delayed(collect)(name, one) for one in sequences)
-    evidence, labels, groups = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return evidence, labels, groups
+    evidence, labels, groups, near = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return evidence, labels, groups, near
 
 
 def fit(evidence: Evidence, names: Iterable[str], l2: float) -> tuple[Calibration, np.ndarray]:
     """A calibration of the evidence named, and the scores of all footage held out."""
-    rows, labels, groups = evidence
+    rows, labels, groups, near = evidence
     names = [name for name in names if np.isfinite(rows[:, USED.index(name)]).all()]
     columns = rows[:, [USED.index(name) for name in names]]
-    found = fit_logistic(columns, labels, names, l2=l2, groups=groups)
-    held = held_out_scores(columns, labels, names, groups, l2=l2)
+    found = fit_logistic(columns[near], labels[near], names, l2=l2, groups=groups[near])
+    held = held_out_scores(columns, labels, names, groups, l2=l2, fitted=near)
     return found, held
 
 
@@ -132,7 +147,7 @@ def fitted(name: str, sequences: list[Sequence], jobs: int, l2: float) -> tuple[
     """Fits a tracker, and prints a row with how it does held out; ``None`` where that is not good enough."""
     evidence = gather(name, sequences, jobs)
     found, held = fit(evidence, USED, l2)
-    _, labels, groups = evidence
+    _, labels, groups, _ = evidence
     real = ~np.char.startswith(groups, "synthetic-")
     area, error = auroc(held[real], labels[real]), expected_calibration_error(held[real], labels[real])
     good = area >= LEAST_AUROC and error <= MOST_ECE
@@ -142,8 +157,8 @@ def fitted(name: str, sequences: list[Sequence], jobs: int, l2: float) -> tuple[
 
 def common(parts: Iterable[Evidence], l2: float) -> Calibration:
     """The calibration of several trackers' evidence together."""
-    rows, labels, groups = (np.concatenate(part) for part in zip(*parts, strict=True))
-    found, _ = fit((rows, labels, groups), ANY, l2)
+    rows, labels, groups, near = (np.concatenate(part) for part in zip(*parts, strict=True))
+    found, _ = fit((rows, labels, groups, near), ANY, l2)
     return found
 
 

@@ -75,6 +75,15 @@ def test_the_ratio_to_sidelobes_is_judged_by_the_logarithm_of_one_more() -> None
     assert found["psr"] == pytest.approx(3 + 0.4 * (1 - 3))
 
 
+def test_a_camera_that_always_moves_is_no_sign_of_a_change() -> None:
+    course, said = Course(), []
+    for scene in (2.0, *[2.0] * 5, 3.0):
+        said.append(course.follow({"scene": scene})["scene_change"])
+        course.learn(1.0)
+    assert said[:-1] == pytest.approx([0.0] * 6)
+    assert said[-1] == pytest.approx(0.4)
+
+
 def test_means_begin_anew_at_another_place_and_what_is_usual_stays() -> None:
     course = Course()
     course.follow({"peak": 8.0, "grey": 1.0})

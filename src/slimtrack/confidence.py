@@ -89,7 +89,8 @@ class Course:
 
     A single frame says little: blur or a turn lowers the response for a moment, and a wrong place may have a
     high response by chance. So the calibration uses running means, and how far the response has fallen below
-    its usual height and sharpness on this target.
+    its usual height and sharpness on this target. How much the whole frame changes is compared with what is
+    usual, too: a camera that moves changes all of it in every frame, and the target is still there.
     """
 
     def __init__(self) -> None:
@@ -106,8 +107,9 @@ class Course:
             share: Share of this frame in the means; 1 forgets all earlier frames.
 
         Returns:
-            Running means of these figures, for ``psr`` of log(1 + psr), and of ``peak_change`` and
-            ``psr_change``: how far the logarithms of both lie above their usual values, at least -3.
+            Running means of these figures, for ``psr`` of log(1 + psr), and of ``peak_change``,
+            ``psr_change`` and ``scene_change``: how far the logarithms of the three lie above their usual
+            values, at least -3.
         """
         figures = {name: value if math.isfinite(value) else 0.0 for name, value in evidence.items()}
         if "psr" in figures:
@@ -127,7 +129,7 @@ class Course:
         self._mean = {}
 
     def learn(self, weight: float) -> None:
-        """Adapts the usual values to the last response, at ``weight`` (0 to 1) times the full rate."""
+        """Adapts the usual values to the last frame, at ``weight`` (0 to 1) times the full rate."""
         for name, value in self._now.items():
             self._usual[name] += _USUAL_RATE * weight * (value - self._usual[name])
 
@@ -136,8 +138,9 @@ def _log(height: float) -> float:
     return math.log(max(height, _LOWEST))
 
 
-_LEVELS: Mapping[str, Callable[[float], float]] = {"peak": _log, "psr": float}
-"""What is compared with its usual height, and how it becomes a logarithm; ``psr`` is one by then."""
+_LEVELS: Mapping[str, Callable[[float], float]] = {"peak": _log, "psr": float, "scene": float}
+"""What is compared with its usual height, and how it becomes a logarithm; ``psr`` and ``scene`` are one by
+then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class TestFit:
             random = np.random.default_rng(len(name))
             evidence = random.random((60, len(module.USED)))
             labels = evidence.sum(axis=1) + random.random(60) > len(module.USED) / 2 + 0.5
-            return evidence, labels, np.repeat(["A", "B", "synthetic-C"], 20)
+            return evidence, labels, np.repeat(["A", "B", "synthetic-C"], 20), np.ones(60, bool)
 
         def call(*arguments):
             out = tmp_path / "out"
@@ -112,15 +112,31 @@ class TestCollect:
     def test_the_annotation_says_what_is_right_and_what_is_learned(self, collect, monkeypatch):
         learned = []
         monkeypatch.setattr(tracker_class("mosse"), "_learn", lambda *_: learned.append(_[-1].score))
-        _, labels, groups = collect()
+        _, labels, groups, _ = collect()
         assert labels.tolist() == [True] * 3 + [False] * 6 and set(groups) == {"jump"}
         assert learned == [1.0] * 3
 
     def test_no_calibration_has_a_say(self, collect, monkeypatch):
-        before, _, _ = collect()
+        before, *_ = collect()
         monkeypatch.setattr(tracker_class("mosse"), "calibration", Calibration({}, -9.0))
-        after, _, _ = collect()
+        after, *_ = collect()
         assert np.array_equal(before, after) and len(before) == 9
+
+    def test_a_target_gone_for_long_is_not_fitted(self, collect, monkeypatch):
+        monkeypatch.setattr(importlib.import_module("fit_calibration"), "SOON", 2)
+        *_, near = collect()
+        assert near.tolist() == [True] * 5 + [False] * 4
+
+    def test_frames_that_are_not_fitted_are_judged(self):
+        module = importlib.import_module("fit_calibration")
+        rows = np.zeros((40, len(module.USED)))
+        rows[:, 0] = np.tile([1.0, 0.0], 20)
+        labels, groups = rows[:, 0] > 0, np.repeat(["A", "B"], 20)
+        near = np.arange(40) % 20 < 10
+        labels[~near] = ~labels[~near]  # would turn the fit around
+        found, held = module.fit((rows, labels, groups, near), module.USED, 0.01)
+        assert found.weights["peak"] > 0
+        assert ((held > 0.5) == (rows[:, 0] > 0)).all()
 
 
 def row(auc, aucs):

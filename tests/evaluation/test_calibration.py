@@ -138,6 +138,15 @@ def test_held_out_scores_come_from_the_other_groups():
         held_out_scores(evidence, labels, ["p", "q", "r"], ["a"] * 300)
 
 
+def test_rows_that_are_not_fitted_are_scored():
+    evidence, labels = _sample(300)
+    groups, fitted = np.repeat(["a", "b", "c"], 100), np.arange(300) % 2 == 0
+    scores = held_out_scores(evidence, labels, ["p", "q", "r"], groups, fitted=fitted)
+    rows = np.flatnonzero(fitted & (groups != "a"))
+    model = fit_logistic(evidence[rows], labels[rows], ["p", "q", "r"], groups=groups[rows])
+    assert scores[7] == pytest.approx(model.score(dict(zip("pqr", evidence[7], strict=True))))
+
+
 @pytest.mark.parametrize(
     ("evidence", "labels", "names", "options", "what"),
     [

@@ -151,6 +151,7 @@ def held_out_scores(
     groups: Sequence[str] | npt.NDArray[np.str_],
     *,
     l2: float = 1e-3,
+    fitted: npt.ArrayLike = True,
 ) -> npt.NDArray[np.float64]:
     """Cross-validated scores: each group is scored by a fit on all other groups.
 
@@ -160,6 +161,7 @@ def held_out_scores(
         names: K names.
         groups: ``(N,)`` name of each row's sequence.
         l2: As in `fit_logistic`.
+        fitted: ``(N,)`` which rows take part in the fits; the others are only scored.
 
     Returns:
         ``(N,)`` in (0, 1).
@@ -173,7 +175,8 @@ def held_out_scores(
     scores = np.empty(len(y))
     for group in np.unique(belongs):
         out = belongs == group
-        model = fit_logistic(x[~out], y[~out], names, l2=l2, groups=belongs[~out])
+        others = ~out & np.asarray(fitted, dtype=bool)
+        model = fit_logistic(x[others], y[others], names, l2=l2, groups=belongs[others])
         logits = x[out] @ np.array([model.weights[name] for name in names]) + model.bias
         scores[out] = _sigmoid(logits)
     return scores
