@@ -39,6 +39,16 @@ def test_hysteresis_step_by_step(scores: tuple[float | None, ...], expected: lis
     assert states(*scores) == expected
 
 
+def test_a_clear_answer_is_followed_whatever_its_score() -> None:
+    """It ends the patience, two bring a LOST target back as UNCERTAIN; nothing found is LOST even so."""
+    hysteresis = Hysteresis(AT)
+    low, high = AT.lost / 2, AT.found - 0.01
+    steps = [(low, False), (low, False), (low, True), (low, False), (low, False), (low, False)]
+    assert [hysteresis.decide(score, clear=clear) for score, clear in steps] == [U, U, U, U, U, L]
+    steps = [(high, True), (high, False), (low, True), (low, True), (high, False), (None, True), (0.9, True)]
+    assert [hysteresis.decide(score, clear=clear) for score, clear in steps] == [L, L, L, U, U, L, T]
+
+
 def peaks(*heights: float, learned: float = 1.0) -> list[dict[str, float]]:
     """What a course says of frames with these peaks; each is taken for usual by ``learned``."""
     course, said = Course(), []

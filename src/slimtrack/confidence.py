@@ -46,26 +46,33 @@ class Thresholds:
         return self.doubt if self.learned is None else self.learned
 
 
+_AGAIN = 2
+"""Clear answers in a row after which a LOST target is followed again."""
+
+
 class Hysteresis:
     """Turns the scores of successive frames into states."""
 
     def __init__(self, thresholds: Thresholds) -> None:
         self._at = thresholds
         self._state = State.TRACKED
-        self._low = 0
+        self._low = self._clear = 0
 
-    def decide(self, score: float | None) -> State:
+    def decide(self, score: float | None, *, clear: bool = False) -> State:
         """The state after one more frame.
 
         Args:
             score: Probability that the target is in its box; ``None`` if nothing was found, which means LOST
                 at once.
+            clear: The tracker's answer is clear (`slimtrack.tracker.Estimate`): whatever its score, the frame
+                does not make the target LOST, and two in a row make a LOST one UNCERTAIN.
         """
         at = self._at
-        self._low = self._low + 1 if score is not None and score < at.lost else 0
+        self._low = self._low + 1 if score is not None and score < at.lost and not clear else 0
+        self._clear = self._clear + 1 if clear else 0
         if score is None or self._low >= at.patience:
             self._state = State.LOST
-        elif self._state is State.LOST and score < at.found:
+        elif self._state is State.LOST and score < at.found and self._clear < _AGAIN:
             pass
         elif score >= (at.doubt if self._state is State.TRACKED else at.tracked):
             self._state = State.TRACKED

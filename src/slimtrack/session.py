@@ -105,9 +105,15 @@ class Session:
             self._fits = True
         return _bounded(self._rules.calibration.score(self.evidence))
 
-    def believe(self, box: Box | None, score: float | None) -> Track:
-        """The track of a frame in which this box was found; ``None``: nothing was found."""
-        state = self._hysteresis.decide(score)
+    def believe(self, box: Box | None, score: float | None, *, clear: bool = False) -> Track:
+        """The track of a frame in which this box was found; ``None``: nothing was found.
+
+        Args:
+            box: What was found.
+            score: Its score.
+            clear: Whether it is followed whatever its score (`Hysteresis.decide`).
+        """
+        state = self._hysteresis.decide(score, clear=clear)
         if box is None or score is None:
             box = self._believed  # nothing was found, so there is no response to follow
         if state is State.LOST:

@@ -41,12 +41,15 @@ class Estimate:
         box: The most likely box, or ``None`` if nothing was found.
         evidence: Named figures that the calibration turns into a score (see `slimtrack.filters.response`).
         score: The tracker's own score; the evidence is then ignored.
+        clear: The answer is so clear that the box is followed whatever its score: the target is UNCERTAIN
+            then, not LOST (`slimtrack.confidence.Hysteresis`). For trackers that learn nothing wrong from it.
         view: A picture of the box's surroundings, if the tracker has one, which saves making another.
     """
 
     box: Box | None
     evidence: Mapping[str, float] = field(default_factory=dict)
     score: float | None = None
+    clear: bool = False
     view: View | None = field(default=None, compare=False)
 
 
@@ -168,7 +171,7 @@ class Tracker(metaclass=CheckedOptions):
             estimate = self._locate(image)
             box = _kept_in(estimate.box, image)
             score = None if box is None else self._score(image, box, estimate)
-            track = session.believe(box, score)
+            track = session.believe(box, score, clear=estimate.clear)
             if box is not None and track.score >= self.thresholds.least and track.state is not State.LOST:
                 session.learn(track.score)
                 self._learn(image, box, track)

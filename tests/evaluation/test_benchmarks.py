@@ -15,7 +15,7 @@ from slimtrack.calibrations import (
 )
 from slimtrack.confidence import Calibration
 from slimtrack.datasets import Dataset
-from slimtrack.registry import list_trackers, tracker_class
+from slimtrack.registry import list_trackers, parse_spec, settings, tracker_class
 
 ROOT = Path(__file__).parents[2]
 OURS = ROOT / "src/slimtrack/trackers/calibrations.json"
@@ -29,7 +29,8 @@ def scripts(monkeypatch):
 
 def test_the_names_are_those_of_the_registry():
     names = importlib.import_module("_names").ours()
-    assert set(CALIBRATIONS) <= set(list_trackers(missing=True))
+    assert {parse_spec(name)[0] for name in CALIBRATIONS} <= set(list_trackers(missing=True))
+    assert all(settings(name) for name in CALIBRATIONS if "[" in name)
     others = [name for name in list_trackers(missing=True) if name not in names]
     assert {"still", "nanotrack-v3", "opencv:kcf"} <= set(others) and names[0] == "mosse"
 

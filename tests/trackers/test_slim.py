@@ -7,7 +7,7 @@ from slimtrack import Box, State, create
 from slimtrack.confidence import Calibration
 from slimtrack.evaluation.metrics import overlaps
 from slimtrack.networks.find import SHIPPED, VARIABLE, find_network
-from slimtrack.trackers.slim import _around, _covered
+from slimtrack.trackers.slim import _around, _covered, _Habit
 from slimtrack.video.synthetic import Clip
 
 pytest.importorskip("onnxruntime")
@@ -78,6 +78,7 @@ def test_while_lost_it_also_searches_where_its_answer_leads(monkeypatch: pytest.
     assert first is not None
     tracker = create("slim")
     monkeypatch.setattr(tracker, "_score", lambda *_: 0.1)
+    monkeypatch.setattr(tracker, "clear", 2.0)
     tracker.init(image, first)
     places = []
     for image, box in frames[1:]:
@@ -86,6 +87,42 @@ def test_while_lost_it_also_searches_where_its_answer_leads(monkeypatch: pytest.
         places.append(tracker._place.iou(box))
     assert track.state is State.LOST and track.box.iou(box) < 0.5
     assert min(places[1::2]) > 0.5
+
+
+def test_what_it_sees_clearly_is_followed_whatever_the_box_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = list(Clip(length=25).frames())
+    image, first = frames[0]
+    assert first is not None
+    tracker = create("slim")
+    monkeypatch.setattr(tracker, "_score", lambda *_: 0.1)
+    tracker.init(image, first)
+    for image, box in frames[1:]:
+        track = tracker.update(image)
+        assert track.state is State.UNCERTAIN and box is not None and track.box.iou(box) > 0.5
+
+
+def test_a_habit_is_how_the_given_box_differs_from_the_networks() -> None:
+    """Both ways about one box, a share of it, not too much of it, and none where nothing was found."""
+    found, given = Box.from_center(50, 60, 20, 40), Box.from_center(52, 56, 24, 36)
+    habit = _Habit.seen(given, [found, found], 1.0)
+    assert tuple(habit.users(found)) == pytest.approx(tuple(given))
+    assert tuple(habit.networks(given)) == pytest.approx(tuple(found))
+    half = _Habit.seen(given, [found], 0.5)
+    assert half.users(found).cx == pytest.approx(51) and half.users(found).w == pytest.approx(20 * 1.2**0.5)
+    assert _Habit.seen(Box.from_center(50, 60, 40, 40), [found], 1.0).users(found).w < 26
+    assert _Habit.seen(given, [], 1.0).users(found) == found
+
+
+def test_boxes_stay_as_loose_as_the_first_one() -> None:
+    frames = list(Clip(length=25).frames())
+    image, first = frames[0]
+    assert first is not None
+    areas = []
+    for larger in (1.0, 1.2):
+        tracker = create("slim")
+        tracker.init(image, Box.from_center(first.cx, first.cy, larger * first.w, larger * first.h))
+        areas.append([tracker.update(image).box.area for image, _ in frames[1:]])
+    assert np.median(np.divide(areas[1], areas[0])) > 1.15
 
 
 def test_with_a_filter_beside_it_it_has_a_calibration_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:

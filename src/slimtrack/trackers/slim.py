@@ -1,12 +1,12 @@
 """`slim` and `slim-large`: the networks that come with slimtrack, as trackers."""
 
 import math
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from slimtrack._cv2 import cv2
-from slimtrack.arrays import Features, Image
+from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
 from slimtrack.lookout import Trail
@@ -24,6 +24,47 @@ _STRIDE = 16
 """Pixels of the search image per cell."""
 _LEAST = 4.0
 """Smallest side of a box in frame pixels."""
+_LOOKS = (0, 0, 1), (0.3, 0, 1), (-0.3, 0, 1), (0, 0.3, 1), (0, -0.3, 1), (0, 0, 0.85), (0, 0, 1 / 0.85)
+"""Where the first frame is searched: so far right of and below the target, over its side; so much larger."""
+_FOUND = 0.4
+"""Overlap with the given box from which on the network has found it."""
+_MOST = 0.25
+"""How far the given box may differ from the network's: a share of its sides, and of their logarithms."""
+
+
+class _Habit(NamedTuple):
+    """How the user draws boxes, compared with the network: looser or tighter, with more or less of the legs.
+
+    Attributes:
+        x, y: How far the user's centre is right of and below the network's, over the network's sides.
+        w, h: Logarithms of the user's sides over the network's.
+    """
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+    @classmethod
+    def seen(cls, given: Box, found: list[Box], share: float) -> "_Habit":
+        """That share of the mean difference; none where nothing was found."""
+        pairs = [
+            ((given.cx - box.cx) / box.w, (given.cy - box.cy) / box.h,
+             math.log(given.w / box.w), math.log(given.h / box.h))
+            for box in found
+        ]  # fmt: skip
+        mean = np.clip(np.mean(pairs, axis=0), -_MOST, _MOST) if pairs else np.zeros(4)
+        return cls(*(share * mean).tolist())
+
+    def users(self, box: Box) -> Box:
+        """The network's box as the user would draw it."""
+        centre = box.cx + self.x * box.w, box.cy + self.y * box.h
+        return Box.from_center(*centre, box.w * math.exp(self.w), box.h * math.exp(self.h))
+
+    def networks(self, box: Box) -> Box:
+        """The user's box as the network would draw it."""
+        w, h = box.w / math.exp(self.w), box.h / math.exp(self.h)
+        return Box.from_center(box.cx - self.x * w, box.cy - self.y * h, w, h)
 
 
 class _Slim(SiameseTracker):
@@ -34,6 +75,8 @@ class _Slim(SiameseTracker):
         influence: Weight of the cosine window against the penalised score.
         penalty: Strength of the penalty on changes of size and shape.
         rate: How fast the box's size adapts, multiplied by score and penalty.
+        habit: How much of the difference between the given box and the network's in the first frame stays.
+        clear: Score from which on the box is followed, whatever it shows.
     """
 
     template: ClassVar[int]
@@ -44,6 +87,8 @@ class _Slim(SiameseTracker):
     influence: ClassVar[float] = 0.3
     penalty: ClassVar[float] = 0.1
     rate: ClassVar[float] = 0.6
+    habit: ClassVar[float] = 0.5
+    clear: ClassVar[float] = 0.4
 
     def __init__(self, *, threads: Threads = 1, online: Online = "none") -> None:
         super().__init__(threads=threads, online=online)
@@ -61,15 +106,34 @@ class _Slim(SiameseTracker):
         mask = _covered(box, area, self.template // _STRIDE)
         cells, kernel = self._networks[0].run({"image": picture, "mask": mask})
         self._target = {"cells": cells, "kernel": kernel}
+        found = [best for look in _LOOKS if (best := self._glance(image, box, *look)).iou(box) >= _FOUND]
+        self._habit = _Habit.seen(box, found, self.habit)
 
-    def _locate(self, image: Image) -> Estimate:
-        last = self._place
-        area = _around(last, 4.0)
+    def _look(self, image: Image, area: Box) -> tuple[Image, Floats, Floats]:
+        """The area as the network sees it, the scores ``(n,)`` of its cells and the sides ``(4, n)``."""
         patch = cut(image, area, self.search, self._border)
         scores, sides = self._networks[1].run({"image": planes(patch, rgb=True), **self._target})
+        return patch, scores.ravel(), sides.reshape(4, -1)
+
+    def _glance(self, image: Image, box: Box, right: float, below: float, larger: float) -> Box:
+        """The best box of a search around a box moved by so many of its sides and made so much larger."""
+        side = math.sqrt(box.area)
+        place = Box.from_center(box.cx + right * side, box.cy + below * side, box.w * larger, box.h * larger)
+        area = _around(place, 4.0)
+        _, scores, sides = self._look(image, area)
+        best, step = int(np.argmax(scores)), area.w / self.search
+        x, y = self._grid[:, best].tolist()
+        w, n, e, s = sides[:, best].tolist()
+        corner = area.cx + (x - w) * step, area.cy + (y - n) * step
+        return Box(*corner, (w + e) * step, (n + s) * step)
+
+    def _locate(self, image: Image) -> Estimate:
+        last = self._habit.networks(self._place)
+        area = _around(last, 4.0)
+        patch, scores, sides = self._look(image, area)
         ranked = rank(
-            scores.ravel(),
-            sides.reshape(4, -1),
+            scores,
+            sides,
             self._grid,
             self._window,
             (self.influence, self.penalty),
@@ -86,7 +150,9 @@ class _Slim(SiameseTracker):
         )
         box = Box.from_center(last.cx + float(dx[best]), last.cy + float(dy[best]), *size)
         view = View(patch, area) if area.w <= 2 * self.search else None
-        return Estimate(box, {"peak": float(scores.flat[best])} | self._seen_beside(), view=view)
+        peak = float(scores[best])
+        evidence = {"peak": peak} | self._seen_beside()
+        return Estimate(self._habit.users(box), evidence, clear=peak >= self.clear, view=view)
 
 
 class Slim(_Slim, name="slim"):
@@ -104,6 +170,7 @@ class SlimLarge(_Slim, name="slim-large"):
     files = files_of("slim-large")
     thresholds = Thresholds(tracked=0.85, doubt=0.8, found=0.7, learned=0.3)
     template, search = 128, 256
+    rate = 0.4  # a box that takes in too much of its surroundings grows more slowly
 
 
 def _around(box: Box, factor: float) -> Box:
