@@ -37,7 +37,7 @@ class _Habit(NamedTuple):
 
     Attributes:
         x, y: How far the user's centre is right of and below the network's, over the network's sides.
-        w, h: Logarithms of the user's sides over the network's.
+        w, h: The user's sides over the network's.
     """
 
     x: float
@@ -54,16 +54,17 @@ class _Habit(NamedTuple):
             for box in found
         ]  # fmt: skip
         mean = np.clip(np.mean(pairs, axis=0), -_MOST, _MOST) if pairs else np.zeros(4)
-        return cls(*(share * mean).tolist())
+        x, y, w, h = (share * mean).tolist()
+        return cls(x, y, math.exp(w), math.exp(h))
 
     def users(self, box: Box) -> Box:
         """The network's box as the user would draw it."""
         centre = box.cx + self.x * box.w, box.cy + self.y * box.h
-        return Box.from_center(*centre, box.w * math.exp(self.w), box.h * math.exp(self.h))
+        return Box.from_center(*centre, box.w * self.w, box.h * self.h)
 
     def networks(self, box: Box) -> Box:
         """The user's box as the network would draw it."""
-        w, h = box.w / math.exp(self.w), box.h / math.exp(self.h)
+        w, h = box.w / self.w, box.h / self.h
         return Box.from_center(box.cx - self.x * w, box.cy - self.y * h, w, h)
 
 
@@ -160,7 +161,7 @@ class Slim(_Slim, name="slim"):
 
     files = files_of("slim")
     # Higher than for trackers that learn: doubt costs a network nothing.
-    thresholds = Thresholds(tracked=0.7, doubt=0.6, found=0.6, learned=0.3)
+    thresholds = Thresholds(tracked=0.8, doubt=0.7, found=0.6, learned=0.3)
     template, search = 112, 224
 
 
@@ -170,7 +171,7 @@ class SlimLarge(_Slim, name="slim-large"):
     files = files_of("slim-large")
     thresholds = Thresholds(tracked=0.85, doubt=0.8, found=0.7, learned=0.3)
     template, search = 128, 256
-    rate = 0.4  # a box that takes in too much of its surroundings grows more slowly
+    rate = 0.5  # a box that takes in too much of its surroundings grows more slowly
 
 
 def _around(box: Box, factor: float) -> Box:
