@@ -90,8 +90,8 @@ def operations(row: Row, own: Cost) -> float:
 
 def main() -> None:
     """Prints the table."""
-    print("| network | tracks with, float16 MB | file of training, MB (MiB) | paper |", end="")
-    print(" G operations a frame: backbone + predictor | by (4.5) | read as the paper's | paper |")
+    print("| network | files for tracking in float16, MB | training checkpoint, MB (MiB) | paper, MB |", end="")
+    print(" G operations a frame: backbone + predictor | by (4.5) | counted as in the paper | paper |")
     print("|---|---|---|---|---|---|---|---|")
     for row in ROWS:
         own = cost(OverlapNetwork(blocks(row.backbone), row.head, row.kind))
