@@ -90,7 +90,9 @@ def operations(row: Row, own: Cost) -> float:
 
 def main() -> None:
     """Prints the table."""
-    print("| network | files for tracking in float16, MB | training checkpoint, MB (MiB) | paper, MB |", end="")
+    print(
+        "| network | files for tracking in float16, MB | training checkpoint, MB (MiB) | paper, MB |", end=""
+    )
     print(" G operations a frame: backbone + predictor | by (4.5) | counted as in the paper | paper |")
     print("|---|---|---|---|---|---|---|---|")
     for row in ROWS:

@@ -66,7 +66,7 @@ def test_its_evidence_is_its_best_score_and_what_the_box_shows() -> None:
     tracker.init(image, first)
     tracker.update(next(frames)[0])
     assert tracker.evidence.keys() == {
-        "peak", "peak_change", "shape", "grey", "color", "outside", "scene", "flat",
+        "peak", "peak_change", "shape", "grey", "color", "outside", "scene", "scene_change", "flat",
     }  # fmt: skip
     assert 0.3 < tracker.evidence["peak"] <= 1
 

@@ -28,11 +28,11 @@ _STEPS = 100
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Scores against actual shares, in equal-width bins of the score.
+    """The mean score and the share of right boxes, in equal-width bins of the score.
 
     Attributes:
         promised: ``(bins,)`` mean score; ``nan`` in an empty bin.
-        came: ``(bins,)`` share of frames with label 1; ``nan`` in an empty bin.
+        came: ``(bins,)`` share of frames in which the box was right; ``nan`` in an empty bin.
         counts: ``(bins,)`` number of frames.
     """
 

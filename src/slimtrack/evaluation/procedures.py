@@ -1,4 +1,4 @@
-"""How a tracker is led through a sequence: which frames it sees, and where it starts."""
+"""Which frames of a sequence a tracker sees, and where it starts."""
 
 import hashlib
 import math
@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 GRACE = 3
-"""Late answers for which the clock of the real-time rule waits, as VOT has it since 2018."""
+"""How many late answers the clock of the real-time rule waits for, as in VOT since 2018."""
 
 Times = Mapping[tuple[str, str, int], npt.NDArray[np.float64]]
 """Milliseconds of each frame, `init` first, by tracker, sequence and index of the first box."""
@@ -111,9 +111,9 @@ class RealTime:
 
     The clock waits for the first late answers since `init`, that of `init` included. The rule is that of
     Kristan et al., "The sixth visual object tracking VOT2018 challenge results" (ECCV workshops 2018), and
-    the number that of `vot-toolkit`'s stack ``vot2018/shortterm`` (``grace: 3``). Its program lets a tracker
-    that is late by less than one frame see the next one all the same; here that frame is missed, as the text
-    says.
+    the number of late answers that of `vot-toolkit`'s stack ``vot2018/shortterm`` (``grace: 3``). The toolkit
+    lets a tracker that is late by less than one frame see the next one all the same; here that frame is
+    missed, as the article says.
 
     Attributes:
         fps: Frames that come each second.
@@ -158,14 +158,14 @@ class Restarts:
 
     The target is lost in a frame where the box does not overlap the true one at all. The next frames are not
     shown to the tracker; then it starts from the true box. A frame in which the target is absent, or has no
-    area, says nothing: nothing is lost there and nothing starts there, so a start waits until it is back.
+    area, is left out: nothing is lost there, and a start waits until the target is back.
 
     The numbers are those of `vot-toolkit` (``skip_initialize: 5`` of its stacks up to ``vot2019``, burn-in of
-    its analysis), which ends the overlap at the image's border; here it is that of whole boxes.
+    its analysis). The toolkit clips boxes to the image before it computes overlaps; here whole boxes count.
 
     Attributes:
         wait: Frames from the one where the target was lost to the new start.
-        burn_in: Frames from each start on that do not count in accuracy, as the start was given.
+        burn_in: Frames after each start that do not count in accuracy, because the box was given there.
         name: A few words for tables and results.
     """
 

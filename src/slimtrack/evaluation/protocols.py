@@ -24,17 +24,17 @@ class Protocol:
         source: The toolkit that the rules come from.
         first_is_truth: The first box of a result is replaced by the true one.
         repair: A later row that is all ``nan`` or has no area is replaced by the row before it.
-        overlap_validity: Which truth rows count in success: ``"box"`` those with four positive (1-based)
-            numbers; any other row has IoU -1, a miss. ``"none"``: all of them.
-        error_validity: The same for precision: an invalid row has error -1, a *hit*. ``"centre"``: rows
+        overlap_validity: Which truth rows are valid in success. ``"box"``: those with four positive (1-based)
+            numbers; any other row has IoU -1, a miss. ``"none"``: all rows.
+        error_validity: The same for precision, where an invalid row has error -1, a *hit*. ``"centre"``: rows
             whose (1-based) centre is positive.
         absent: Treatment of a truth row of ``nan``: ``"left out"`` of numerator and denominator, or
             ``"counted"`` by the rules above.
         overlap_thresholds: Success is the share of frames with IoU **greater** than each of these.
         error_thresholds: Precision is the share with a centre error **at most** each of these, in pixels.
         normalized_thresholds: The same for the error divided by the true width and height.
-        procedure: How the tracker is led through a sequence. Any procedure that makes one result a sequence
-            goes with any toolkit's rules: ``replace(OTB, procedure=RealTime(20))``.
+        procedure: Which frames the tracker sees, and where it starts. Any procedure with one result per
+            sequence can be combined with any toolkit's rules: ``replace(OTB, procedure=RealTime(20))``.
     """
 
     name: str

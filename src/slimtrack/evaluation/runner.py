@@ -1,4 +1,4 @@
-"""Trackers over sequences, from one or five first boxes, as the protocol leads them, timed."""
+"""Runs trackers over sequences, from one or five first boxes, by the rules of a protocol, and times them."""
 
 import functools
 import hashlib
@@ -41,7 +41,7 @@ class Evaluation:
         jitter: Pixels by which the first boxes were shifted.
         threads: Number of threads allowed.
         jobs: Number of processes that ran at the same time; above 1 the times mean little.
-        protocol: How the trackers were led through the sequences, and the rules of the metrics.
+        protocol: Which frames the trackers saw, where they started, and the rules of the metrics.
         peak_rss_mb: Per tracker, peak resident memory of a process of its own in MiB
             (`slimtrack.evaluation.memory.peak_memory`); ``nan`` if it could not be measured.
     """
@@ -71,7 +71,7 @@ class Running:
 
 
 ONE_BY_ONE = Running()
-"""One thread, one run after the other: what times are measured with."""
+"""One thread, one run after the other: the setting in which times are comparable."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -110,7 +110,7 @@ def evaluate(
         running: Threads, processes, repetitions.
         store: Folder of finished runs.
         fresh: Repeat finished runs too.
-        protocol: How the trackers are led through the sequences, and the rules of the metrics.
+        protocol: Which frames the trackers see, where they start, and the rules of the metrics.
         watcher: Progress callbacks.
 
     Raises:

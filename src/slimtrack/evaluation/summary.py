@@ -104,7 +104,7 @@ def curves_of(runs: Iterable[Run], sequence: Sequence, rules: Protocol) -> Curve
 
 
 def headline(run: Run, sequence: Sequence, rules: Protocol) -> tuple[str, float]:
-    """The name of the protocol's first figure, and its value for one run."""
+    """The name of the protocol's main figure, and its value for one run."""
     if isinstance(rules.procedure, Restarts):
         return "accuracy", restarts.accuracy(run, sequence, rules.procedure)
     return "AUC", measure(run.boxes, sequence.truth, rules).auc

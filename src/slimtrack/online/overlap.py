@@ -1,8 +1,8 @@
-"""How well boxes overlap the target, predicted by a network, and how to raise it (ATOM; paper 003, 3.1).
+"""Predicts how well boxes overlap the target, and moves them to a higher overlap (ATOM; paper 003, 3.1).
 
-The head of a network of the ATOM family in numpy. What the reference frame says of the target, the
-modulation vectors, weighs the channels of what boxes pool from the searched frame. They stay the same as
-long as the target does, so they are multiplied into the weights once.
+This is the head of a network of the ATOM family, in numpy. Features of the target in the reference frame
+give modulation vectors, by which the channels of the features pooled from boxes in the searched frame are
+multiplied. The vectors do not change while a target is tracked, so they are multiplied into the weights once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -155,12 +155,12 @@ def _relu(x: Floats) -> Floats:
 
 
 class Searched(NamedTuple):
-    """What the search branch makes of a part of a frame.
+    """The search branch's output for a part of a frame.
 
     Attributes:
         maps: ``(C, h, w)`` of blocks 3 and 4.
         corners: For each, the column and row of its first cell in the whole map.
-        limits: Left, top, right, bottom in pixels, within which boxes are pooled as from the whole maps.
+        limits: Left, top, right, bottom in pixels: boxes inside are pooled as they are from the whole maps.
     """
 
     maps: Sequence[Features]
@@ -169,11 +169,11 @@ class Searched(NamedTuple):
 
 
 Source = Callable[[Floats], Searched]
-"""Gives what lies around an area: left, top, right, bottom in pixels."""
+"""Computes the search branch around an area: left, top, right, bottom in pixels."""
 
 
 class Predictor:
-    """Predicts from the searched frame how well boxes overlap the target.
+    """Predicts how well boxes in the searched frame overlap the target.
 
     Boxes are ``(K, 4)`` float32: left, top, right, bottom in pixels of the searched image. Call `look` first.
     """
@@ -184,12 +184,12 @@ class Predictor:
         self._parts = last[:, :hidden], last[:, hidden:]
 
     def look(self, source: Source) -> None:
-        """Takes a frame, of which only what lies around the boxes is asked for."""
+        """Takes a new frame; the search branch is computed later, around the boxes only."""
         self._source = source
         self._limits = np.array([np.inf, np.inf, -np.inf, -np.inf])
 
     def values(self, boxes: Floats) -> Floats:
-        """What the network says of boxes: ``(K, 1)`` overlaps, or ``(K, 4)`` for DRNet."""
+        """The network's output for boxes: ``(K, 1)`` overlaps, or ``(K, 4)`` for DRNet."""
         self._cover(boxes)
         hidden = [level.hidden(*each, boxes) for level, each in zip(self._levels, self._seen, strict=True)]
         return np.asarray(np.concatenate(hidden, 1) @ self._last.T + self._bias)
@@ -206,7 +206,7 @@ class Predictor:
         return total, by_sides
 
     def _cover(self, boxes: Floats) -> None:
-        """Asks for maps around the boxes, and some way that they may move, where there are none yet."""
+        """Computes maps around the boxes, with a margin in which they may move, where there are none yet."""
         low, high = boxes[:, :2].min(0), boxes[:, 2:].max(0)
         if (low >= self._limits[:2]).all() and (high <= self._limits[2:]).all():
             return
@@ -217,11 +217,11 @@ class Predictor:
 
 
 _ROOM = 0.25
-"""How far boxes may move before more of the maps is needed, over the extent of all of them."""
+"""The margin in which boxes may move before maps are computed again, over the extent of all boxes."""
 _NARROWEST = 2.0
-"""Sides of boxes in pixels of the searched image do not become smaller."""
+"""Smallest side of a box, in pixels of the searched image."""
 _SLIMMEST = 6.0
-"""Longest side over shortest of a box that counts, as in ATOM."""
+"""Largest ratio of the sides of a box that is taken, as in ATOM."""
 
 
 def refined(
@@ -229,13 +229,13 @@ def refined(
 ) -> tuple[Floats, float]:
     """Moves boxes to where the predicted overlap is higher, and averages the best ones (ATOM, section 3.3).
 
-    A step is the slope by centre and size, times the box's own size.
+    A step is the derivative by centre and size, times the box's own size.
 
     Args:
-        predictor: Looking at the frame.
+        predictor: Has been given the frame (`look`).
         boxes: ``(K, 4)`` proposals, the first one the most likely.
         steps: How many steps.
-        length: Of a step.
+        length: Factor of each step.
         best: How many boxes are averaged.
 
     Returns:

@@ -25,11 +25,11 @@ _STRIDE = 16
 _LEAST = 4.0
 """Smallest side of a box in frame pixels."""
 _LOOKS = (0, 0, 1), (0.3, 0, 1), (-0.3, 0, 1), (0, 0.3, 1), (0, -0.3, 1), (0, 0, 0.85), (0, 0, 1 / 0.85)
-"""Where the first frame is searched: so far right of and below the target, over its side; so much larger."""
+"""Searches in the first frame: offset to the right and down, over the target's side, and factor of size."""
 _FOUND = 0.4
-"""Overlap with the given box from which on the network has found it."""
+"""Overlap with the given box from which on the network counts as having found the target."""
 _MOST = 0.25
-"""How far the given box may differ from the network's: a share of its sides, and of their logarithms."""
+"""Limit of the difference between given and found box: in its sides, and in the logarithms of its sides."""
 
 
 class _Habit(NamedTuple):

@@ -1,4 +1,4 @@
-"""`cf-vgg`: a small network for correlation filters learns from a large one and by tracking (paper 002)."""
+"""`cf-vgg`: a small network for correlation filters, trained by a teacher and a tracking loss (paper 002)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,17 +26,17 @@ from slimtrack.options import Range
 __all__ = ["CfVgg", "Student", "resampled"]
 
 _LEVELS = ("relu3", "norm1", "norm2", "relu5")
-"""Where a tracking loss can be computed: the paper's three, and what `fdeepstrcf` reads before them."""
+"""Taps on which a tracking loss can be computed: the paper's three, and `relu3`, which `fdeepstrcf` reads."""
 _BESIDE = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 """Context patches: right, left, below, above, by a whole side of the patch."""
 
 
 class Student(nn.Module):
-    """A small network, and the 1x1 convolution that lifts its last layer to the teacher's channels.
+    """A small network, and a 1x1 convolution from its last layer to as many channels as the teacher has.
 
     Attributes:
         small: The network.
-        lift: ``None`` without a teacher; thrown away after training.
+        lift: The 1x1 convolution, discarded after training; ``None`` without a teacher.
     """
 
     def __init__(self, network: Network) -> None:
@@ -45,7 +45,7 @@ class Student(nn.Module):
         self.lift: nn.Conv2d | None = None
 
     def lifted_to(self, channels: int) -> None:
-        """Makes the lift."""
+        """Makes the 1x1 convolution, with random weights."""
         last = list(self.small.taken.taps.values())[-1]
         self.lift = nn.Conv2d(last.channels, channels, 1)
 
@@ -55,7 +55,7 @@ class Student(nn.Module):
         return taps
 
     def _load_from_state_dict(self, state: Mapping[str, Tensor], prefix: str, *rest: Any) -> None:
-        """A checkpoint knows how many channels its teacher had."""
+        """Makes the 1x1 convolution for as many channels as that of the checkpoint has."""
         weight = state.get(f"{prefix}lift.weight")
         if weight is not None and (self.lift is None or len(self.lift.weight) != len(weight)):
             self.lifted_to(len(weight))
@@ -63,7 +63,7 @@ class Student(nn.Module):
 
 
 class _Looked(NamedTuple):
-    """Maps of the patches of a batch: by tap, of all patches one after the other, ``(P N, C, h, w)``."""
+    """The maps of a batch, by tap: of its P kinds of patches one after the other, ``(P N, C, h, w)``."""
 
     taps: dict[str, Tensor]
     patches: int
@@ -74,11 +74,11 @@ class _Looked(NamedTuple):
 
 
 class CfVgg(Recipe):
-    """A network of VGG-M's shape learns a teacher's last features, and to track on three levels (equation 4).
+    """A network of VGG-M's shape imitates a teacher's features, with a tracking loss on three levels (eq. 4).
 
-    The filter is solved on each level's own maps; see `online/levels.py` for what the maps go through
-    first. Departs from the paper in batch norm while it trains, in AdamW with a cosine instead of SGD with an
-    exponential decay, and in weighing each level by its label's energy.
+    A correlation filter is solved on the maps of each level; `online/levels.py` says how these are prepared.
+    Departs from the paper in batch norm during training, in AdamW with a cosine schedule instead of SGD with
+    an exponential one, and in dividing each level's loss by its label's energy.
     """
 
     network: Student
@@ -95,23 +95,35 @@ class CfVgg(Recipe):
     def __init__(  # noqa: PLR0913  # an option each
         self,
         *,
-        ratio: Annotated[int, "How many times smaller than VGG-M: 1, 16, 32, 64 or 96 (table III)."] = 64,
+        ratio: Annotated[
+            int, "Size of VGG-M over that of the network, in parameters: 1, 16, 32, 64 or 96 (table III)."
+        ] = 64,
         lrn: Annotated[bool, "Local response normalisation after the first two layers, as in VGG-M."] = True,
-        batch_norm: Annotated[bool, "Batch norm while it trains; it goes into the filters."] = True,
-        fidelity: Annotated[float, Range(0), "Weight of the teacher's features."] = 1.0,
+        batch_norm: Annotated[
+            bool, "Batch norm during training; at the end it is folded into the filters."
+        ] = True,
+        fidelity: Annotated[
+            float, Range(0), "Weight of the fidelity loss, which compares with the teacher's features."
+        ] = 1.0,
         beta: Annotated[float, Range(0), "Weight of the tracking loss (equation 4)."] = 1.0,
         levels: Annotated[
             int,
             Range(1, 4),
-            "Levels of the tracking loss: 1 for the last alone, 4 with relu3 beside the paper's 3.",
+            "Levels of the tracking loss: 1 is the last level alone, 3 are the paper's, 4 adds relu3.",
         ] = 3,
         ridge: Annotated[
-            float, Range(1e-8), "Of the filter, as a share of the features' energy a frequency."
+            float,
+            Range(1e-8),
+            "Regularisation of the filter, as a share of the features' mean energy per frequency.",
         ] = 0.01,
-        context: Annotated[int, Range(0, 4), "Patches beside the target, answered with 0 (equation 9)."] = 0,
-        suppression: Annotated[float, Range(0), "Weight of those patches in the filter."] = 0.5,
+        context: Annotated[
+            int, Range(0, 4), "Context patches beside the target, with desired response 0 (equation 9)."
+        ] = 0,
+        suppression: Annotated[float, Range(0), "Weight of the context patches in the filter."] = 0.5,
         side: Annotated[
-            int, Range(75, 400), "Pixels of the patches, four sides of the target: 155 has 75, 18, 9 cells."
+            int,
+            Range(75, 400),
+            "Side of the patches in pixels, four times the target's; 155 gives maps of 75, 18 and 9 cells.",
         ] = 155,
         tap: Annotated[str, "The teacher's layer; its last if empty."] = "",
     ) -> None:
@@ -132,13 +144,13 @@ class CfVgg(Recipe):
         return Student(vgg_m(widths, lrn=self._lrn, batch_norm=self._batch_norm, start=start))
 
     def start(self, path: Path) -> None:
-        """Filters drawn at random from a network: VGG-M's, or as many first layers as have its kernels."""
+        """Begins with filters chosen at random from a network's first layers, as far as VGG-M has such kernels."""
         network = _named(path, "--start")
         self.network = self._student(network)
         self._origin[0] = f"filters of {_of(network)} as far as they fit, else a random start"
 
     def teach(self, path: Path) -> None:
-        """Takes the features of a network by its name or file."""
+        """Imitates the features of a network, given by its name or file."""
         network = _named(path, "--teacher")
         tap = network.tap(self._tap) if self._tap else list(network.taps.values())[-1]
         self._teacher = TorchNetwork(network, [tap.name]).eval().requires_grad_(False)
@@ -171,7 +183,7 @@ class CfVgg(Recipe):
         return [views.template(self._side, extent), views.search(self._side), *beside]
 
     def _unlike(self, network: Student, looked: _Looked, patches: Tensor) -> Tensor:
-        """Mean square difference of lifted and teacher's features, the latter brought to variance 1."""
+        """Mean square difference to the teacher's features, which are scaled to variance 1 (equation 5)."""
         assert self._teacher is not None and network.lift is not None
         with torch.no_grad():
             (name, maps), *_ = self._teacher(self._teacher.prepared(_pixels(patches))).items()
@@ -198,7 +210,7 @@ class CfVgg(Recipe):
         small.with_card(replace(small.card, origin=text)).save(folder / "cf-vgg.onnx", half=True)
 
     def tracker(self, network: nn.Module, folder: Path) -> str:
-        """FECO takes it."""
+        """The tracker fECO, with this network."""
         self.publish(network, folder)
         return "feco[network=cf-vgg]"
 
