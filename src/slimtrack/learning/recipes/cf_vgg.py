@@ -144,7 +144,7 @@ class CfVgg(Recipe):
         return Student(vgg_m(widths, lrn=self._lrn, batch_norm=self._batch_norm, start=start))
 
     def start(self, path: Path) -> None:
-        """Begins with filters chosen at random from a network's first layers, as far as VGG-M has such kernels."""
+        """Begins with filters chosen at random from a network's first layers, where its kernels fit."""
         network = _named(path, "--start")
         self.network = self._student(network)
         self._origin[0] = f"filters of {_of(network)} as far as they fit, else a random start"
