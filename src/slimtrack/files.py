@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -191,27 +191,33 @@ def undivided() -> Iterator[None]:
 
     The second signal takes effect at once, in case a disk does not respond.
     """
-    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
-        yield
-        return
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    # the others are ignored, or not Python's to handle
-    before = {number: handler for number, handler in handlers.items() if callable(handler)}
+    before = _handlers()
     pending: list[tuple[int, FrameType | None]] = []
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
     def wait(number: int, frame: FrameType | None) -> None:
-        restore()
+        _handle(before)
         pending.append((number, frame))
 
-    for number in before:
-        signal.signal(number, wait)
+    _handle(dict.fromkeys(before, wait))
     try:
         yield
     finally:
-        restore()
-    for came, frame in pending:
-        before[signal.Signals(came)](came, frame)
+        _handle(before)
+    for number, frame in pending:
+        before[number](number, frame)
+
+
+_Handler = Callable[[int, FrameType | None], Any]
+
+
+def _handlers() -> dict[int, _Handler]:
+    """What handles Ctrl-C and SIGTERM, where that is Python's; nothing outside of the main thread."""
+    if threading.current_thread() is not threading.main_thread():  # only that one receives signals
+        return {}
+    found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    return {number: handler for number, handler in found.items() if callable(handler)}
+
+
+def _handle(handlers: Mapping[int, _Handler]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

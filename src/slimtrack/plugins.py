@@ -54,10 +54,7 @@ def class_in_file(
     if len(listed) < len(own):
         raise InputError(f"{kind} file {file} has two {kind}s of one name: give each its own")
     if not wanted:
-        there = ", ".join(sorted(listed)) or "none"
-        raise InputError(
-            f"{kind} {spec} is a file: say which of its {kind}s, as {file}:NAME; there are: {there}"
-        )
+        raise _unnamed(file, kind, listed)
     # what the file imports can be named too, but is neither listed nor in the way of its own
     known = {name: cls for cls in (*classes, *own) for name in (cls.__name__, own_name(cls))} | listed
     found = known.get(in_case(wanted, known))
@@ -70,6 +67,13 @@ def _concrete(module: ModuleType, base: type) -> list[type]:
     """The classes of a module that derive from another and lack none of its methods."""
     found = [each for each in vars(module).values() if inspect.isclass(each) and issubclass(each, base)]
     return [cls for cls in dict.fromkeys(found) if not inspect.isabstract(cls)]
+
+
+def _unnamed(file: str, kind: str, listed: Collection[str]) -> InputError:
+    there = ", ".join(sorted(listed)) or "none"
+    return InputError(
+        f"{kind} {file} is a file: say which of its {kind}s, as {file}:NAME; there are: {there}"
+    )
 
 
 def _unusable(
