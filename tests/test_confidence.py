@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slimtrack.calibrations import calibrations_file, common_calibration, read_calibrations
-from slimtrack.confidence import Calibration, Course, Hysteresis, State, Thresholds
+from slimtrack.confidence import PATIENT, Calibration, Course, Hysteresis, State, Thresholds
 from slimtrack.trackers.kcf import Kcf
 
 AT = Thresholds(tracked=0.6, doubt=0.4, lost=0.2, found=0.3, patience=3)
@@ -130,10 +130,15 @@ def test_hysteresis_never_jumps_without_reason(scores: list[float | None]) -> No
         before = state
 
 
-def test_the_default_thresholds_are_in_order() -> None:
-    at = Thresholds()
+@pytest.mark.parametrize("at", [Thresholds(), PATIENT])
+def test_thresholds_are_in_order(at: Thresholds) -> None:
     assert 0 < at.lost <= at.doubt < at.tracked <= at.found < 1
     assert at.patience >= 1
+
+
+def test_a_patient_tracker_is_lost_after_five_low_scores() -> None:
+    assert states(*[0.19] * 5, at=PATIENT) == [U, U, U, U, L]
+    assert L not in states(*[0.21] * 9, at=PATIENT)
 
 
 def test_states_are_their_names() -> None:

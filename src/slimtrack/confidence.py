@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Calibration", "Course", "Hysteresis", "State", "Thresholds"]
+__all__ = ["PATIENT", "Calibration", "Course", "Hysteresis", "State", "Thresholds"]
 
 
 class State(enum.StrEnum):
@@ -45,6 +45,10 @@ class Thresholds:
         """The lowest score of a frame that is believed and learned."""
         return self.doubt if self.learned is None else self.learned
 
+
+PATIENT = Thresholds(lost=0.2, patience=5)
+"""For the simplest filters: a blurred or fast target lowers their score for a few frames, and is often found
+again if the search goes on beside it; measured on the development sequences."""
 
 _AGAIN = 2
 """Clear answers in a row after which a LOST target is followed again."""

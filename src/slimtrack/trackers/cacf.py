@@ -6,6 +6,7 @@ import numpy as np
 
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
+from slimtrack.confidence import PATIENT
 from slimtrack.features.hog import Hog
 from slimtrack.filters.context import ContextFilter
 from slimtrack.trackers._options import Context, HogCell, Rate
@@ -50,6 +51,8 @@ class Cacf(ContextTracker, name="cacf"):
 
 class DcfCa(Cacf, name="dcf-ca"):
     """DCF with context: DCF's window and rate, CACF's filter (Mueller et al., CVPR 2017)."""
+
+    thresholds = PATIENT
 
     def __init__(self, *, rate: Rate = 0.02, **options: Any) -> None:
         super().__init__(rate=rate, **options)

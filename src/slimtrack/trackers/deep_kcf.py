@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from slimtrack.arrays import Floats
+from slimtrack.confidence import PATIENT
 from slimtrack.correlation.levels import FirstLevel
 from slimtrack.correlation.sizes import scale_factors
 from slimtrack.features.network import NetworkFeature
@@ -27,6 +28,7 @@ __all__ = ["DcfNet", "Fkcf", "Fsamf"]
 class Fkcf(AdaptingTracker, KernelTracker, name="fkcf"):
     """KCF on one layer of a network (papers 000 and 002)."""
 
+    thresholds = PATIENT
     _pixels = (32.0**2, 192.0**2)
 
     def __init__(
@@ -64,6 +66,7 @@ class DcfNet(NetworkTracker, RidgeTracker, name="dcfnet"):
     The weights of UDT (Wang et al., CVPR 2019), trained without labels, fit too.
     """
 
+    thresholds = PATIENT
     _pixels = (125.0**2, 125.0**2)
     _stride = 4  # of prime sides such as 127 the Fourier transforms take several times as long
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from slimtrack.arrays import Floats
+from slimtrack.confidence import PATIENT
 from slimtrack.features.hog import Hog
 from slimtrack.filters.correlation import KernelFilter
 from slimtrack.trackers._options import HogCell, Rate
@@ -24,6 +25,8 @@ class Kcf(KernelTracker, name="kcf"):
 
 class Dcf(RidgeTracker, name="dcf"):
     """Dual correlation filter: KCF with the linear kernel (Henriques et al., TPAMI 2015)."""
+
+    thresholds = PATIENT
 
     def __init__(self, *, rate: Rate = 0.02, cell: HogCell = 4, **options: Any) -> None:
         super().__init__(rate=rate, **options)

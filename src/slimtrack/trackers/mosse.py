@@ -7,6 +7,7 @@ import numpy as np
 from slimtrack._cv2 import cv2
 from slimtrack.arrays import Floats, Image
 from slimtrack.box import Box
+from slimtrack.confidence import PATIENT
 from slimtrack.correlation.grids import FeatureGrids
 from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.features.grey import LogGrey
@@ -21,6 +22,7 @@ __all__ = ["Mosse"]
 class Mosse(CorrelationTracker, name="mosse"):
     """Minimum output sum of squared error filter on grey levels (Bolme et al., CVPR 2010)."""
 
+    thresholds = PATIENT
     _pixels = (32.0**2, 64.0**2)
     _stride = 2
     _features = (LogGrey(),)
