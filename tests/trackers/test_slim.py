@@ -125,6 +125,25 @@ def test_boxes_stay_as_loose_as_the_first_one() -> None:
     assert np.median(np.divide(areas[1], areas[0])) > 1.15
 
 
+@pytest.mark.parametrize("online", ["none", "eco-hc"])
+def test_a_target_that_jumps_out_of_the_search_area_is_found(online: str) -> None:
+    """By three sides at once, where the search ends at two; the filter did not see it and learns nothing."""
+    frames = list(Clip(length=8, width=480).frames())
+    image, first = frames[0]
+    assert first is not None
+    away = round(3 * first.area**0.5)
+    tracker = create("slim", online=online)
+    tracker.init(image, first)
+    for image, _ in frames[1:-1]:
+        tracker.update(image)
+    image, box = frames[-1]
+    assert box is not None
+    jumped = tracker.update(np.roll(image, away, axis=1)).box
+    assert jumped.iou(box.moved(away, 0)) > 0.5
+    if online != "none":
+        assert tracker._beside._chosen == 0
+
+
 def test_with_a_filter_beside_it_it_has_a_calibration_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Calibration({"psr": 1.0}, 0.0)
     fitted = {"slim[online=eco-hc]": own}

@@ -55,6 +55,11 @@ class SiameseTracker(OnnxTracker):
         beside.choose(float(heights[best]))
         return best
 
+    def _leave_filter(self) -> None:
+        """What is chosen after all is not what the filter saw, so that it does not learn it."""
+        if self._beside is not None:
+            self._beside.choose(0.0)
+
     def _seen_beside(self) -> dict[str, float]:
         """How clear the filter's response is, as evidence; nothing without a filter."""
         if self._beside is None:

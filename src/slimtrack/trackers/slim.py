@@ -24,6 +24,10 @@ _STRIDE = 16
 """Pixels of the search image per cell."""
 _LEAST = 4.0
 """Smallest side of a box in frame pixels."""
+_NEAR, _WIDE = 4.0, 8.0
+"""Side of the area that is searched, over the target's: in every frame, and where no answer is clear."""
+_BETTER = 0.05
+"""By how much the best score of the wide area has to be higher."""
 _LOOKS = (0, 0, 1), (0.3, 0, 1), (-0.3, 0, 1), (0, 0.3, 1), (0, -0.3, 1), (0, 0, 0.85), (0, 0, 1 / 0.85)
 """Searches in the first frame: offset to the right and down, over the target's side, and factor of size."""
 _FOUND = 0.4
@@ -70,6 +74,8 @@ class _Habit(NamedTuple):
 
 class _Slim(SiameseTracker):
     """A siamese network: template of twice, search of four times the target's side (of a square of its area).
+
+    Where its answer is not clear, it searches eight times the side, too.
 
     Attributes:
         template, search: Sides of the two images in pixels.
@@ -120,7 +126,7 @@ class _Slim(SiameseTracker):
         """The best box of a search around a box moved by so many of its sides and made so much larger."""
         side = math.sqrt(box.area)
         place = Box.from_center(box.cx + right * side, box.cy + below * side, box.w * larger, box.h * larger)
-        area = _around(place, 4.0)
+        area = _around(place, _NEAR)
         _, scores, sides = self._look(image, area)
         best, step = int(np.argmax(scores)), area.w / self.search
         x, y = self._grid[:, best].tolist()
@@ -129,8 +135,25 @@ class _Slim(SiameseTracker):
         return Box(*corner, (w + e) * step, (n + s) * step)
 
     def _locate(self, image: Image) -> Estimate:
-        last = self._habit.networks(self._place)
-        area = _around(last, 4.0)
+        place = self._place
+        near = self._found(image, place, beside=True)
+        if near.clear:
+            return near
+        wide = self._found(image, place, _WIDE)
+        least = near.evidence["peak"] + _BETTER
+        if wide.evidence["peak"] < least or wide.box is None:
+            return near
+        # The wide area is coarse: what it found is looked at as closely as usual.
+        again = self._found(image, Box.from_center(wide.box.cx, wide.box.cy, place.w, place.h))
+        if again.evidence["peak"] < least:
+            return near
+        self._leave_filter()
+        return again
+
+    def _found(self, image: Image, place: Box, factor: float = _NEAR, *, beside: bool = False) -> Estimate:
+        """The best box of an area of so many times a place's side; a filter beside may have a say."""
+        last = self._habit.networks(place)
+        area = _around(last, factor)
         patch, scores, sides = self._look(image, area)
         ranked = rank(
             scores,
@@ -143,7 +166,7 @@ class _Slim(SiameseTracker):
             area.w / self.search,
         )
         ranks, held, dx, dy, w, h = ranked
-        best = self._best(image, ranks, dx, dy)
+        best = self._best(image, ranks, dx, dy) if beside else int(np.argmax(ranks))
         rate = min(float(held[best]) * self.rate, 1.0)
         size = (
             min(max((1 - rate) * old + rate * float(new[best]), _LEAST), float(limit))
