@@ -140,6 +140,15 @@ class TestCollect:
         assert ((held > 0.5) == (rows[:, 0] > 0)).all()
 
 
+def test_starts_hold_the_target_in_every_frame(write_sequence):
+    boxes = [[11, 9, 10, 8]] * 80
+    boxes[35] = [np.nan] * 4
+    sequence = next(iter(Dataset.read(write_sequence("gap", boxes))))
+    parts = list(importlib.import_module("starts").starts(sequence))
+    assert [sequence.frames.index(part.frames[0]) for part in parts] == [0, 36, 43, 50]
+    assert all(len(part.frames) == 30 and not part.absent.any() for part in parts)
+
+
 def row(auc, aucs):
     return {"auc": auc, "p50_ms": 2.0, "sequences": {name: {"auc": value} for name, value in aucs.items()}}
 
