@@ -81,7 +81,7 @@ def test_of_two_boxes_the_network_likes_as_much_the_filter_takes_its_target() ->
     for online, best in (("none", 0), ("eco-hc", 1)):
         tracker = create("slim", online=online)
         tracker.init(frame(), FIRST)
-        assert tracker._best(image, ranks, dx, dy) == best
+        assert tracker._best(image, tracker._place, ranks, dx, dy) == best
         tracker._learn(image, FIRST.moved(-30, 0), Track(FIRST, 1.0, State.TRACKED))
 
 

@@ -37,26 +37,27 @@ class SiameseTracker(OnnxTracker):
         if self._beside is not None:
             self._beside.start(image, box)
 
-    def _best(self, image: Image, ranks: Floats, dx: Floats, dy: Floats) -> int:
+    def _best(self, image: Image, place: Box, ranks: Floats, dx: Floats, dy: Floats) -> int:
         """Which box is chosen.
 
         Args:
             image: The frame.
+            place: Where the target is looked for.
             ranks: ``(n,)`` what the network holds of each box.
-            dx: ``(n,)`` how far their centres are right of `_place`, in frame pixels.
+            dx: ``(n,)`` how far their centres are right of the place's, in frame pixels.
             dy: How far below.
         """
         beside = self._beside
         if beside is None:
             return int(np.argmax(ranks))
-        beside.look(image, self._place)
+        beside.look(image, place)
         heights = beside.at(dx, dy)
         best = int(np.argmax(ranks + self.weight * beside.trust() * heights))
         beside.choose(float(heights[best]))
         return best
 
     def _leave_filter(self) -> None:
-        """What is chosen after all is not what the filter saw, so that it does not learn it."""
+        """What is chosen after all is not what the filter saw last, so that it learns nothing."""
         if self._beside is not None:
             self._beside.choose(0.0)
 

@@ -136,7 +136,7 @@ class _Slim(SiameseTracker):
 
     def _locate(self, image: Image) -> Estimate:
         place = self._place
-        near = self._found(image, place, beside=True)
+        near = self._found(image, place)
         if near.clear:
             return near
         wide = self._found(image, place, _WIDE)
@@ -146,12 +146,12 @@ class _Slim(SiameseTracker):
         # The wide area is coarse: what it found is looked at as closely as usual.
         again = self._found(image, Box.from_center(wide.box.cx, wide.box.cy, place.w, place.h))
         if again.evidence["peak"] < least:
+            self._leave_filter()
             return near
-        self._leave_filter()
         return again
 
-    def _found(self, image: Image, place: Box, factor: float = _NEAR, *, beside: bool = False) -> Estimate:
-        """The best box of an area of so many times a place's side; a filter beside may have a say."""
+    def _found(self, image: Image, place: Box, factor: float = _NEAR) -> Estimate:
+        """The best box of an area of so many times a place's side; in the usual one a filter has a say."""
         last = self._habit.networks(place)
         area = _around(last, factor)
         patch, scores, sides = self._look(image, area)
@@ -166,7 +166,7 @@ class _Slim(SiameseTracker):
             area.w / self.search,
         )
         ranks, held, dx, dy, w, h = ranked
-        best = self._best(image, ranks, dx, dy) if beside else int(np.argmax(ranks))
+        best = self._best(image, place, ranks, dx, dy) if factor == _NEAR else int(np.argmax(ranks))
         rate = min(float(held[best]) * self.rate, 1.0)
         size = (
             min(max((1 - rate) * old + rate * float(new[best]), _LEAST), float(limit))
