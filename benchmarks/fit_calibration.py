@@ -25,17 +25,16 @@ import joblib
 import numpy as np
 
 from _names import ours
+from _taught import taught
 from absences import KINDS
-from slimtrack.arrays import Image
 from slimtrack.box import Box
 from slimtrack.calibrations import calibrations_file, read_calibrations, write_calibrations
-from slimtrack.confidence import Calibration, Thresholds
+from slimtrack.confidence import Calibration
 from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.calibration import auroc, expected_calibration_error, fit_logistic, held_out_scores
 from slimtrack.evaluation.once import DecodedFrames
-from slimtrack.registry import list_trackers, settings, tracker_class
+from slimtrack.registry import list_trackers, tracker_class
 from slimtrack.timing import single_thread
-from slimtrack.tracker import Estimate, Tracker
 from slimtrack.video.synthetic import CLIPS
 
 USED = (
@@ -59,10 +58,6 @@ def write_clips(folder: Path) -> None:
         (images.parent / "groundtruth_rect.txt").write_text("\n".join(rows) + "\n")
 
 
-TAUGHT = Thresholds(tracked=0.5, doubt=0.5, lost=0.0, found=0.0)
-"""While evidence is collected LOST is never said, and right boxes alone are learned, whose score is 1: what a
-drifted filter answers says little."""
-
 COMMON = ("kcf", "dsst", "staple", "eco-hc")
 """Fitted together for trackers that have no calibration of their own."""
 
@@ -81,23 +76,6 @@ which rows are fitted ``(n,)``."""
 def footage(name: str) -> str:
     """The sequence that a clip was made from."""
     return name.partition("-")[2] if name.partition("-")[0] in (*KINDS, "backwards") else name
-
-
-def taught(name: str) -> Tracker:
-    """A tracker that learns a frame when its box is right, whatever its own score says.
-
-    It is right when it overlaps the tracker's attribute ``truth``, a box or ``None``, by more than one half.
-    """
-
-    class Taught(tracker_class(name)):  # type: ignore[misc]  # a class known by its name
-        thresholds = TAUGHT
-        truth: Box | None = None
-
-        def _score(self, image: Image, box: Box, estimate: Estimate) -> float | None:
-            nothing = super()._score(image, box, estimate) is None
-            return None if nothing else float(self.truth is not None and box.iou(self.truth) > 0.5)
-
-    return Taught(**settings(name))
 
 
 def collect(name: str, sequence: Sequence) -> Evidence:
