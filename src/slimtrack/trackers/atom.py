@@ -91,7 +91,7 @@ class _OverlapTracker(Tracker):
         memory: Memory = 250,
         rate: NewSample = 0.01,
         interval: Interval = 10,
-        size_rate: _SizeRate = 0.5,
+        size_rate: _SizeRate = 0.25,
         pooling: _Pooling = "precise",
         seed: _Seed = 0,
         threads: Threads = 1,
