@@ -1,9 +1,12 @@
 """The networks of our own that come with slimtrack."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from slimtrack import Box, State, create
+from slimtrack import Box, State, Tracker, create
+from slimtrack.arrays import Image
 from slimtrack.confidence import Calibration
 from slimtrack.evaluation.metrics import overlaps
 from slimtrack.networks.find import SHIPPED, VARIABLE, find_network
@@ -71,15 +74,21 @@ def test_its_evidence_is_its_best_score_and_what_the_box_shows() -> None:
     assert 0.3 < tracker.evidence["peak"] <= 1
 
 
-def test_while_lost_it_also_searches_where_its_answer_leads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Doubt makes it say LOST and move its box no more; found or not, every other search is at the target."""
-    frames = list(Clip(length=45).frames())
+def doubting(frames: list[tuple[Image, Box | None]], monkeypatch: pytest.MonkeyPatch) -> Tracker:
+    """`slim`, started on the first frame, with scores that say LOST."""
     image, first = frames[0]
     assert first is not None
     tracker = create("slim")
     monkeypatch.setattr(tracker, "_score", lambda *_: 0.1)
-    monkeypatch.setattr(tracker, "clear", 2.0)
     tracker.init(image, first)
+    return tracker
+
+
+def test_while_lost_it_also_searches_where_its_answer_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doubt makes it say LOST and move its box no more; found or not, every other search is at the target."""
+    frames = list(Clip(length=45).frames())
+    tracker = doubting(frames, monkeypatch)
+    monkeypatch.setattr(tracker, "clear", 2.0)
     places = []
     for image, box in frames[1:]:
         track = tracker.update(image)
@@ -91,11 +100,7 @@ def test_while_lost_it_also_searches_where_its_answer_leads(monkeypatch: pytest.
 
 def test_what_it_sees_clearly_is_followed_whatever_the_box_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     frames = list(Clip(length=25).frames())
-    image, first = frames[0]
-    assert first is not None
-    tracker = create("slim")
-    monkeypatch.setattr(tracker, "_score", lambda *_: 0.1)
-    tracker.init(image, first)
+    tracker = doubting(frames, monkeypatch)
     for image, box in frames[1:]:
         track = tracker.update(image)
         assert track.state is State.UNCERTAIN and box is not None and track.box.iou(box) > 0.5
@@ -113,16 +118,27 @@ def test_a_habit_is_how_the_given_box_differs_from_the_networks() -> None:
     assert _Habit.seen(given, [], 1.0).users(found) == found
 
 
-def test_boxes_stay_as_loose_as_the_first_one() -> None:
-    frames = list(Clip(length=25).frames())
-    image, first = frames[0]
+def test_boxes_are_given_as_the_user_draws_them_and_searched_as_the_network_does() -> None:
+    (image, first), (later, _) = itertools.islice(Clip(length=25).frames(), 2)
     assert first is not None
-    areas = []
-    for larger in (1.0, 1.2):
+    plain, wide = create("slim"), create("slim")
+    for tracker, factor in ((plain, 1.0), (wide, 1.5)):
+        tracker.init(image, first)
+        tracker._habit = _Habit(0.0, 0.0, factor, 1.0)
+        tracker.relocate(tracker._habit.users(first))
+    network, users = (tracker.update(later).box for tracker in (plain, wide))
+    assert tuple(users) == pytest.approx(tuple(wide._habit.users(network)), abs=1e-6)
+
+
+def test_the_first_frame_shows_how_much_looser_the_users_boxes_are() -> None:
+    image, first = next(iter(Clip(length=25).frames()))
+    assert first is not None
+    widths = []
+    for factor in (0.8, 1.2):
         tracker = create("slim")
-        tracker.init(image, Box.from_center(first.cx, first.cy, larger * first.w, larger * first.h))
-        areas.append([tracker.update(image).box.area for image, _ in frames[1:]])
-    assert np.median(np.divide(areas[1], areas[0])) > 1.15
+        tracker.init(image, Box.from_center(first.cx, first.cy, factor * first.w, first.h))
+        widths.append(tracker._habit.w)
+    assert widths[0] < widths[1]
 
 
 @pytest.mark.parametrize("online", ["none", "eco-hc"])
