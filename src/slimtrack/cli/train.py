@@ -177,6 +177,8 @@ def _run(request: TrainRequest) -> None:
     from slimtrack.learning.sources import Choice, read_sets
 
     named, schedule = _recipe(request)
+    if request.sequences is not None:
+        _check_sequences(named, request.sequences)
     if (request.out / loop.LAST).is_file() and not request.resume:
         raise InputError(
             f"{request.out} holds a run already: continue it with --resume, or choose another --out"
@@ -192,6 +194,18 @@ def _run(request: TrainRequest) -> None:
             compare(named.recipe, request.out / loop.BEST, request.sequences)
     if not result.whole:
         raise typer.Exit(_INTERRUPTED)
+
+
+def _check_sequences(named: "Named", sequences: Path) -> None:
+    """Refuses --sequences before hours of training, not after them."""
+    from slimtrack.datasets import Dataset
+
+    if not named.recipe.compares:
+        raise InputError(
+            f"--sequences: recipe {named.name} ends without a table of trackers; leave it out, and after the "
+            "run use `slimtrack evaluate OUT/best.pt --sequences DIR`"
+        )
+    Dataset.read(sequences)
 
 
 def _recipe(request: TrainRequest) -> "tuple[Named, Schedule]":

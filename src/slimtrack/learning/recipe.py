@@ -120,6 +120,11 @@ class Recipe(ABC):
         """Writes the trained network in the form in which it is used; by default does nothing."""
         del network, folder
 
+    @property
+    def compares(self) -> bool:
+        """Whether it has rows for the table at the end."""
+        return type(self).compared is not Recipe.compared
+
     def compared(self, network: nn.Module, folder: Path) -> list[Contender]:
         """Writes teacher and student into folders and returns a row for each; by default none."""
         del network, folder
