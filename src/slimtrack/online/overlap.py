@@ -116,7 +116,7 @@ class _Level:
     pool: Pool
 
     @classmethod
-    def of(  # the parts of a level
+    def of(
         cls, weights: Floats, bias: Floats, vector: Floats, bins: int, stride: int, pool: Pool
     ) -> "_Level":
         by_bin = weights.reshape(len(weights), len(vector), bins, bins) * vector[:, None, None]

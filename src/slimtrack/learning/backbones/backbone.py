@@ -23,7 +23,7 @@ class Backbone(nn.Module):
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Features of prepared ``(N, 3, H, W)`` by tap, ``(N, C, h, w)`` each."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def network(self, card: Card, name: str) -> Network:
         """The backbone as a `Network`, batch norms folded in.

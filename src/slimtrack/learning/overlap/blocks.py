@@ -24,7 +24,7 @@ class Blocks(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Blocks 1 to 4 of normalised RGB ``(N, 3, H, W)``: ``(N, C, H / 2, W / 2)`` .. ``(.., W / 16)``."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def start(self, path: Path) -> None:
         """Takes ImageNet weights from a file (`backbones/starts.py`).
@@ -32,7 +32,7 @@ class Blocks(nn.Module):
         Raises:
             SourceError: It does not fit this backbone.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no start")
 
 
 class ResNetBlocks(Blocks):

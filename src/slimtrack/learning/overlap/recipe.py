@@ -40,7 +40,7 @@ class OverlapRecipe(Recipe):
 
     def maps(self, network: OverlapNetwork, views: Views) -> list[list[Tensor]]:
         """Blocks 3 and 4 of the templates, and of the searches."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no maps")
 
     def sight(self, network: OverlapNetwork, views: Views) -> Sight:
         """The batch as the network's backbone sees it."""
