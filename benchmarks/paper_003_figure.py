@@ -1,6 +1,6 @@
 """Figure 4.1 of paper 003: where a network's block 4 finds the target, with and without distractors around.
 
-Command: ``python benchmarks/paper_003_figure.py SEQUENCES --search Football1:30 --search VOT-ball1:20
+Command: ``python benchmarks/paper_003_figure.py SEQUENCES --search Football1:30 --search Crossing:40
 --network teacher=ATOM/best.pt --network student=OUT/cfkd/best.pt --out figure_4_1.png``
 
 The target of the first frame, cut out of block 4 by precise RoI pooling, is correlated with block 4 of the
@@ -48,7 +48,10 @@ class Pair(NamedTuple):
 def pair(dataset: Dataset, wanted: str) -> Pair:
     """The pair of ``NAME:FRAME``."""
     name, _, frame = wanted.rpartition(":")
-    sequence = next(each for each in dataset.sequences if each.name == name)
+    known = {each.name: each for each in dataset.sequences}
+    if name not in known:
+        raise SystemExit(f"--search {wanted}: expected NAME:FRAME with a name of {', '.join(known)}")
+    sequence = known[name]
     first, later = (Box(*map(float, sequence.truth[index])) for index in (0, int(frame)))
     half = np.array([first.w, first.h]) * SIDE / (EXTENT * math.sqrt(first.area)) / 2
     box = (*(SIDE / 2 - half), *(SIDE / 2 + half))
