@@ -39,6 +39,7 @@ from slimtrack.video.synthetic import CLIPS
 
 USED = (
     "peak", "psr", "second", "peak_change", "psr_change", "shape", "grey", "color", "outside", "scene_change",
+    "response",
 )  # fmt: skip
 """What the fit may use: more evidence fits these few sequences better and others worse."""
 

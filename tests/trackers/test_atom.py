@@ -115,10 +115,10 @@ def test_with_standard_pooling_boxes_are_not_moved(folder: str) -> None:
 def test_the_classifier_trains_every_interval_in_three_frames(folder: str) -> None:
     tracker = create("matom", network=folder, interval=4)
     tracker.init(*FRAMES[0])
-    filters = [tracker._classifier.filter]
+    filters = [tracker._learner.classifier.filter]
     for image, _ in FRAMES[1:12]:
         tracker.update(image)
-        filters.append(tracker._classifier.filter)
+        filters.append(tracker._learner.classifier.filter)
     assert [at for at in range(1, 12) if filters[at] is not filters[at - 1]] == [6, 10]
 
 

@@ -7,7 +7,7 @@ import pytest
 from slimtrack import Box, Track, create
 from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.tracker import State
-from slimtrack.trackers._beside import Beside
+from slimtrack.trackers._beside import FilterBeside, Searched
 
 FIRST = Box(100, 80, 40, 50)
 
@@ -21,10 +21,15 @@ def frame(dx: float = 0.0, dy: float = 0.0, seed: int = 1) -> np.ndarray:
     return cv2.GaussianBlur(ground, (3, 3), 0)
 
 
-def started(spec: str = "eco-hc") -> Beside:
+def at(image: np.ndarray, place: Box = FIRST) -> Searched:
+    """A search around a place; the filter cuts its window itself."""
+    return Searched(image, place, place)
+
+
+def started(spec: str = "eco-hc") -> FilterBeside:
     tracker = create(spec)
     assert isinstance(tracker, CorrelationTracker)
-    beside = Beside(tracker)
+    beside = FilterBeside(tracker)
     beside.start(frame(), FIRST)
     return beside
 
@@ -33,7 +38,7 @@ def started(spec: str = "eco-hc") -> Beside:
 def test_it_responds_where_the_target_is(spec: str) -> None:
     """Of places on a grid of ten pixels, the highest is where the target has moved to."""
     beside = started(spec)
-    beside.look(frame(20, -10), FIRST)
+    beside.look(at(frame(20, -10)))
     x, y = (grid.ravel() for grid in np.meshgrid(np.arange(-30, 31, 10.0), np.arange(-30, 31, 10.0)))
     best = int(np.argmax(beside.at(x, y)))
     assert (x[best], y[best]) == (20, -10)
@@ -44,7 +49,7 @@ def test_places_are_those_of_the_frame_also_when_the_target_has_grown() -> None:
     beside = started()
     larger = cv2.resize(frame(), None, fx=1.5, fy=1.5)
     place = Box(FIRST.x * 1.5 - 12, FIRST.y * 1.5, FIRST.w * 1.5, FIRST.h * 1.5)
-    beside.look(larger, place)
+    beside.look(at(larger, place))
     offsets = np.arange(-36.0, 37, 12)
     assert offsets[int(np.argmax(beside.at(offsets, 0 * offsets)))] == 12
 
@@ -52,7 +57,7 @@ def test_places_are_those_of_the_frame_also_when_the_target_has_grown() -> None:
 def test_what_was_chosen_elsewhere_is_not_learned() -> None:
     beside = started()
     before = beside._tracker._filter._energy.copy()
-    beside.look(frame(20, 0), FIRST)
+    beside.look(at(frame(20, 0)))
     beside.choose(0.1)
     beside.learn(FIRST, 1.0)
     assert np.array_equal(beside._tracker._filter._energy, before)
@@ -63,7 +68,7 @@ def test_what_was_chosen_elsewhere_is_not_learned() -> None:
 
 def test_trust_falls_while_the_network_goes_elsewhere_and_comes_back() -> None:
     beside = started()
-    beside.look(frame(), FIRST)
+    beside.look(at(frame()))
     trust = [beside.trust()]
     for chosen in [0.0] * 10 + [1.0] * 30:
         beside.choose(chosen)
@@ -81,7 +86,7 @@ def test_of_two_boxes_the_network_likes_as_much_the_filter_takes_its_target() ->
     for online, best in (("none", 0), ("eco-hc", 1)):
         tracker = create("slim", online=online)
         tracker.init(frame(), FIRST)
-        assert tracker._best(image, tracker._place, ranks, dx, dy) == best
+        assert tracker._best(at(image), ranks, dx, dy) == best
         tracker._learn(image, FIRST.moved(-30, 0), Track(FIRST, 1.0, State.TRACKED))
 
 
@@ -91,6 +96,6 @@ def test_of_two_boxes_the_network_likes_as_much_the_filter_takes_its_target() ->
 )
 def test_trust_needs_a_peak_as_high_as_usual_and_no_other(height: float, second: float, trust: float) -> None:
     beside = started("kcf")
-    beside.look(frame(), FIRST)
+    beside.look(at(frame()))
     beside.seen = {"peak": height * beside.seen["peak"], "psr": 3.0, "second": second}
     assert beside.trust() == pytest.approx(trust)

@@ -31,9 +31,9 @@ class _Template(_Part):
 
 
 class _Search(_Part):
-    def forward(self, image: Tensor, cells: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, cells: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         predicted = self.network(image - self.mean, Target(cells, kernel))
-        return torch.sigmoid(predicted.score), predicted.sides
+        return torch.sigmoid(predicted.score), predicted.sides, predicted.features
 
 
 def export(network: Siamese, folder: Path) -> None:
@@ -41,8 +41,9 @@ def export(network: Siamese, folder: Path) -> None:
 
     ``template``: ``image`` ``(1, 3, T, T)`` RGB in 0..255, ``mask`` ``(1, 1, T / 16, T / 16)`` the share of
     each cell that the box covers, to ``cells`` and ``kernel``. ``search``: ``image`` ``(1, 3, S, S)`` with
-    these two, to ``score`` ``(1, n, n)`` in 0..1 and ``sides`` ``(1, 4, n, n)``: left, top, right, bottom in
-    search pixels from the centre of each cell of 16 pixels.
+    these two, to ``score`` ``(1, n, n)`` in 0..1, ``sides`` ``(1, 4, n, n)``: left, top, right, bottom in
+    search pixels from the centre of each cell of 16 pixels, and ``features`` ``(1, width, n, n)``, which
+    depend on the image alone.
     """
     network = _for_pixels(network)
     side, cells = network.design.template, network.design.template // STRIDE
@@ -54,7 +55,9 @@ def export(network: Siamese, folder: Path) -> None:
     )
     search = torch.zeros(1, 3, network.design.search, network.design.search)
     names = ["image", "cells", "kernel"]
-    write_onnx(_Search(network), (search, *target), names, ["score", "sides"], folder / "search.onnx")
+    write_onnx(
+        _Search(network), (search, *target), names, ["score", "sides", "features"], folder / "search.onnx"
+    )
 
 
 @torch.no_grad()

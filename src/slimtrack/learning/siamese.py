@@ -85,11 +85,13 @@ class Answer(NamedTuple):
         score: ``(N, n, n)`` logits of the overlap of this cell's box with the target.
         sides: ``(N, 4, n, n)``: left, top, right, bottom of the box from the cell's centre, in search pixels.
         imitation: ``(N, n, n)`` logits of the teacher's score; used in training only.
+        features: ``(N, width, n, n)``: what a classifier can learn the target from while tracking.
     """
 
     score: Tensor
     sides: Tensor
     imitation: Tensor
+    features: Tensor
 
 
 class Siamese(nn.Module):
@@ -141,7 +143,7 @@ class Siamese(nn.Module):
         x = self.join(torch.cat(joined, 1))
         scores = self.score_tower(x)
         sides = 2 * STRIDE * torch.exp(self.box_tower(x).float())
-        return Answer(scores[:, 0].float(), sides, scores[:, 1].float())
+        return Answer(scores[:, 0].float(), sides, scores[:, 1].float(), features)
 
 
 def _tower(width: int, depth: int, out: int) -> nn.Sequential:

@@ -200,8 +200,8 @@ ENTRIES = (
             ),
             File(
                 "slim/search.onnx",
-                954_423,
-                "feb8fe852f43f126f4dcf3aa31d807c091fc9405556c8ca2c363a968d1efc19c",
+                954_319,
+                "4823a140f2ecd9cd47007a2accea88b839e740dc4e995326a5e13cccc8821d78",
             ),
         ),
         shipped=True,
@@ -220,8 +220,8 @@ ENTRIES = (
             ),
             File(
                 "slim-large/search.onnx",
-                1_747_563,
-                "05d3399cc9d21b4fdedda12e891178f3c8854017ccd47ed1c5da01b3d078211c",
+                1_747_460,
+                "3d5ff055f0a241a9f6e800893305d91da3c221fee7507fd440f49f61c5331d84",
             ),
         ),
         shipped=True,

@@ -15,7 +15,7 @@ from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.networks.catalogue import files_of
 from slimtrack.tracker import Estimate
-from slimtrack.trackers._beside import Online
+from slimtrack.trackers._beside import Online, Searched
 from slimtrack.trackers._onnx import Color, OnnxTracker, cut, planes, with_context
 from slimtrack.trackers._options import Threads
 from slimtrack.trackers._siamese import SiameseTracker, rank
@@ -68,7 +68,7 @@ class _Nano(SiameseTracker):
         sizes, weights = (last.w, last.h), (self.influence, self.penalty)
         ranked = rank(scores, sides, self._grid, self._window, weights, sizes, (0.0, 0.0), step)
         ranks, held, dx, dy, w, h = ranked
-        best = self._best(image, last, ranks, dx, dy)
+        best = self._best(Searched(image, last, last), ranks, dx, dy)
         rate = float(held[best]) * self.rate
         size = (
             min(max((1 - rate) * old + rate * float(new[best]), 10.0), float(limit))
@@ -124,7 +124,8 @@ class FearXs(SiameseTracker, name="fear-xs"):
         left, top, right, bottom = sides[0].reshape(4, -1)
         dx = (self._grid[0] + (right - left) / 2) * sx + area.cx - self._place.cx
         dy = (self._grid[1] + (bottom - top) / 2) * sy + area.cy - self._place.cy
-        best = self._best(image, self._place, 1 / (1 + np.exp(-logits.ravel())), dx, dy)
+        scores = 1 / (1 + np.exp(-logits.ravel()))
+        best = self._best(Searched(image, self._place, area), scores, dx, dy)
         row, column = divmod(best, 16)
         left, top, right, bottom = sides[0, :, row, column].tolist()
         at = (column - 8) * 16 + 128, (row - 8) * 16 + 128

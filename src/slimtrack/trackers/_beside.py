@@ -1,23 +1,23 @@
-"""A correlation filter that learns the target beside a network trained beforehand, around one box."""
+"""What learns the target beside a network trained beforehand, around one box: the interface, and a filter."""
 
 import math
-from typing import Annotated, Literal
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from slimtrack._cv2 import cv2
-from slimtrack.arrays import Floats, Image
+from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.filters.response import evidence
 from slimtrack.trackers.eco import EcoHc
 
-__all__ = ["WEIGHT", "Beside", "Online"]
+__all__ = ["Beside", "FilterBeside", "Online", "Searched", "rising"]
 
 Online = Annotated[Literal["none", "eco-hc"], "A filter that learns the target beside the network, or none."]
 
-WEIGHT = 0.8
-"""What the usual height of a response that can be trusted adds to the network's ranking."""
 _AGREED = 0.5
 """Share of the usual height that a response needs at the chosen place for the filter to learn it."""
 _HEIGHTS = 0.3, 0.7
@@ -28,37 +28,97 @@ _PACE = 0.1
 """Share of the newest frame in the usual height and in the agreement."""
 
 
-class Beside:
-    """Says where a filter sees the target, and learns what was chosen; the box is the network's.
+class Searched(NamedTuple):
+    """What a network searched.
 
-    The filter's window follows the network's box; the search over sizes of its tracker rests.
+    Attributes:
+        image: The frame.
+        place: The box where the target is looked for.
+        area: The square of the frame that the network was given.
+        maps: ``(C, n, n)`` the network's features of it; ``None`` if it has none to give.
+    """
+
+    image: Image
+    place: Box
+    area: Box
+    maps: Features | None = None
+
+
+class Beside(ABC):
+    """Says where it sees the target, and learns what was chosen; the box is the network's.
+
+    All boxes are as the user draws them.
+
+    Attributes:
+        weight: What a response of 1 that can be trusted adds to the network's ranking.
+        seen: How clear the last response is (`slimtrack.filters.response.evidence`).
+    """
+
+    weight: ClassVar[float]
+    seen: dict[str, float]
+    _chosen: float
+
+    @abstractmethod
+    def start(self, image: Image, box: Box, features: Callable[[Image], Features]) -> None:
+        """Learns the first frame; ``features`` are the network's maps ``(C, n, n)`` of a search image."""
+
+    @abstractmethod
+    def look(self, searched: Searched) -> None:
+        """Responds to a frame."""
+
+    @abstractmethod
+    def at(self, dx: Floats, dy: Floats) -> Floats:
+        """Responses so many pixels right of and below the place; at least 0, and 1 is usual for a target."""
+
+    @abstractmethod
+    def trust(self) -> float:
+        """How far the response is to be believed, 0 to 1."""
+
+    def choose(self, chosen: float) -> None:
+        """Takes note of the response at the chosen place."""
+        self._chosen = chosen
+
+    @abstractmethod
+    def learn(self, box: Box, weight: float) -> None:
+        """Learns the last frame, with the target at the box, if it sees the target there, too."""
+
+    def sure(self) -> bool:
+        """Whether the response at the chosen place alone is enough to follow the box."""
+        return False
+
+    def place(self) -> tuple[float, float] | None:
+        """How far right of and below the place it sees the target, if it may say so by itself."""
+        return None
+
+    def evidence(self) -> Mapping[str, float]:
+        """Figures for the score."""
+        return {name: self.seen[name] for name in ("psr", "second")}
+
+
+class FilterBeside(Beside):
+    """A correlation filter; its window follows the network's box, its tracker's search over sizes rests.
 
     Args:
         tracker: Whose filter it is.
     """
 
-    def __init__(self, tracker: CorrelationTracker) -> None:
-        self._tracker = tracker
+    weight = 0.8
 
-    @classmethod
-    def named(cls, online: Online) -> "Beside | None":
-        """What the option of that value asks for."""
-        return None if online == "none" else cls(EcoHc())
+    def __init__(self, tracker: CorrelationTracker | None = None) -> None:
+        self._tracker = tracker or EcoHc()
 
-    def start(self, image: Image, box: Box) -> None:
-        """Learns the first frame."""
+    def start(self, image: Image, box: Box, _: object = None) -> None:
         self._tracker.init(image, box)
         self._first = box
         self._usual = 0.0
         self._agreement = 1.0
 
-    def look(self, image: Image, place: Box) -> None:
-        """Responds to the window around the place where the target is looked for."""
-        tracker = self._tracker
+    def look(self, searched: Searched) -> None:
+        tracker, place = self._tracker, searched.place
         side = math.sqrt(place.area / self._first.area)
         self._at = Box.from_center(place.cx, place.cy, self._first.w * side, self._first.h * side)
         filter_ = tracker.filter
-        samples = filter_.transform(tracker.features_at(image, self._at))
+        samples = filter_.transform(tracker.features_at(searched.image, self._at))
         response = filter_.respond(samples).values[0]
         self._sample = filter_.at(samples, 0)
         self.seen = evidence(response)
@@ -69,7 +129,6 @@ class Beside:
         self._map = cv2.dilate(np.ascontiguousarray(rolled, np.float32), np.ones((3, 3), np.uint8))
 
     def at(self, dx: Floats, dy: Floats) -> Floats:
-        """Responses, over their usual height, so many pixels right of and below the place; at least 0."""
         rows, columns = self._map.shape
         step = self._tracker.window.pixel * self._at.w / self._first.w
         w, h = (side * step for side in self._tracker.window.patch)
@@ -79,23 +138,18 @@ class Beside:
         return np.asarray(found.ravel().clip(0) / self._usual, np.float32)
 
     def trust(self) -> float:
-        """How far the filter is to be believed, 0 to 1.
-
-        Where it sees its target, its response is about as high as usual and has one peak; over time, its
-        peak lies where the network sees the target, too.
-        """
+        # Where it sees its target, its response is about as high as usual and has one peak; over time, its
+        # peak lies where the network sees the target, too.
         height, second = self.seen["peak"] / self._usual, self.seen["second"]
-        return _rising(height, *_HEIGHTS) * (1 - _rising(second, *_SECONDS)) * self._agreement
+        return rising(height, *_HEIGHTS) * (1 - rising(second, *_SECONDS)) * self._agreement
 
     def choose(self, chosen: float) -> None:
-        """Takes note of the response at the chosen place, divided by its usual height."""
-        self._chosen = chosen
+        super().choose(chosen)
         self._agreement += _PACE * (
             min(chosen * self._usual / max(self.seen["peak"], 1e-6), 1.0) - self._agreement
         )
 
     def learn(self, box: Box, weight: float) -> None:
-        """Learns the last window, with the target at the box, where the filter sees it there, too."""
         if self._chosen < _AGREED:
             return
         step = self._tracker.window.pixel * self._at.w / self._first.w
@@ -105,6 +159,6 @@ class Beside:
         self._usual += _PACE * weight * (self.seen["peak"] - self._usual)
 
 
-def _rising(value: float, low: float, high: float) -> float:
+def rising(value: float, low: float, high: float) -> float:
     """0 up to ``low``, 1 from ``high`` on, a line between."""
     return min(max((value - low) / (high - low), 0.0), 1.0)

@@ -1,6 +1,7 @@
 """A network file that a tracker runs as it is, in ONNX Runtime."""
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +75,19 @@ class Model:
         shape = self._session.get_inputs()[0].shape
         return len(shape) == 4 and shape[1] == 3 and any(isinstance(side, int) for side in shape[2:])
 
+    @property
+    def outputs(self) -> list[str]:
+        """The names of its results."""
+        return [output.name for output in self._session.get_outputs()]
+
     def freed(self, what: str) -> "Model":
         """The same for images of any size."""
         return Model(freed(parse(self._data, what)).SerializeToString(), self._threads)
 
-    def run(self, inputs: dict[str, Features]) -> list[Features]:
-        """All results."""
-        outputs: list[Features] = self._session.run(None, inputs)
-        return outputs
+    def run(self, inputs: dict[str, Features], outputs: Sequence[str] | None = None) -> list[Features]:
+        """The results of those names, or all."""
+        found: list[Features] = self._session.run(outputs, inputs)
+        return found
 
     def __deepcopy__(self, _: object) -> "Model":
         return self

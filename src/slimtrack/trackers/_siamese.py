@@ -1,17 +1,16 @@
-"""What tracker networks that rank many boxes a frame share: the choice, and a filter beside the network."""
+"""What tracker networks that rank many boxes a frame share: the choice, and what learns beside them."""
 
 import math
-from typing import ClassVar
 
 import numpy as np
 
 from slimtrack._compiled import compiled
-from slimtrack.arrays import Floats, Image
+from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.calibrations import calibration_of
 from slimtrack.confidence import Calibration
 from slimtrack.tracker import Track
-from slimtrack.trackers._beside import WEIGHT, Beside, Online
+from slimtrack.trackers._beside import Beside, FilterBeside, Searched
 from slimtrack.trackers._onnx import OnnxTracker
 from slimtrack.trackers._options import Threads
 
@@ -19,30 +18,32 @@ __all__ = ["SiameseTracker", "rank"]
 
 
 class SiameseTracker(OnnxTracker):
-    """A network that ranks boxes; with a filter beside it, both rank them.
+    """A network that ranks boxes; what learns the target beside it ranks them, too.
 
     A subclass starts with ``super()._start`` and chooses with `_best`.
-
-    Attributes:
-        weight: What the usual response of the filter adds to the network's ranking.
     """
 
-    weight: ClassVar[float] = WEIGHT
-
-    def __init__(self, *, threads: Threads = 1, online: Online = "none") -> None:
+    def __init__(self, *, threads: Threads = 1, online: str = "none") -> None:
         super().__init__(threads=threads)
-        self._beside, self._online = Beside.named(online), online
+        self._beside, self._online = self._made_beside(online), online
+
+    def _made_beside(self, online: str) -> Beside | None:
+        """What the option of that value asks for."""
+        return None if online == "none" else FilterBeside()
 
     def _start(self, image: Image, box: Box) -> None:
         if self._beside is not None:
-            self._beside.start(image, box)
+            self._beside.start(image, box, self._features_of)
 
-    def _best(self, image: Image, place: Box, ranks: Floats, dx: Floats, dy: Floats) -> int:
+    def _features_of(self, picture: Image) -> Features:
+        """The features ``(C, n, n)`` of a search image, of a network that has some to give."""
+        raise NotImplementedError
+
+    def _best(self, searched: Searched, ranks: Floats, dx: Floats, dy: Floats) -> int:
         """Which box is chosen.
 
         Args:
-            image: The frame.
-            place: Where the target is looked for.
+            searched: What the network searched.
             ranks: ``(n,)`` what the network holds of each box.
             dx: ``(n,)`` how far their centres are right of the place's, in frame pixels.
             dy: How far below.
@@ -50,31 +51,20 @@ class SiameseTracker(OnnxTracker):
         beside = self._beside
         if beside is None:
             return int(np.argmax(ranks))
-        beside.look(image, place)
+        beside.look(searched)
         heights = beside.at(dx, dy)
-        best = int(np.argmax(ranks + self.weight * beside.trust() * heights))
+        best = int(np.argmax(ranks + beside.weight * beside.trust() * heights))
         beside.choose(float(heights[best]))
         return best
 
-    def _leave_filter(self) -> None:
-        """What is chosen after all is not what the filter saw last, so that it learns nothing."""
-        if self._beside is not None:
-            self._beside.choose(0.0)
-
-    def _seen_beside(self) -> dict[str, float]:
-        """How clear the filter's response is, as evidence; nothing without a filter."""
-        if self._beside is None:
-            return {}
-        return {name: self._beside.seen[name] for name in ("psr", "second")}
-
     def _calibration(self) -> Calibration:
-        """With a filter beside it, the calibration of its name with that option, if there is one."""
+        """With something beside it, the calibration of its name with that option, if there is one."""
         cls = type(self)
         beside = f"{cls.name}[online={self._online}]"
         return calibration_of(cls, beside) or super()._calibration()
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
-        """The filter learns; the template of the first frame is kept."""
+        """What is beside the network learns; the template of the first frame is kept."""
         if self._beside is not None:
             self._beside.learn(box, track.score)
 

@@ -13,11 +13,11 @@ from slimtrack.box import Box
 from slimtrack.calibrations import calibration_of
 from slimtrack.confidence import Calibration
 from slimtrack.filters.response import evidence
-from slimtrack.online.classifier import Classifier, Learning, Training, label
+from slimtrack.online.classifier import Learning, label
 from slimtrack.online.first_frame import first_looks
+from slimtrack.online.learner import Learner
 from slimtrack.online.localisation import Finding, Kind, Rules, localised
 from slimtrack.online.overlap import STRIDES, Pooling, refined
-from slimtrack.online.samples import SampleMemory
 from slimtrack.options import Range, options_of
 from slimtrack.search import extract
 from slimtrack.tracker import Estimate, Track, Tracker
@@ -49,8 +49,6 @@ _LABEL = 0.25
 """Width of the desired response in sides of the target."""
 _APART = 4
 """Responses around the peak that belong to the target."""
-_PASSES = 2
-"""Passes over the samples in one frame: a training takes three frames, so that none of them takes long."""
 _NOISE = 0.1, 0.3
 """Spread of the proposals' places and sizes, over the target's mean side; ATOM has 0.5 for sizes."""
 _NARROWEST = 1 / 3
@@ -99,10 +97,8 @@ class _OverlapTracker(Tracker):
         self.require()
         self._pooling: Pooling = pooling
         self._network = OverlapNetwork.read(network, threads, gives_boxes=self._gives_boxes)
-        self._scale, self._interval, self._seed = search_scale, interval, seed
-        self._size_rate = size_rate
-        self._learning = Learning(dims=dims, seed=seed)
-        self._capacity, self._rate = memory, rate
+        self._scale, self._size_rate, self._seed = search_scale, size_rate, seed
+        self._learner = Learner(Learning(dims=dims, seed=seed), capacity=memory, rate=rate, interval=interval)
         self._side = _PIXELS / search_scale / _CELL  # of the target, in cells
 
     @classmethod
@@ -131,27 +127,20 @@ class _OverlapTracker(Tracker):
         side, centre = self._side_of(box), (box.cx, box.cy)
         looks = list(first_looks(image, centre, side, _PIXELS, self._seed))
         blocks = [self._network.blocks(look) for look, _ in looks]
-        maps = np.stack([_unit(block4) for _, block4 in blocks])
-        labels = np.stack([self._label(x, y) for _, (x, y) in looks])
-        self._classifier = Classifier(self._network.channels, self._learning)
-        self._classifier.start(maps, labels)
-        self._memory = SampleMemory(
-            self._classifier.see(maps), labels, capacity=self._capacity, rate=self._rate
-        )
+        labels = (self._label(x, y) for _, (x, y) in looks)
+        self._learner.start((block4 for _, block4 in blocks), labels)
         area = Box.from_center(*centre, side, side)
         self._predictor = self._network.head.modulated(
             self._network.to_reference(blocks[0]), _sides(box, area), self._pooling
         )
-        self._learned = 0
-        self._training: Training | None = None
 
     def _locate(self, image: Image) -> Estimate:
         last = self._place
         side = self._side_of(last)
         area = Box.from_center(last.cx, last.cy, side, side)
         blocks = self._network.blocks(extract(image, last.cx, last.cy, side, side, (_PIXELS, _PIXELS)))
-        sample = self._classifier.see(_unit(blocks[1]))
-        responses = self._classifier.respond(sample)
+        sample = self._learner.see(blocks[1])
+        responses = self._learner.respond(sample)
         found = self._localised(responses, last, area)
         self._searched = _LastSearch(area, sample, found.kind)
         clear = evidence(responses, _APART) | {"peak": found.peak}
@@ -167,26 +156,9 @@ class _OverlapTracker(Tracker):
         area, sample, kind = self._searched
         if kind in (Kind.UNCERTAIN, Kind.ABSENT):
             return
-        distracted = kind is Kind.DISTRACTED
         step = _PIXELS / area.w
         wanted = self._label((box.cx - area.x) * step, (box.cy - area.y) * step)
-        self._memory.add(sample, wanted, track.score * (2 if distracted else 1))
-        self._learned += 1
-        if distracted:
-            self._training = None
-            self._classifier.train(self._memory)
-        elif self._learned % self._interval == 0:
-            self._go_on(self._learning.iterations)
-            self._training = self._classifier.training(self._memory)
-            self._go_on(_PASSES - 1)
-        else:
-            self._go_on(_PASSES)
-
-    def _go_on(self, passes: int) -> None:
-        """Goes on with a training that has begun."""
-        for _ in range(passes):
-            if self._training is not None and not self._training.go():
-                self._training = None
+        self._learner.learn(sample, wanted, track.score, distracted=kind is Kind.DISTRACTED)
 
     _nothing: ClassVar[Mapping[str, float]] = {}
     """Evidence where the target was not found, in place of what `_boxed` gives."""
@@ -289,11 +261,6 @@ class Mdrnet(Drnet, name="mdrnet"):
 
 _LOG = math.log(2)
 """A box grows or shrinks by no more than this factor in a frame, as a logarithm."""
-
-
-def _unit(maps: Features) -> Features:
-    """Features with a mean square of 1, so that ridges weigh alike for every network."""
-    return np.asarray(maps * np.float32((float(np.vdot(maps, maps)) / maps.size + 1e-10) ** -0.5))
 
 
 def _sides(box: Box, area: Box) -> Floats:

@@ -1,7 +1,7 @@
 """`slim` and `slim-large`: the networks that come with slimtrack, as trackers."""
 
 import math
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -9,16 +9,25 @@ from slimtrack._cv2 import cv2
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.confidence import Thresholds
+from slimtrack.errors import InputError
 from slimtrack.lookout import Trail
 from slimtrack.networks.catalogue import files_of
+from slimtrack.networks.find import find_network
 from slimtrack.search import View
 from slimtrack.tracker import Estimate
-from slimtrack.trackers._beside import Online
+from slimtrack.trackers._beside import Beside, Searched
+from slimtrack.trackers._beside_classifier import ClassifierBeside
 from slimtrack.trackers._onnx import cut, planes
 from slimtrack.trackers._options import Threads
 from slimtrack.trackers._siamese import SiameseTracker, rank
 
 __all__ = ["Slim", "SlimLarge"]
+
+_Online = Annotated[
+    Literal["none", "eco-hc", "atom"],
+    "What learns the target beside the network: ECO-HC's filter, ATOM's classifier on the network's "
+    "features, or nothing.",
+]
 
 _STRIDE = 16
 """Pixels of the search image per cell."""
@@ -28,8 +37,12 @@ _NEAR, _WIDE = 4.0, 8.0
 """Side of the area that is searched, over the target's: in every frame, and where no answer is clear."""
 _BETTER = 0.05
 """By how much the best score of the wide area has to be higher."""
+_ANSWERS = "score", "sides", "features"
+"""Outputs of the network; the last is for classifiers."""
 _LOOKS = (0, 0, 1), (0.3, 0, 1), (-0.3, 0, 1), (0, 0.3, 1), (0, -0.3, 1), (0, 0, 0.85), (0, 0, 1 / 0.85)
 """Searches in the first frame: offset to the right and down, over the target's side, and factor of size."""
+_WEAK = 0.3
+"""Score of the network below which the classifier beside it may say by itself where the target is."""
 _FOUND = 0.4
 """Overlap with the given box from which on the network counts as having found the target."""
 _MOST = 0.25
@@ -72,6 +85,22 @@ class _Habit(NamedTuple):
         return Box.from_center(box.cx - self.x * w, box.cy - self.y * h, w, h)
 
 
+class _Look(NamedTuple):
+    """What the network says of an area.
+
+    Attributes:
+        patch: The area as the network sees it.
+        scores: ``(n,)`` of its cells.
+        sides: ``(4, n)`` of their boxes.
+        maps: ``(C, cells, cells)`` its features, where a classifier asks for them.
+    """
+
+    patch: Image
+    scores: Floats
+    sides: Floats
+    maps: Features | None
+
+
 class _Slim(SiameseTracker):
     """A siamese network: template of twice, search of four times the target's side (of a square of its area).
 
@@ -97,7 +126,7 @@ class _Slim(SiameseTracker):
     habit: ClassVar[float] = 0.5
     clear: ClassVar[float] = 0.4
 
-    def __init__(self, *, threads: Threads = 1, online: Online = "none") -> None:
+    def __init__(self, *, threads: Threads = 1, online: _Online = "none") -> None:
         super().__init__(threads=threads, online=online)
         cells = self.search // _STRIDE
         line = (np.arange(cells, dtype=np.float32) + 0.5) * _STRIDE - self.search / 2
@@ -105,8 +134,17 @@ class _Slim(SiameseTracker):
         hann = np.hanning(cells + 2)[1:-1]
         self._window = np.outer(hann, hann).astype(np.float32).ravel()
 
+    def _made_beside(self, online: str) -> Beside | None:
+        if online != "atom":
+            return super()._made_beside(online)
+        if _ANSWERS[2] not in self._networks[1].outputs:
+            raise InputError(
+                f"network file {find_network(self.files[1])} has no output {_ANSWERS[2]!r}, from which "
+                "online=atom learns: export it again (`slimtrack distill .. --resume`)"
+            )
+        return ClassifierBeside(self.search, _STRIDE, _NEAR)
+
     def _start(self, image: Image, box: Box) -> None:
-        super()._start(image, box)
         self._border = tuple(cv2.mean(image)[:3])
         area = _around(box, 2.0)
         picture = planes(cut(image, area, self.template, self._border), rgb=True)
@@ -115,19 +153,29 @@ class _Slim(SiameseTracker):
         self._target = {"cells": cells, "kernel": kernel}
         found = [best for look in _LOOKS if (best := self._glance(image, box, *look)).iou(box) >= _FOUND]
         self._habit = _Habit.seen(box, found, self.habit)
+        super()._start(image, box)
 
-    def _look(self, image: Image, area: Box) -> tuple[Image, Floats, Floats]:
-        """The area as the network sees it, the scores ``(n,)`` of its cells and the sides ``(4, n)``."""
+    def _look(self, image: Image, area: Box) -> _Look:
+        """The network's answer to an area."""
         patch = cut(image, area, self.search, self._border)
-        scores, sides = self._networks[1].run({"image": planes(patch, rgb=True), **self._target})
-        return patch, scores.ravel(), sides.reshape(4, -1)
+        scores, sides, *maps = self._answer(patch)
+        return _Look(patch, scores.ravel(), sides.reshape(4, -1), maps[0][0] if maps else None)
+
+    def _answer(self, patch: Image) -> list[Features]:
+        """The network's outputs for a search image."""
+        wanted = _ANSWERS if self._online == "atom" else _ANSWERS[:2]
+        return self._networks[1].run({"image": planes(patch, rgb=True), **self._target}, wanted)
+
+    def _features_of(self, picture: Image) -> Features:
+        _, _, maps = self._answer(picture)
+        return np.asarray(maps[0])
 
     def _glance(self, image: Image, box: Box, right: float, below: float, larger: float) -> Box:
         """The best box of a search around a box moved by so many of its sides and made so much larger."""
         side = math.sqrt(box.area)
         place = Box.from_center(box.cx + right * side, box.cy + below * side, box.w * larger, box.h * larger)
         area = _around(place, _NEAR)
-        _, scores, sides = self._look(image, area)
+        _, scores, sides, _ = self._look(image, area)
         best, step = int(np.argmax(scores)), area.w / self.search
         x, y = self._grid[:, best].tolist()
         w, n, e, s = sides[:, best].tolist()
@@ -146,15 +194,16 @@ class _Slim(SiameseTracker):
         # The wide area is coarse: what it found is looked at as closely as usual.
         again = self._found(image, Box.from_center(wide.box.cx, wide.box.cy, place.w, place.h))
         if again.evidence["peak"] < least:
-            self._leave_filter()
+            if self._beside is not None:
+                self._beside.choose(0.0)  # it saw another place last, of which it learns nothing
             return near
         return again
 
     def _found(self, image: Image, place: Box, factor: float = _NEAR) -> Estimate:
-        """The best box of an area of so many times a place's side; in the usual one a filter has a say."""
+        """The best box of an area of so many times a place's side; `_beside` has a say in the usual one."""
         last = self._habit.networks(place)
         area = _around(last, factor)
-        patch, scores, sides = self._look(image, area)
+        patch, scores, sides, maps = self._look(image, area)
         ranked = rank(
             scores,
             sides,
@@ -166,7 +215,13 @@ class _Slim(SiameseTracker):
             area.w / self.search,
         )
         ranks, held, dx, dy, w, h = ranked
-        best = self._best(image, place, ranks, dx, dy) if factor == _NEAR else int(np.argmax(ranks))
+        beside = self._beside if factor == _NEAR else None
+        searched = Searched(image, place, area, maps)
+        best = self._best(searched, ranks, dx, dy) if beside else int(np.argmax(ranks))
+        peak = float(scores[best])
+        if beside and peak < _WEAK and (there := beside.place()) is not None:
+            dx[best], dy[best] = there
+            beside.choose(float(beside.at(dx, dy)[best]))
         rate = min(float(held[best]) * self.rate, 1.0)
         size = (
             min(max((1 - rate) * old + rate * float(new[best]), _LEAST), float(limit))
@@ -174,9 +229,9 @@ class _Slim(SiameseTracker):
         )
         box = Box.from_center(last.cx + float(dx[best]), last.cy + float(dy[best]), *size)
         view = View(patch, area) if area.w <= 2 * self.search else None
-        peak = float(scores[best])
-        evidence = {"peak": peak} | self._seen_beside()
-        return Estimate(self._habit.users(box), evidence, clear=peak >= self.clear, view=view)
+        evidence = {"peak": peak} | (dict(beside.evidence()) if beside else {})
+        clear = peak >= self.clear or (beside is not None and beside.sure())
+        return Estimate(self._habit.users(box), evidence, clear=clear, view=view)
 
 
 class Slim(_Slim, name="slim"):

@@ -1,0 +1,163 @@
+"""ATOM's classifier beside a network, on maps made here: where it sees the target, what it learns."""
+
+import cv2
+import numpy as np
+import pytest
+
+from slimtrack import Box, create
+from slimtrack.arrays import Features, Image
+from slimtrack.errors import InputError
+from slimtrack.search import extract
+from slimtrack.trackers._beside import Searched
+from slimtrack.trackers._beside_classifier import ClassifierBeside
+from slimtrack.video.synthetic import Clip
+
+PIXELS, STRIDE, FACTOR = 224, 16, 4.0
+FIRST = Box(140, 100, 48, 48)
+
+
+def frame(*places: tuple[float, float]) -> Image:
+    """Targets of one texture, moved from the first box by so many pixels, on a textured ground."""
+    ground = np.random.default_rng(0).integers(60, 120, (288, 352, 3), np.uint8)
+    target = cv2.resize(np.random.default_rng(1).integers(0, 255, (6, 6, 3), np.uint8), (48, 48))
+    for dx, dy in places:
+        x, y = round(FIRST.x + dx), round(FIRST.y + dy)
+        ground[y : y + 48, x : x + 48] = target
+    return cv2.GaussianBlur(ground, (3, 3), 0)
+
+
+def features(picture: Image) -> Features:
+    """Means and spreads of the colours over 16 x 16 pixels, the colours at four places: ``(18, n, n)``."""
+    cells = PIXELS // STRIDE
+    values = picture.astype(np.float32) - 90
+    parts = [cv2.resize(values, (cells, cells), interpolation=cv2.INTER_AREA)]
+    parts += [cv2.resize(np.abs(values), (cells, cells), interpolation=cv2.INTER_AREA)]
+    parts += [values[y::STRIDE, x::STRIDE] for y, x in ((4, 4), (4, 12), (12, 4), (12, 12))]
+    return np.concatenate(parts, 2).transpose(2, 0, 1)
+
+
+def searched(image: Image, place: Box = FIRST) -> Searched:
+    side = FACTOR * place.area**0.5
+    area = Box.from_center(place.cx, place.cy, side, side)
+    return Searched(
+        image, place, area, features(extract(image, place.cx, place.cy, side, side, (PIXELS, PIXELS)))
+    )
+
+
+@pytest.fixture
+def beside() -> ClassifierBeside:
+    beside = ClassifierBeside(PIXELS, STRIDE, FACTOR)
+    beside.start(frame((0, 0)), FIRST, features)
+    return beside
+
+
+def test_it_responds_where_the_target_is(beside: ClassifierBeside) -> None:
+    """Of places on a grid of twelve pixels, the highest is where the target moved to; so says its peak."""
+    beside.look(searched(frame((24, -12))))
+    x, y = (grid.ravel() for grid in np.meshgrid(np.arange(-48, 49, 12.0), np.arange(-48, 49, 12.0)))
+    best = int(np.argmax(beside.at(x, y)))
+    assert (x[best], y[best]) == (24, -12)
+    assert beside.at(x, y)[best] > 0.6 and beside.at(x, y).min() >= 0
+    assert beside.place() == pytest.approx((24, -12), abs=4)
+
+
+def test_places_are_those_of_the_frame_whatever_the_area(beside: ClassifierBeside) -> None:
+    """The area about another place, of another size: the target is where it was."""
+    larger = np.asarray(cv2.resize(frame((24, -12)), None, fx=1.5, fy=1.5))
+    beside.look(searched(larger, Box(FIRST.x * 1.5 + 6, FIRST.y * 1.5, 72, 72)))
+    assert beside.place() == pytest.approx((30, -18), abs=6)
+
+
+def test_a_low_peak_is_not_believed(beside: ClassifierBeside) -> None:
+    beside.look(searched(frame()))
+    assert beside.trust() < 0.5 and beside.place() is None
+    for peak, trust in ((0.2, 0), (0.35, 0.5), (0.8, 1)):
+        beside.seen["peak"] = peak
+        assert beside.trust() == pytest.approx(trust)
+
+
+def test_what_it_does_not_see_at_the_chosen_place_is_not_learned(beside: ClassifierBeside) -> None:
+    samples = beside._learner._memory
+    beside.look(searched(frame((24, 0))))
+    before = len(samples.samples)
+    for chosen, count, sure in ((0.2, 0, False), (0.4, 1, False), (0.9, 2, True)):
+        beside.choose(chosen)
+        beside.learn(FIRST.moved(24, 0), 0.5)
+        assert len(samples.samples) == before + count and beside.sure() is sure
+    weak, strong = samples.weights[-2:]
+    assert strong / weak == pytest.approx(0.9 / 0.5, rel=0.02)
+
+
+def test_the_label_it_learns_stands_at_the_box(beside: ClassifierBeside) -> None:
+    beside.look(searched(frame((24, -12))))
+    beside.choose(1.0)
+    beside.learn(FIRST.moved(24, -12), 1.0)
+    y, x = np.unravel_index(beside._learner._memory.labels[-1].argmax(), (15, 15))
+    # 224 pixels show 192 of the frame: 24 of these are 1.75 cells.
+    assert (x, y) == (round(7 + 1.75), round(7 - 0.875))
+
+
+def test_a_second_target_is_trained_away_at_once(beside: ClassifierBeside) -> None:
+    two = searched(frame((0, 0), (64, 0)))
+    beside.look(two)
+    beside.choose(1.0)
+    other = np.array([64.0]), np.array([0.0])
+    before = beside.at(*other)[0]
+    beside.learn(FIRST, 1.0)
+    beside.look(two)
+    assert beside.at(*other)[0] < before
+
+    alone = searched(frame((0, 0)))
+    beside.look(alone)
+    old = beside._learner.classifier.filter
+    beside.choose(1.0)
+    beside.learn(FIRST, 1.0)
+    assert beside._learner.classifier.filter is old  # trained every ten samples
+
+
+@pytest.mark.parametrize("name", ["slim", "slim-large"])
+def test_slim_follows_with_it(name: str) -> None:
+    pytest.importorskip("onnxruntime")
+    frames = list(Clip(length=20).frames())
+    image, first = frames[0]
+    assert first is not None
+    tracker = create(f"{name}[online=atom]")
+    tracker.init(image, first)
+    for image, box in frames[1:]:
+        track = tracker.update(image)
+        assert box is not None and track.box.iou(box) > 0.5
+    assert tracker.evidence["response"] > 0.5 and {"psr", "second"} <= tracker.evidence.keys()
+
+
+def test_where_the_network_sees_nothing_it_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network without scores leads nowhere; the classifier finds the target, and the box keeps its size."""
+    pytest.importorskip("onnxruntime")
+    frames = list(Clip(length=20).frames())
+    image, first = frames[0]
+    assert first is not None
+    alone, helped = create("slim"), create("slim", online="atom")
+    for tracker in (alone, helped):
+        tracker.init(image, first)
+        answer = tracker._answer
+        flat = lambda patch, answer=answer: [0 * answer(patch)[0] + 0.01, *answer(patch)[1:]]  # noqa: E731
+        monkeypatch.setattr(tracker, "_answer", flat)
+    for image, _ in frames[1:]:
+        lost, found = alone.update(image).box, helped.update(image).box
+    box = frames[-1][1]
+    assert box is not None and lost.iou(box) < 0.5 < found.iou(box)
+
+
+def test_a_network_file_without_features_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    onnx = pytest.importorskip("onnx")
+    from slimtrack.networks.find import SHIPPED, VARIABLE
+
+    folder = tmp_path / "slim"
+    folder.mkdir()
+    (folder / "template.onnx").write_bytes((SHIPPED / "slim" / "template.onnx").read_bytes())
+    model = onnx.load(SHIPPED / "slim" / "search.onnx")
+    del model.graph.output[2]
+    onnx.save(model, folder / "search.onnx")
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    create("slim")
+    with pytest.raises(InputError, match=r"search\.onnx has no output 'features'.*--resume"):
+        create("slim", online="atom")
