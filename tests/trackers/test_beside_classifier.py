@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from slimtrack import Box, create
+from slimtrack import Box, State, create
 from slimtrack.arrays import Features, Image
 from slimtrack.errors import InputError
 from slimtrack.search import extract
@@ -130,21 +130,36 @@ def test_slim_follows_with_it(name: str) -> None:
 
 
 def test_where_the_network_sees_nothing_it_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network without scores leads nowhere; the classifier finds the target, and the box keeps its size."""
+    """A network of low scores, boxes at the corner of the area: the classifier has its own place."""
     pytest.importorskip("onnxruntime")
     frames = list(Clip(length=20).frames())
     image, first = frames[0]
     assert first is not None
-    alone, helped = create("slim"), create("slim", online="atom")
-    for tracker in (alone, helped):
-        tracker.init(image, first)
-        answer = tracker._answer
-        flat = lambda patch, answer=answer: [0 * answer(patch)[0] + 0.01, *answer(patch)[1:]]  # noqa: E731
-        monkeypatch.setattr(tracker, "_answer", flat)
+    tracker = create("slim", online="atom")
+    tracker.init(image, first)
+    answer, (x, y) = tracker._answer, tracker._grid + PIXELS / 2
+
+    def misled(patch: Image) -> list[Features]:
+        scores, _, maps = answer(patch)
+        return [0 * scores + 0.01, np.stack([x + 28, y + 28, 28 - x, 28 - y])[None], maps]
+
+    monkeypatch.setattr(tracker, "_answer", misled)
+    for image, box in frames[1:]:
+        track = tracker.update(image)
+        assert box is not None and track.box.iou(box) > 0.5
+
+
+def test_what_it_sees_clearly_is_followed_whatever_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    frames = list(Clip(length=12).frames())
+    image, first = frames[0]
+    assert first is not None
+    tracker = create("slim", online="atom")
+    monkeypatch.setattr(tracker, "_score", lambda *_: 0.1)
+    monkeypatch.setattr(tracker, "clear", 2.0)
+    tracker.init(image, first)
     for image, _ in frames[1:]:
-        lost, found = alone.update(image).box, helped.update(image).box
-    box = frames[-1][1]
-    assert box is not None and lost.iou(box) < 0.5 < found.iou(box)
+        assert tracker.update(image).state is State.UNCERTAIN
 
 
 def test_a_network_file_without_features_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
