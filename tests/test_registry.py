@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -328,3 +330,25 @@ def test_a_missing_requirement_is_said() -> None:
 def test_create_is_the_public_one() -> None:
     assert slimtrack.create is registry.create
     assert list(inspect.signature(create).parameters) == ["name", "options"]
+
+
+def test_the_default_is_a_network_and_a_filter_where_onnxruntime_is_missing() -> None:
+    """With a line that says so, for `create` and on the command line."""
+    code = """
+import logging, sys
+if sys.argv[1] == "without":
+    sys.modules["onnxruntime"] = None
+logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+import slimtrack
+print(slimtrack.create().name)
+"""
+    said = {
+        how: subprocess.run(
+            [sys.executable, "-c", code, how], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        for how in ("with", "without")
+    }
+    assert said["with"] == ["slim"]
+    assert said["without"] == [
+        "eco-hc is used because ONNX Runtime is not installed; slim is more accurate", "eco-hc",
+    ]  # fmt: skip

@@ -1,6 +1,8 @@
 """Trackers by name: lists them, creates them, and says what is missing."""
 
 import importlib
+import importlib.util
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,8 +19,11 @@ __all__ = [
     "tracker_class", "why_missing", "with_threads",
 ]  # fmt: skip
 
-DEFAULT_TRACKER = "eco-hc"
-"""The tracker that is used if none is named."""
+_BEST, _WITHOUT_RUNTIME = "slim", "eco-hc"
+DEFAULT_TRACKER = _BEST if importlib.util.find_spec("onnxruntime") else _WITHOUT_RUNTIME
+"""The tracker that is used if none is named; another one where ONNX Runtime is not installed."""
+
+_log = logging.getLogger(__name__)
 
 _BY_MODULE = {
     "trackers.mosse": ("mosse",),
@@ -60,6 +65,8 @@ def create(name: str = DEFAULT_TRACKER, **options: Any) -> Tracker:
         MissingError: A package or network that it needs is missing.
     """
     listed, cls, values = _named(name)
+    if listed == DEFAULT_TRACKER == _WITHOUT_RUNTIME:
+        _log.info("%s is used because ONNX Runtime is not installed; %s is more accurate", listed, _BEST)
     made = cls(**{**values, **options})
     if listed in names():
         made.name = listed

@@ -173,6 +173,6 @@ def test_a_network_file_without_features_is_refused(tmp_path, monkeypatch: pytes
     del model.graph.output[2]
     onnx.save(model, folder / "search.onnx")
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    create("slim")
-    with pytest.raises(InputError, match=r"search\.onnx has no output 'features'.*--resume"):
+    create("slim", online="none")
+    with pytest.raises(InputError, match=r"search\.onnx has no output 'features'.*online=none"):
         create("slim", online="atom")

@@ -34,7 +34,7 @@ def test_where_the_area_begins_does_not_matter(monkeypatch: pytest.MonkeyPatch) 
     frames = list(Clip(length=8).frames())
     image, first = frames[0]
     assert first is not None
-    exact, whole = create("slim"), create("slim")
+    exact, whole = create("slim", online="none"), create("slim", online="none")
     for tracker in (exact, whole):
         tracker.init(image, first)
     for image, _ in frames[1:]:
@@ -63,7 +63,7 @@ def test_it_needs_no_file_of_anybody(name: str, monkeypatch: pytest.MonkeyPatch)
 
 def test_its_evidence_is_its_best_score_and_what_the_box_shows() -> None:
     frames = Clip(length=5).frames()
-    tracker = create("slim")
+    tracker = create("slim", online="none")
     image, first = next(frames)
     assert first is not None
     tracker.init(image, first)
@@ -78,7 +78,7 @@ def doubting(frames: list[tuple[Image, Box | None]], monkeypatch: pytest.MonkeyP
     """`slim`, started on the first frame, with scores that say LOST."""
     image, first = frames[0]
     assert first is not None
-    tracker = create("slim")
+    tracker = create("slim", online="none")
     monkeypatch.setattr(tracker, "_score", lambda *_: 0.1)
     tracker.init(image, first)
     return tracker
@@ -121,7 +121,7 @@ def test_a_habit_is_how_the_given_box_differs_from_the_networks() -> None:
 def test_boxes_are_given_as_the_user_draws_them_and_searched_as_the_network_does() -> None:
     (image, first), (later, _) = itertools.islice(Clip(length=25).frames(), 2)
     assert first is not None
-    plain, wide = create("slim"), create("slim")
+    plain, wide = create("slim", online="none"), create("slim", online="none")
     for tracker, factor in ((plain, 1.0), (wide, 1.5)):
         tracker.init(image, first)
         tracker._habit = _Habit(0.0, 0.0, factor, 1.0)

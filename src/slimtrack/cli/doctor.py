@@ -37,10 +37,10 @@ DATA_VARIABLE = "SLIMTRACK_DATA"
 """Environment variable with folders of sequences, separated as in ``PATH``."""
 
 _PACKAGES = (
-    ("onnxruntime", "running networks, for peers such as nanotrack-v3 and for our trackers on networks",
+    ("onnxruntime", "running networks; without it eco-hc is the default tracker instead of slim",
      "pip install onnxruntime"),
-    ("onnx", "extra onnx: importing, cutting and compressing networks, and our trackers on networks",
-     "pip install onnx onnxruntime"),
+    ("onnx", "extra onnx: importing, cutting and compressing networks, and correlation filters on networks",
+     "pip install onnx"),
     ("matplotlib", "plots and the picture of score and speed", "pip install matplotlib"),
 )  # fmt: skip
 """Optional packages: name, what needs it, and how to install it."""

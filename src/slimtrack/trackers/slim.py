@@ -104,6 +104,8 @@ class _Look(NamedTuple):
 class _Slim(SiameseTracker):
     """A siamese network: template of twice, search of four times the target's side (of a square of its area).
 
+    The networks were trained by `slimtrack distill slim`; ``online=none`` is the network alone.
+
     Where its answer is not clear, it searches eight times the side, too.
 
     Attributes:
@@ -126,7 +128,7 @@ class _Slim(SiameseTracker):
     habit: ClassVar[float] = 0.5
     clear: ClassVar[float] = 0.4
 
-    def __init__(self, *, threads: Threads = 1, online: _Online = "none") -> None:
+    def __init__(self, *, threads: Threads = 1, online: _Online = "atom") -> None:
         super().__init__(threads=threads, online=online)
         cells = self.search // _STRIDE
         line = (np.arange(cells, dtype=np.float32) + 0.5) * _STRIDE - self.search / 2
@@ -140,7 +142,7 @@ class _Slim(SiameseTracker):
         if _ANSWERS[2] not in self._networks[1].outputs:
             raise InputError(
                 f"network file {find_network(self.files[1])} has no output {_ANSWERS[2]!r}, from which "
-                "online=atom learns: export it again (`slimtrack distill .. --resume`)"
+                "online=atom learns: export it again (`slimtrack distill .. --resume`), or take online=none"
             )
         return ClassifierBeside(self.search, _STRIDE, _NEAR)
 
@@ -235,7 +237,7 @@ class _Slim(SiameseTracker):
 
 
 class Slim(_Slim, name="slim"):
-    """A small siamese network that comes with slimtrack (trained by `slimtrack distill slim`)."""
+    """A small siamese network that comes with slimtrack; a classifier beside it learns the target."""
 
     files = files_of("slim")
     # Higher than for trackers that learn: doubt costs a network nothing.
@@ -244,7 +246,7 @@ class Slim(_Slim, name="slim"):
 
 
 class SlimLarge(_Slim, name="slim-large"):
-    """A larger siamese network (trained by `slimtrack distill slim[design=slim-large]`)."""
+    """`slim` with a larger network (trained by `slimtrack distill slim[design=slim-large]`)."""
 
     files = files_of("slim-large")
     thresholds = Thresholds(tracked=0.85, doubt=0.8, found=0.7, learned=0.3)
