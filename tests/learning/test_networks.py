@@ -124,7 +124,7 @@ def test_onnx_says_what_torch_says(tmp_path: Path, design: str) -> None:
     mask = rng.uniform(0, 1, (1, 1, side // 16, side // 16)).astype(np.float32)
     once, each = (runtime.InferenceSession(str(tmp_path / f"{name}.onnx")) for name in ("template", "search"))
     cells, kernel = once.run(None, {"image": image, "mask": mask})
-    scores, sides = each.run(None, {"image": search, "cells": cells, "kernel": kernel})
+    scores, sides, features = each.run(None, {"image": search, "cells": cells, "kernel": kernel})
     mean, std = (torch.tensor(v).reshape(1, 3, 1, 1) for v in (starts.IMAGENET_MEAN, starts.IMAGENET_STD))
     with torch.no_grad():
         target = network.target((torch.tensor(image) / 255 - mean) / std, torch.tensor(mask))
@@ -132,6 +132,7 @@ def test_onnx_says_what_torch_says(tmp_path: Path, design: str) -> None:
     np.testing.assert_allclose(cells, target.cells, atol=5e-3)
     np.testing.assert_allclose(scores, torch.sigmoid(said.score), atol=5e-3)
     np.testing.assert_allclose(sides, said.sides, rtol=2e-2)
+    np.testing.assert_allclose(features, said.features, atol=5e-3 * float(said.features.abs().max()))
 
 
 # ------------------------------------------------------------------------------------------- losses
@@ -151,7 +152,7 @@ def said(box: list[float], cells: int = 4) -> Answer:
     sides = torch.stack([x - box[0], y - box[1], box[2] - x, box[3] - y])[None]
     scores = torch.full((1, cells, cells), -6.0)
     scores[0, 1, 2] = 6.0
-    return Answer(scores, sides, scores.clone())
+    return Answer(scores, sides, scores.clone(), torch.zeros(1, 1, cells, cells))
 
 
 def test_the_true_answer_costs_next_to_nothing_and_others_more() -> None:

@@ -251,7 +251,7 @@ class SlimLarge(_Slim, name="slim-large"):
     files = files_of("slim-large")
     thresholds = Thresholds(tracked=0.85, doubt=0.8, found=0.7, learned=0.3)
     template, search = 128, 256
-    rate = 0.5  # a box that takes in too much of its surroundings grows more slowly
+    rate = 0.4  # a box that takes in too much of its surroundings grows more slowly
 
 
 def _around(box: Box, factor: float) -> Box:
