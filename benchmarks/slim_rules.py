@@ -4,8 +4,8 @@ Command: ``python benchmarks/slim_rules.py sequences/dev [--tracker slim-large] 
 
 The rules: boxes stay as loose or as tight as the first one (*habit*), what is seen clearly is followed
 whatever its score (*clear*), a wider area is searched where nothing is clear (*wide*), and a classifier
-learns the target beside the network (*online*). With ``--every 3`` only every third frame is shown, so that targets
-move three times as fast. One run from the first box as given.
+learns the target beside the network (*online*). With ``--every 3`` only every third frame is shown, so that
+targets move three times as fast. One run from the first box as given.
 """
 
 import argparse
