@@ -332,23 +332,31 @@ def test_create_is_the_public_one() -> None:
     assert list(inspect.signature(create).parameters) == ["name", "options"]
 
 
-def test_the_default_is_a_network_and_a_filter_where_onnxruntime_is_missing() -> None:
-    """With a line that says so, for `create` and on the command line."""
+def test_the_default_is_slim() -> None:
+    pytest.importorskip("onnxruntime")
+    assert registry.DEFAULT_TRACKER == "slim"
+    assert create().name == "slim"
+
+
+def test_where_onnxruntime_is_missing_the_default_is_a_filter_and_the_log_says_so() -> None:
+    """To those who named no tracker, and not to those who asked for this filter."""
     code = """
 import logging, sys
-if sys.argv[1] == "without":
-    sys.modules["onnxruntime"] = None
+sys.modules["onnxruntime"] = None
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 import slimtrack
+from slimtrack.video.synthetic import CLIPS
+images, box = [*CLIPS["plain"].images()][:1], CLIPS["plain"].truth[0]
 print(slimtrack.create().name)
+print(slimtrack.create("eco-hc").name)
+slimtrack.follow(images, box)
+print("followed")
+slimtrack.follow(images, box, tracker="eco-hc")
 """
-    said = {
-        how: subprocess.run(
-            [sys.executable, "-c", code, how], capture_output=True, text=True, check=True
-        ).stdout.splitlines()
-        for how in ("with", "without")
-    }
-    assert said["with"] == ["slim"]
-    assert said["without"] == [
-        "eco-hc is used because ONNX Runtime is not installed; slim is more accurate", "eco-hc",
-    ]  # fmt: skip
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    told = (
+        "the tracker is eco-hc, as ONNX Runtime is not installed: `pip install onnxruntime` brings slim, "
+        "which is more accurate"
+    )
+    lines = [line for line in said.splitlines() if not line.startswith("compil")]
+    assert lines == [told, "eco-hc", "eco-hc", told, "followed"]

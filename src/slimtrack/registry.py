@@ -15,13 +15,13 @@ from slimtrack.plugins import class_in_file, entry_points, is_in_file, load
 from slimtrack.tracker import REGISTERED, Tracker
 
 __all__ = [
-    "DEFAULT_TRACKER", "create", "list_trackers", "options_named", "parse_spec", "settings", "spelt",
-    "tracker_class", "why_missing", "with_threads",
+    "DEFAULT_TRACKER", "create", "default_tracker", "list_trackers", "options_named", "parse_spec",
+    "settings", "spelt", "tracker_class", "why_missing", "with_threads",
 ]  # fmt: skip
 
 _BEST, _WITHOUT_RUNTIME = "slim", "eco-hc"
 DEFAULT_TRACKER = _BEST if importlib.util.find_spec("onnxruntime") else _WITHOUT_RUNTIME
-"""The tracker that is used if none is named; another one where ONNX Runtime is not installed."""
+"""The tracker that is used if none is named: `slim`, or `eco-hc` where ONNX Runtime is not installed."""
 
 _log = logging.getLogger(__name__)
 
@@ -51,12 +51,24 @@ _MODULES = {name: f"slimtrack.{module}" for module, names in _BY_MODULE.items() 
 """Name -> the module that defines it, so that listing names imports nothing."""
 
 
-def create(name: str = DEFAULT_TRACKER, **options: Any) -> Tracker:
+def default_tracker() -> str:
+    """`DEFAULT_TRACKER`, for those who have named none; the log says so where it is not the best one."""
+    if DEFAULT_TRACKER != _BEST:
+        _log.info(
+            "the tracker is %s, as ONNX Runtime is not installed: `pip install onnxruntime` brings %s, which "
+            "is more accurate",
+            DEFAULT_TRACKER,
+            _BEST,
+        )
+    return DEFAULT_TRACKER
+
+
+def create(name: str | None = None, **options: Any) -> Tracker:
     """Creates a tracker.
 
     Args:
         name: Its name, in upper or lower case; possibly with options, ``"kcf[kernel=linear]"``, or
-            ``"FILE.py:NAME"`` for a tracker in a file of yours.
+            ``"FILE.py:NAME"`` for a tracker in a file of yours. Default: `DEFAULT_TRACKER`.
         **options: Its options, the constructor's keyword-only parameters.
 
     Raises:
@@ -64,9 +76,7 @@ def create(name: str = DEFAULT_TRACKER, **options: Any) -> Tracker:
         InputError: The value of an option does not fit.
         MissingError: A package or network that it needs is missing.
     """
-    listed, cls, values = _named(name)
-    if listed == DEFAULT_TRACKER == _WITHOUT_RUNTIME:
-        _log.info("%s is used because ONNX Runtime is not installed; %s is more accurate", listed, _BEST)
+    listed, cls, values = _named(default_tracker() if name is None else name)
     made = cls(**{**values, **options})
     if listed in names():
         made.name = listed

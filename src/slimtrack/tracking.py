@@ -14,7 +14,7 @@ from slimtrack.confidence import State
 from slimtrack.errors import InputError, SlimtrackError
 from slimtrack.files import undivided
 from slimtrack.follower import Follower, Track, as_box
-from slimtrack.registry import DEFAULT_TRACKER, create, settings
+from slimtrack.registry import create, settings
 from slimtrack.timing import Stopwatch, warm_up
 from slimtrack.video.corrections import Corrections
 from slimtrack.video.draw import require_matplotlib
@@ -27,7 +27,7 @@ from slimtrack.video.results import Row
 from slimtrack.video.summary import Summary
 from slimtrack.video.together import Together
 
-__all__ = ["DEFAULT_TRACKER", "Outputs", "Step", "Steps", "Summary", "follow", "track_video"]
+__all__ = ["Outputs", "Step", "Steps", "Summary", "follow", "track_video"]
 
 OnFrame: TypeAlias = Callable[[Image, Row], object]
 """Called with each frame and its row of results; returning ``False`` ends the run."""
@@ -92,7 +92,7 @@ def follow(
     source: Source,
     box: Box | npt.ArrayLike,
     *,
-    tracker: str | Follower = DEFAULT_TRACKER,
+    tracker: str | Follower | None = None,
     start: Mark = 0,
     end: Mark | None = None,
     **options: Any,
@@ -110,7 +110,8 @@ def follow(
     Args:
         source: Anything that `open_frames` takes: file, folder, glob, camera, URL, `Frames`, or images.
         box: The target in the first frame that is tracked.
-        tracker: A name (see `list_trackers`), a tracker, or another `Follower`.
+        tracker: A name (see `list_trackers`), a tracker, or another `Follower`. Default: `slim`, or `eco-hc`
+            where ONNX Runtime is not installed.
         start: Where to begin: a whole number is a frame number (0-based), a float is a time in seconds.
         end: Where to end, in the same notation; this frame is not included.
         **options: The tracker's options, if it is given by name.
@@ -150,8 +151,8 @@ def _close(frames: Frames, source: Source) -> None:
         frames.close()
 
 
-def _made(tracker: str | Follower, options: Mapping[str, Any]) -> Follower:
-    if isinstance(tracker, str):
+def _made(tracker: str | Follower | None, options: Mapping[str, Any]) -> Follower:
+    if tracker is None or isinstance(tracker, str):
         return create(tracker, **options)
     if isinstance(tracker, type):
         raise InputError(f"tracker is the class {tracker.__name__}, not an object of it")
@@ -222,7 +223,7 @@ def track_video(
     source: Source,
     box: Box | npt.ArrayLike,
     *,
-    tracker: str | Follower = DEFAULT_TRACKER,
+    tracker: str | Follower | None = None,
     outputs: Outputs | Files = (),
     on_progress: OnFrame | None = None,
     start: Mark = 0,
@@ -242,6 +243,7 @@ def track_video(
         source: Anything that `open_frames` takes.
         box: The target in the first frame that is tracked.
         tracker: A name, possibly with options (``"kcf[rate=0.05]"``), a tracker, or another `Follower`.
+            Default: as for `follow`.
         outputs: Files to write, whose suffixes decide their formats; file -> format; or `Outputs`, which can
             also ask for a plot and continue an earlier run.
         on_progress: Called with each frame and its row; returning ``False`` ends the run early.
@@ -262,7 +264,8 @@ def track_video(
     wanted, made, by_hand = Outputs.of(outputs), _made(tracker, {}), Corrections(corrections or {})
     if wanted.plot is not None:
         require_matplotlib(wanted.plot)
-    known = {"options": settings(tracker)} if isinstance(tracker, str) else {}
+    named = made.name if tracker is None else tracker
+    known = {"options": settings(named)} if isinstance(named, str) else {}
     frames = open_frames(source, start=start, end=end)
     summary, files = Summary(made.name), Together({})
     try:

@@ -25,7 +25,7 @@ from slimtrack.evaluation.protocols import PROTOCOLS, Protocol, protocol
 from slimtrack.evaluation.realtime import AtRates, at_rates, curve, curve_csv, stored_times
 from slimtrack.evaluation.runner import Interrupted, Running, first_boxes
 from slimtrack.files import atomic_write
-from slimtrack.registry import spelt
+from slimtrack.registry import DEFAULT_TRACKER, default_tracker, spelt
 
 __all__ = ["bench", "parsed_rates", "split_specs"]
 
@@ -41,12 +41,12 @@ class Request:
         Path, typer.Argument(metavar="DIR", help=f"Sequences in the layout of {', '.join(READERS)}.")
     ]
     trackers: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Names, separated by commas; options in brackets: kcf[kernel=linear]; FILE.py:NAME for one "
-            "of your own."
+            f"of your own. Default: {DEFAULT_TRACKER}."
         ),
-    ] = "kcf"
+    ] = None
     threads: Annotated[int, typer.Option(min=1, help="Threads that a tracker may use.")] = 1
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None
     plots: Annotated[Path | None, typer.Option(help="Write plots to this folder; needs matplotlib.")] = None
@@ -140,7 +140,8 @@ def bench(request: Request) -> None:
     """
     add_places(request.networks, request.names)
     dataset = Dataset.read(request.folder, names=_split(request.sequences) or None, layout=request.layout)
-    specs = [spelt(spec) for spec in split_specs(request.trackers)]
+    named = default_tracker() if request.trackers is None else request.trackers
+    specs = [spelt(spec) for spec in split_specs(named)]
     chosen, rates = protocol(request.rules), _rates(request)
     plots = _plots() if request.plots else None
     with _Bench(request, dataset, specs) as run:

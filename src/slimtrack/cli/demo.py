@@ -13,9 +13,9 @@ from slimtrack.cli.outputs import PICTURE, Wanted
 from slimtrack.cli.screen import Meter, summary_table
 from slimtrack.cli.track import parse_options
 from slimtrack.errors import InputError, MissingError, UnknownNameError
-from slimtrack.registry import create, with_threads
+from slimtrack.registry import create, default_tracker, with_threads
 from slimtrack.timing import single_thread
-from slimtrack.tracking import DEFAULT_TRACKER, Outputs, Summary, track_video
+from slimtrack.tracking import Outputs, Summary, track_video
 from slimtrack.video.draw import require_matplotlib
 from slimtrack.video.frames import open_frames
 from slimtrack.video.synthetic import CLIPS
@@ -35,7 +35,7 @@ def demo(
             help="Folder for the results. Default: out/demo, or out/demo-2 and so on if it exists.",
         ),
     ] = None,
-    tracker: TrackerOption = DEFAULT_TRACKER,
+    tracker: TrackerOption = None,
     settings: SetOption = None,
     clip: Annotated[str, typer.Option(help=f"One of: {', '.join(CLIPS)}.")] = "demo",
     seed: Annotated[int | None, typer.Option(help="Seed for another landscape and path.")] = None,
@@ -45,6 +45,7 @@ def demo(
     if clip not in CLIPS:
         raise UnknownNameError.of("clip", clip, CLIPS)
     chosen = CLIPS[clip] if seed is None else CLIPS[clip].with_options(seed=seed)
+    tracker = default_tracker() if tracker is None else tracker
     made = create(tracker, **with_threads(tracker, 1, parse_options(tracker, settings or ())))
     first = chosen.truth[0]
     if first is None:

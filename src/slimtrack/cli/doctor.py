@@ -28,7 +28,7 @@ from slimtrack.errors import InputError, MissingError, SlimtrackError
 from slimtrack.names import VARIABLE as NAMES_VARIABLE
 from slimtrack.names import names as known_names
 from slimtrack.networks.find import VARIABLE, add_folder, network_folders
-from slimtrack.registry import list_trackers, why_missing
+from slimtrack.registry import DEFAULT_TRACKER, list_trackers, why_missing
 from slimtrack.timing import cpu_name
 
 __all__ = ["DATA_VARIABLE", "Finding", "doctor", "examine"]
@@ -37,7 +37,7 @@ DATA_VARIABLE = "SLIMTRACK_DATA"
 """Environment variable with folders of sequences, separated as in ``PATH``."""
 
 _PACKAGES = (
-    ("onnxruntime", "running networks; without it eco-hc is the default tracker instead of slim",
+    ("onnxruntime", "running networks; without it the default tracker is eco-hc, less accurate than slim",
      "pip install onnxruntime"),
     ("onnx", "extra onnx: importing, cutting and compressing networks, and correlation filters on networks",
      "pip install onnx"),
@@ -212,6 +212,7 @@ def _trackers() -> Iterator[Finding]:
     names = list_trackers(missing=True)
     reasons = {name: why_missing(name) for name in names}
     here = [name for name, reason in reasons.items() if reason is None]
+    yield Finding("trackers", "default", DEFAULT_TRACKER)
     yield Finding("trackers", "available", ", ".join(here))
     for absent, cause in causes({name: reason for name, reason in reasons.items() if reason is not None}):
         yield Finding("trackers", ", ".join(absent), "missing", cause)

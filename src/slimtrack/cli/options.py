@@ -8,6 +8,7 @@ import typer
 from slimtrack.cli.boxes import BoxFormat
 from slimtrack.names import add_names
 from slimtrack.networks.find import add_folder
+from slimtrack.registry import DEFAULT_TRACKER
 
 __all__ = [
     "BoxOption", "BoxFormatOption", "CorrectOption", "FirstFrameOption", "StartOption", "EndOption",
@@ -82,13 +83,13 @@ EndOption: TypeAlias = Annotated[
 _TRACKER = "The tracker"
 
 TrackerOption: TypeAlias = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--tracker",
         "-t",
         rich_help_panel=_TRACKER,
         help="Name from `slimtrack trackers`, also with options: name[option=value]; or FILE.py:NAME for one "
-        "of your own.",
+        f"of your own. Default: {DEFAULT_TRACKER}.",
     ),
 ]
 SetOption: TypeAlias = Annotated[

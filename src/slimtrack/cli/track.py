@@ -44,9 +44,9 @@ from slimtrack.errors import InputError, SlimtrackError
 from slimtrack.files import keep_existing
 from slimtrack.follower import Follower
 from slimtrack.options import parsed
-from slimtrack.registry import create, settings, tracker_class, with_threads
+from slimtrack.registry import create, default_tracker, settings, tracker_class, with_threads
 from slimtrack.timing import limit_threads
-from slimtrack.tracking import DEFAULT_TRACKER, Outputs, Summary, track_video
+from slimtrack.tracking import Outputs, Summary, track_video
 from slimtrack.video.feed import Mark
 from slimtrack.video.frames import Frames, open_frames
 from slimtrack.video.grid import grid, write_image
@@ -69,7 +69,7 @@ class Request:
     correct: CorrectOption = None
     start: StartOption = None
     end: EndOption = None
-    tracker: TrackerOption = DEFAULT_TRACKER
+    tracker: TrackerOption = None
     options: SetOption = None
     threads: ThreadsOption = 1
     networks: NetworksOption = None
@@ -103,10 +103,9 @@ def track(request: Request) -> None:
             box = None if request.box is None else _box(request.box, frames, request.box_format)
             _write_first(request.first_frame, frames, box, request.overwrite)
         return
-    chosen = with_threads(
-        request.tracker, request.threads, parse_options(request.tracker, request.options or ())
-    )
-    made = create(request.tracker, **chosen)
+    tracker = default_tracker() if request.tracker is None else request.tracker
+    chosen = with_threads(tracker, request.threads, parse_options(tracker, request.options or ()))
+    made = create(tracker, **chosen)
     tables = None if request.formats is None else chosen_formats(request.formats)
     wanted = Wanted(request.out, tables, request.video, request.plot, request.overwrite, request.resume)
     if request.show:
@@ -125,7 +124,7 @@ def track(request: Request) -> None:
                 if past is not None and request.box is None
                 else _box(request.box, frames, request.box_format)
             )
-            about = {"options": settings(request.tracker, chosen), "threads": request.threads}
+            about = {"options": settings(tracker, chosen), "threads": request.threads}
             _follow(frames, target, made, results, output, about, by_hand, past)
 
 

@@ -30,7 +30,7 @@ def onnx_package() -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise MissingError("networks need the package onnx: run `pip install 'slimtrack[onnx]'`") from error
+        raise MissingError("networks need the package onnx: run `pip install onnx`") from error
     return onnx
 
 

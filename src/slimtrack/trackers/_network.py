@@ -31,7 +31,7 @@ def network_of(name: str) -> Network:
 def _check_packages() -> None:
     for package in ("onnx", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
-            raise MissingError(f"networks need the package {package}: run `pip install onnx onnxruntime`")
+            raise MissingError(f"networks need the package {package}: run `pip install {package}`")
 
 
 class NetworkTracker(Tracker):
