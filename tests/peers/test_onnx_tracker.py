@@ -4,6 +4,7 @@ import copy
 import math
 import os
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,15 @@ def test_without_onnx_runtime_the_sentence_says_what_to_install(monkeypatch: pyt
     reason = why_missing("nanotrack-v3")
     assert reason is not None
     assert "pip install onnxruntime" in reason
+
+
+def test_an_onnx_runtime_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows without the runtime libraries that it needs: the network's file is not to blame."""
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    with pytest.raises(MissingError, match=r"ONNX Runtime is installed but cannot be imported .*eco-hc"):
+        create("slim")
 
 
 def test_no_thread_at_all_is_refused(brightest: Path) -> None:

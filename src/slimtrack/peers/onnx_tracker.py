@@ -18,7 +18,7 @@ from slimtrack.tracker import Estimate
 from slimtrack.trackers._beside import Online, Searched
 from slimtrack.trackers._onnx import Color, OnnxTracker, cut, planes, with_context
 from slimtrack.trackers._options import Threads
-from slimtrack.trackers._siamese import SiameseTracker, rank
+from slimtrack.trackers._siamese import SiameseTracker, eased, rank
 
 __all__ = ["FearXs", "NanoTrackV1", "NanoTrackV2", "NanoTrackV3", "VitTrack"]
 
@@ -50,32 +50,25 @@ class _Nano(SiameseTracker):
     def _start(self, image: Image, box: Box) -> None:
         super()._start(image, box)
         self._border = tuple(cv2.mean(image)[:3])
-        self._template = self._features(image, box, 127)
+        self._template = self._features(image, _square(box, 127), 127)
 
-    def _features(self, image: Image, box: Box, side: int) -> Features:
-        """The backbone's features of the square around the box, ``side`` network pixels wide."""
-        extent = with_context(box.w, box.h) * side / 127
-        patch = cut(image, Box.from_center(box.cx, box.cy, extent, extent), side, self._border)
-        return self._networks[0].run({"input": planes(patch)})[0]
+    def _features(self, image: Image, area: Box, side: int) -> Features:
+        """The backbone's features of a square of the frame, seen with ``side`` network pixels."""
+        return self._networks[0].run({"input": planes(cut(image, area, side, self._border))})[0]
 
     def _locate(self, image: Image) -> Estimate:
         last = self._place
-        search = self._features(image, last, 255)
+        area = _square(last, 255)
+        search = self._features(image, area, 255)
         logits, sides = self._networks[1].run({"input1": self._template, "input2": search})
         logits, sides = logits.reshape(2, -1), sides.reshape(4, -1)
         scores = 1 / (1 + np.exp(logits[0] - logits[1]))
         step = with_context(last.w, last.h) / 127
         sizes, weights = (last.w, last.h), (self.influence, self.penalty)
         ranked = rank(scores, sides, self._grid, self._window, weights, sizes, (0.0, 0.0), step)
-        ranks, held, dx, dy, w, h = ranked
-        best = self._best(Searched(image, last, last), ranks, dx, dy)
-        rate = float(held[best]) * self.rate
-        size = (
-            min(max((1 - rate) * old + rate * float(new[best]), 10.0), float(limit))
-            for old, new, limit in zip(sizes, (w, h), image.shape[1::-1], strict=True)
-        )
-        box = Box.from_center(last.cx + float(dx[best]), last.cy + float(dy[best]), *size)
-        return Estimate(box, score=float(scores[best]))
+        ranks, _, dx, dy, _, _ = ranked
+        best = self._best(Searched(image, last, area), ranks, dx, dy)
+        return Estimate(eased(image, last, ranked, best, self.rate, 10.0), score=float(scores[best]))
 
 
 class NanoTrackV1(_Nano, name="nanotrack-v1"):
@@ -198,6 +191,12 @@ def _normalisation(mean: Color, std: Color) -> _Normalisation:
 
 
 _IMAGENET = _normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def _square(box: Box, side: int) -> Box:
+    """The square around the box that is ``side`` network pixels wide where the template has 127."""
+    extent = with_context(box.w, box.h) * side / 127
+    return Box.from_center(box.cx, box.cy, extent, extent)
 
 
 def _extended(box: Box, share: float) -> Box:

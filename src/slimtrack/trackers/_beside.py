@@ -34,7 +34,7 @@ class Searched(NamedTuple):
     Attributes:
         image: The frame.
         place: The box where the target is looked for.
-        area: The square of the frame that the network was given.
+        area: The part of the frame that the network was given.
         maps: ``(C, n, n)`` the network's features of it; ``None`` if it has none to give.
     """
 

@@ -57,7 +57,8 @@ class Model:
         """The same of a file at a known place.
 
         Raises:
-            MissingError: It is of one size and the package ``onnx`` is not installed.
+            MissingError: ONNX Runtime cannot be imported; or the file is of one size and the package ``onnx``
+                is not installed.
             InputError: It cannot be loaded.
         """
         try:
@@ -65,6 +66,11 @@ class Model:
             return model.freed(str(path)) if any_size and model.sized else model
         except SlimtrackError:
             raise
+        except ImportError as error:  # installed, or `require_onnxruntime` would have said so
+            raise MissingError(
+                f"ONNX Runtime is installed but cannot be imported ({error}): run `pip install "
+                "--force-reinstall onnxruntime`, or take a tracker that needs none, such as eco-hc"
+            ) from error
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise InputError(f"network file {path} cannot be loaded ({reason})") from error

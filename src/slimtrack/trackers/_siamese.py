@@ -14,7 +14,7 @@ from slimtrack.trackers._beside import Beside, FilterBeside, Searched
 from slimtrack.trackers._onnx import OnnxTracker
 from slimtrack.trackers._options import Threads
 
-__all__ = ["SiameseTracker", "rank"]
+__all__ = ["SiameseTracker", "eased", "rank"]
 
 
 class SiameseTracker(OnnxTracker):
@@ -67,6 +67,26 @@ class SiameseTracker(OnnxTracker):
         """What is beside the network learns; the template of the first frame is kept."""
         if self._beside is not None:
             self._beside.learn(box, track.score)
+
+
+def eased(image: Image, last: Box, ranked: Floats, best: int, rate: float, least: float) -> Box:
+    """A ranked box, in a size between the last one and its own: an error of one frame counts less.
+
+    Args:
+        image: The frame; no side becomes longer than its.
+        last: The last box.
+        ranked: ``(6, n)`` what `rank` gave.
+        best: Which box.
+        rate: Share of its own size, where its penalised score is 1.
+        least: Shortest side in frame pixels.
+    """
+    _, held, dx, dy, *sides = ranked[:, best].tolist()
+    share = held * rate
+    w, h = (
+        min(max((1 - share) * old + share * new, least), float(limit))
+        for old, new, limit in zip((last.w, last.h), sides, image.shape[1::-1], strict=True)
+    )
+    return Box.from_center(last.cx + dx, last.cy + dy, w, h)
 
 
 @compiled()

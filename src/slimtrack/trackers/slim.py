@@ -19,7 +19,7 @@ from slimtrack.trackers._beside import Beside, Searched
 from slimtrack.trackers._beside_classifier import ClassifierBeside
 from slimtrack.trackers._onnx import cut, planes
 from slimtrack.trackers._options import Threads
-from slimtrack.trackers._siamese import SiameseTracker, rank
+from slimtrack.trackers._siamese import SiameseTracker, eased, rank
 
 __all__ = ["Slim", "SlimLarge"]
 
@@ -37,8 +37,8 @@ _NEAR, _WIDE = 4.0, 8.0
 """Side of the area that is searched, over the target's: in every frame, and where no answer is clear."""
 _BETTER = 0.05
 """By how much the best score of the wide area has to be higher."""
-_ANSWERS = "score", "sides", "features"
-"""Outputs of the network; the last is for classifiers."""
+_BOXES, _FEATURES = ("score", "sides"), "features"
+"""Outputs of the search network: for its boxes, and for the classifier."""
 _LOOKS = (0, 0, 1), (0.3, 0, 1), (-0.3, 0, 1), (0, 0.3, 1), (0, -0.3, 1), (0, 0, 0.85), (0, 0, 1 / 0.85)
 """Searches in the first frame: offset to the right and down, over the target's side, and factor of size."""
 _WEAK = 0.3
@@ -104,9 +104,9 @@ class _Look(NamedTuple):
 class _Slim(SiameseTracker):
     """A siamese network: template of twice, search of four times the target's side (of a square of its area).
 
-    The networks were trained by `slimtrack distill slim`; ``online=none`` is the network alone.
-
-    Where its answer is not clear, it searches eight times the side, too.
+    The networks were trained by `slimtrack distill slim`. Beside them a classifier learns the target on
+    their features (``online=atom``), or ECO-HC's filter (``online=eco-hc``), or nothing (``online=none``).
+    Where the answer is not clear, eight times the side are searched, too.
 
     Attributes:
         template, search: Sides of the two images in pixels.
@@ -139,9 +139,9 @@ class _Slim(SiameseTracker):
     def _made_beside(self, online: str) -> Beside | None:
         if online != "atom":
             return super()._made_beside(online)
-        if _ANSWERS[2] not in self._networks[1].outputs:
+        if _FEATURES not in self._networks[1].outputs:
             raise InputError(
-                f"network file {find_network(self.files[1])} has no output {_ANSWERS[2]!r}, from which "
+                f"network file {find_network(self.files[1])} has no output {_FEATURES!r}, from which "
                 "online=atom learns: export it again (`slimtrack distill .. --resume`), or take online=none"
             )
         return ClassifierBeside(self.search, _STRIDE, _NEAR)
@@ -165,7 +165,7 @@ class _Slim(SiameseTracker):
 
     def _answer(self, patch: Image) -> list[Features]:
         """The network's outputs for a search image."""
-        wanted = _ANSWERS if self._online == "atom" else _ANSWERS[:2]
+        wanted = (*_BOXES, _FEATURES) if self._online == "atom" else _BOXES
         return self._networks[1].run({"image": planes(patch, rgb=True), **self._target}, wanted)
 
     def _features_of(self, picture: Image) -> Features:
@@ -205,10 +205,10 @@ class _Slim(SiameseTracker):
         """The best box of an area of so many times a place's side; `_beside` has a say in the usual one."""
         last = self._habit.networks(place)
         area = _around(last, factor)
-        patch, scores, sides, maps = self._look(image, area)
+        look = self._look(image, area)
         ranked = rank(
-            scores,
-            sides,
+            look.scores,
+            look.sides,
             self._grid,
             self._window,
             (self.influence, self.penalty),
@@ -216,21 +216,16 @@ class _Slim(SiameseTracker):
             (area.cx - last.cx, area.cy - last.cy),
             area.w / self.search,
         )
-        ranks, held, dx, dy, w, h = ranked
+        ranks, _, dx, dy, _, _ = ranked
         beside = self._beside if factor == _NEAR else None
-        searched = Searched(image, place, area, maps)
+        searched = Searched(image, place, area, look.maps)
         best = self._best(searched, ranks, dx, dy) if beside else int(np.argmax(ranks))
-        peak = float(scores[best])
+        peak = float(look.scores[best])
         if beside and peak < _WEAK and (there := beside.place()) is not None:
             dx[best], dy[best] = there
             beside.choose(float(beside.at(dx, dy)[best]))
-        rate = min(float(held[best]) * self.rate, 1.0)
-        size = (
-            min(max((1 - rate) * old + rate * float(new[best]), _LEAST), float(limit))
-            for old, new, limit in zip((last.w, last.h), (w, h), image.shape[1::-1], strict=True)
-        )
-        box = Box.from_center(last.cx + float(dx[best]), last.cy + float(dy[best]), *size)
-        view = View(patch, area) if area.w <= 2 * self.search else None
+        box = eased(image, last, ranked, best, self.rate, _LEAST)
+        view = View(look.patch, area) if area.w <= 2 * self.search else None
         evidence = {"peak": peak} | (dict(beside.evidence()) if beside else {})
         clear = peak >= self.clear or (beside is not None and beside.sure())
         return Estimate(self._habit.users(box), evidence, clear=clear, view=view)
@@ -240,7 +235,7 @@ class Slim(_Slim, name="slim"):
     """A small siamese network that comes with slimtrack; a classifier beside it learns the target."""
 
     files = files_of("slim")
-    # Higher than for trackers that learn: doubt costs a network nothing.
+    # Higher than for other trackers that learn: the network stays as it is, and so doubt costs little.
     thresholds = Thresholds(tracked=0.8, doubt=0.7, found=0.6, learned=0.3)
     template, search = 112, 224
 
