@@ -115,6 +115,17 @@ def test_a_second_target_is_trained_away_at_once(beside: ClassifierBeside) -> No
     assert beside._learner.classifier.filter is old  # trained every ten samples
 
 
+def test_of_two_boxes_the_network_likes_about_as_much_it_takes_its_target() -> None:
+    pytest.importorskip("onnxruntime")
+    image, (dx, dy) = frame((30, 0)), np.array([[-30.0, 30.0], [0.0, 0.0]])
+    for online, best in (("none", 0), ("atom", 1)):
+        tracker = create("slim", online=online)
+        tracker.init(frame((0, 0)), FIRST)
+        area = Box.from_center(FIRST.cx, FIRST.cy, 192, 192)
+        seen = Searched(image, FIRST, area, tracker._look(image, area).maps)
+        assert tracker._best(seen, np.array([0.6, 0.5]), dx, dy) == best
+
+
 @pytest.mark.parametrize("name", ["slim", "slim-large"])
 def test_slim_follows_with_it(name: str) -> None:
     pytest.importorskip("onnxruntime")
@@ -130,7 +141,10 @@ def test_slim_follows_with_it(name: str) -> None:
 
 
 def test_where_the_network_sees_nothing_it_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network of low scores, boxes at the corner of the area: the classifier has its own place."""
+    """A network of low scores, boxes at the corner of the area: the classifier has its own place.
+
+    It learns what it sees there.
+    """
     pytest.importorskip("onnxruntime")
     frames = list(Clip(length=20).frames())
     image, first = frames[0]
@@ -147,6 +161,37 @@ def test_where_the_network_sees_nothing_it_is_followed(monkeypatch: pytest.Monke
     for image, box in frames[1:]:
         track = tracker.update(image)
         assert box is not None and track.box.iou(box) > 0.5
+        assert tracker.evidence["response"] > 0.5
+    assert tracker._beside._learner._learned == 19
+
+
+def test_a_close_look_that_is_dropped_is_not_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wide area promises more than the close look at it keeps, which is the classifier's last one.
+
+    The classifier is not asked about the wide area, which is coarser than what it learned from.
+    """
+    pytest.importorskip("onnxruntime")
+    (image, first), *_ = Clip(length=5).frames()
+    assert first is not None
+    tracker = create("slim", online="atom")
+    tracker.init(image, first)
+    answer, scales = tracker._answer, iter([0.15, 0.3, 0.05, 0.15, 0.05])
+
+    def doubted(patch: Image) -> list[Features]:
+        scores, *others = answer(patch)
+        return [scores / scores.max() * next(scales), *others]
+
+    monkeypatch.setattr(tracker, "_answer", doubted)
+    monkeypatch.setattr(tracker, "_score", lambda *_: 0.9)
+    monkeypatch.setattr(tracker._beside, "sure", lambda: False)
+    look, sides = tracker._beside.look, []
+    monkeypatch.setattr(tracker._beside, "look", lambda seen: (sides.append(seen.area.w), look(seen)))
+    learned = [tracker._beside._learner._learned]
+    for _ in range(2):
+        tracker.update(image)
+        learned.append(tracker._beside._learner._learned)
+    assert learned == [0, 0, 1]  # in the second frame the wide area promises nothing
+    assert sides == pytest.approx([4 * first.area**0.5] * 3, rel=0.1)
 
 
 def test_what_it_sees_clearly_is_followed_whatever_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
