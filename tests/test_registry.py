@@ -360,3 +360,17 @@ slimtrack.follow(images, box, tracker="eco-hc")
     )
     lines = [line for line in said.splitlines() if not line.startswith("compil")]
     assert lines == [told, "eco-hc", "eco-hc", told, "followed"]
+
+
+@pytest.mark.parametrize(
+    ("here", "sentence"),
+    [
+        ((), "networks need onnx and onnxruntime: run `pip install onnx onnxruntime`"),
+        (("onnxruntime",), "networks need onnx: run `pip install onnx`"),
+    ],
+)
+def test_trackers_on_networks_say_which_packages_are_missing(
+    here: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name in here or None)
+    assert why_missing("feco") == sentence

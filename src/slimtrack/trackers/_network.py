@@ -29,9 +29,9 @@ def network_of(name: str) -> Network:
 
 
 def _check_packages() -> None:
-    for package in ("onnx", "onnxruntime"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingError(f"networks need the package {package}: run `pip install {package}`")
+    missing = [name for name in ("onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingError(f"networks need {' and '.join(missing)}: run `pip install {' '.join(missing)}`")
 
 
 class NetworkTracker(Tracker):
