@@ -1,8 +1,10 @@
 import builtins
 import importlib
+import importlib.util
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import slimtrack
 from slimtrack.cli import app
 from slimtrack.errors import MissingError
 from slimtrack.networks.find import VARIABLE
+from slimtrack.registry import DEFAULT_TRACKER
 
 doctor = importlib.import_module("slimtrack.cli.doctor")
 
@@ -60,6 +63,17 @@ def test_what_is_there_is_told_with_its_version() -> None:
     assert found["video", "H.264 encoder"]["value"] == "libx264"
     assert int(found["threads", "OpenCV"]["value"]) >= 0
     assert "kcf" in found["trackers", "available"]["value"]
+
+
+def test_it_says_why_the_default_tracker_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert findings()["trackers", "the default"] == {
+        "topic": "trackers", "name": "the default", "value": DEFAULT_TRACKER, "remedy": "", "required": False,
+    }  # fmt: skip
+    pytest.importorskip("onnxruntime")
+    there = importlib.util.find_spec
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # it does not load
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "onnxruntime" or there(name))
+    assert "cannot be imported" in findings()["trackers", "the default"]["remedy"]
 
 
 def test_it_says_where_compiled_code_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ from slimtrack.errors import InputError, MissingError, SlimtrackError
 from slimtrack.names import VARIABLE as NAMES_VARIABLE
 from slimtrack.names import names as known_names
 from slimtrack.networks.find import VARIABLE, add_folder, network_folders
-from slimtrack.registry import DEFAULT_TRACKER, list_trackers, why_missing
+from slimtrack.registry import DEFAULT_TRACKER, create, list_trackers, why_missing
 from slimtrack.timing import cpu_name
 
 __all__ = ["DATA_VARIABLE", "Finding", "doctor", "examine"]
@@ -212,10 +212,19 @@ def _trackers() -> Iterator[Finding]:
     names = list_trackers(missing=True)
     reasons = {name: why_missing(name) for name in names}
     here = [name for name, reason in reasons.items() if reason is None]
-    yield Finding("trackers", "default", DEFAULT_TRACKER)
+    yield Finding("trackers", "the default", DEFAULT_TRACKER, _why_default_fails())
     yield Finding("trackers", "available", ", ".join(here))
     for absent, cause in causes({name: reason for name, reason in reasons.items() if reason is not None}):
         yield Finding("trackers", ", ".join(absent), "missing", cause)
+
+
+def _why_default_fails() -> str:
+    """Why the default tracker cannot be made, such as a runtime that is there but does not load."""
+    try:
+        create(DEFAULT_TRACKER)
+    except SlimtrackError as error:
+        return str(error)
+    return ""
 
 
 def _networks() -> Iterator[Finding]:
