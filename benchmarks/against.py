@@ -8,8 +8,8 @@ so that a machine that is busy for a while is busy for all. Each checkout has a 
 one of them works at a time. Frames are decoded before the clock starts, the first five updates are not
 counted. The time is the thread's own (CPU): on a busy machine it says more than the clock on the wall. With
 ``--frames`` only so many of each sequence are tracked: enough for the milliseconds, not for the accuracy.
-With ``--sure`` every score is 1 in both: calibrations, which decide what is learned, have no say then, and a
-change that is none to the tracking itself leaves all boxes as they were.
+With ``--sure`` every score is 1 in both, so that calibrations do not decide what is learned: if the trackers
+themselves have not changed, their boxes are equal.
 """
 
 import argparse

@@ -28,7 +28,12 @@ class Learner:
         self._learning, self._capacity, self._rate, self._interval = learning, capacity, rate, interval
 
     def start(self, maps: Iterable[Features], labels: Iterable[Features]) -> None:
-        """Learns both layers from maps ``(C, h, w)`` of the first frame and their desired responses."""
+        """Learns both layers from the first frame.
+
+        Args:
+            maps: ``(C, h, w)`` float32 each, of several views of the target.
+            labels: Their desired responses, ``(h + 1, w + 1)`` float32 each.
+        """
         samples, wanted = np.stack([_unit(each) for each in maps]), np.stack([*labels])
         self.classifier = Classifier(samples.shape[1], self._learning)
         self.classifier.start(samples, wanted)
@@ -47,7 +52,14 @@ class Learner:
         return self.classifier.respond(sample)
 
     def learn(self, sample: Features, label: Features, weight: float, *, distracted: bool) -> None:
-        """Takes in a sample, and trains now and then; a distractor counts double and is trained at once."""
+        """Takes in a sample; trains on all of them every `interval` samples, or at once on a distractor.
+
+        Args:
+            sample: ``(dims, h w)`` float32, what `see` gave.
+            label: ``(h + 1, w + 1)`` float32, the desired response.
+            weight: Its weight, as a multiple of `rate`.
+            distracted: Whether it shows something that looks like the target: it counts double then.
+        """
         self._memory.add(sample, label, weight * (2 if distracted else 1))
         self._learned += 1
         if distracted:

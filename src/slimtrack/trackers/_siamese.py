@@ -37,7 +37,7 @@ class SiameseTracker(OnnxTracker):
 
     def _features_of(self, picture: Image) -> Features:
         """The features ``(C, n, n)`` of a search image, of a network that has some to give."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _features_of")
 
     def _best(self, searched: Searched, ranks: Floats, dx: Floats, dy: Floats) -> int:
         """Which box is chosen.

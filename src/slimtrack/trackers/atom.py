@@ -165,7 +165,7 @@ class _OverlapTracker(Tracker):
 
     def _boxed(self, proposal: Floats) -> tuple[Floats, dict[str, float]]:
         """The box and evidence, of a proposal; sides of boxes in pixels of the search image."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no _boxed")
 
     def _eased(self, proposal: Floats, sides: Floats) -> Floats:
         """The box with a size between its own and the proposal's: an error of one frame counts less."""
