@@ -374,3 +374,15 @@ def test_trackers_on_networks_say_which_packages_are_missing(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name in here or None)
     assert why_missing("feco") == sentence
+
+
+def test_a_stand_in_for_onnxruntime_does_not_keep_slimtrack_from_being_imported() -> None:
+    """As tests of users put it into ``sys.modules``: a module without a spec."""
+    code = """
+import sys, types
+sys.modules["onnxruntime"] = types.ModuleType("onnxruntime")
+import slimtrack.registry
+print(slimtrack.registry.DEFAULT_TRACKER)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "slim\n"

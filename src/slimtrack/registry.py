@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import logging
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,11 @@ __all__ = [
 ]  # fmt: skip
 
 _BEST, _WITHOUT_RUNTIME = "slim", "eco-hc"
-DEFAULT_TRACKER = _BEST if importlib.util.find_spec("onnxruntime") else _WITHOUT_RUNTIME
+_RUNTIME = "onnxruntime"
+# What is imported already is not searched for: a stand-in for it need not say where it comes from.
+DEFAULT_TRACKER = (
+    _BEST if sys.modules.get(_RUNTIME) or importlib.util.find_spec(_RUNTIME) else _WITHOUT_RUNTIME
+)
 """The tracker that is used if none is named: `slim`, or `eco-hc` where ONNX Runtime is not installed."""
 
 _log = logging.getLogger(__name__)
