@@ -7,7 +7,7 @@ import pytest
 
 import overlap_networks
 from slimtrack.errors import InputError
-from slimtrack.online.overlap import STRIDES, Head, Predictor, Searched, refined
+from slimtrack.online.overlap import STRIDES, Head, Predictor, SearchMaps, refined
 from slimtrack.online.roi import precise_roi_pool
 
 BOXES = np.array([[40.0, 33, 90, 101], [-12, 20, 31, 70], [100, 80, 170, 150]], np.float32)
@@ -22,7 +22,7 @@ def maps(seed: int, channels: int = 6) -> list[np.ndarray]:
 def predictor(*, gives_boxes: bool = False) -> Predictor:
     head = Head(overlap_networks.head(channels=6, hidden=7, gives_boxes=gives_boxes))
     made = head.modulated(maps(1), np.array([50, 40, 95, 90]))
-    made.look(lambda area: Searched(maps(2), [(0, 0), (0, 0)], np.array([-np.inf] * 2 + [np.inf] * 2)))
+    made.look(lambda area: SearchMaps(maps(2), [(0, 0), (0, 0)], np.array([-np.inf] * 2 + [np.inf] * 2)))
     return made
 
 

@@ -157,7 +157,7 @@ def test_a_target_that_jumps_out_of_the_search_area_is_found(online: str) -> Non
     jumped = tracker.update(np.roll(image, away, axis=1)).box
     assert jumped.iou(box.moved(away, 0)) > 0.5
     if online != "none":
-        assert tracker._beside._at.iou(jumped) > 0.5 and tracker._beside._chosen > 0.5
+        assert tracker._online_model._at.iou(jumped) > 0.5 and tracker._online_model._chosen > 0.5
 
 
 def test_with_a_filter_beside_it_it_has_a_calibration_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:

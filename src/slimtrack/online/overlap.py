@@ -18,7 +18,7 @@ from slimtrack.networks.importers.npz import read_npz
 from slimtrack.networks.sources import read_bytes
 from slimtrack.online.pooling import pool, pool_slopes, pool_standard
 
-__all__ = ["STRIDES", "Head", "Pooling", "Predictor", "Searched", "refined"]
+__all__ = ["STRIDES", "Head", "Pooling", "Predictor", "SearchMaps", "refined"]
 
 STRIDES = 8, 16
 """Pixels per cell of blocks 3 and 4; the centre of the first cell is at pixel 0."""
@@ -154,7 +154,7 @@ def _relu(x: Floats) -> Floats:
     return np.maximum(x, np.float32(0))
 
 
-class Searched(NamedTuple):
+class SearchMaps(NamedTuple):
     """The search branch's output for a part of a frame.
 
     Attributes:
@@ -168,7 +168,7 @@ class Searched(NamedTuple):
     limits: Floats
 
 
-Source = Callable[[Floats], Searched]
+Source = Callable[[Floats], SearchMaps]
 """Computes the search branch around an area: left, top, right, bottom in pixels."""
 
 

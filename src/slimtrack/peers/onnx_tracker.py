@@ -15,7 +15,7 @@ from slimtrack.arrays import Features, Image
 from slimtrack.box import Box
 from slimtrack.networks.catalogue import files_of
 from slimtrack.tracker import Estimate
-from slimtrack.trackers._beside import Online, Searched
+from slimtrack.trackers._online import Online, Searched
 from slimtrack.trackers._onnx import Color, OnnxTracker, cut, planes, with_context
 from slimtrack.trackers._options import Threads
 from slimtrack.trackers._siamese import SiameseTracker, eased, rank

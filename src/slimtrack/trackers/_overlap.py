@@ -11,7 +11,7 @@ from slimtrack.arrays import Features, Floats, Image
 from slimtrack.errors import InputError, MissingError, SlimtrackError
 from slimtrack.networks.entry import OVERLAP_FILES
 from slimtrack.networks.find import find_network, is_there
-from slimtrack.online.overlap import STRIDES, Head, Searched
+from slimtrack.online.overlap import STRIDES, Head, SearchMaps
 from slimtrack.trackers._model import Model
 from slimtrack.trackers._onnx import planes
 
@@ -92,7 +92,7 @@ class OverlapNetwork(NamedTuple):
         """Blocks 3 and 4 ``(C, h, w)`` of a patch ``(H, W, 3)`` uint8 BGR."""
         return [each[0] for each in self.backbone.run({"image": planes(patch, rgb=True)})]
 
-    def searched(self, blocks: Sequence[Features], area: Floats) -> Searched:
+    def searched(self, blocks: Sequence[Features], area: Floats) -> SearchMaps:
         """What boxes in an area of the searched image are pooled from: only the cells that they need.
 
         Args:
@@ -109,7 +109,7 @@ class OverlapNetwork(NamedTuple):
             inner = np.where(low > 0, (low + _REACH) * stride, -np.inf)
             outer = np.where(high < sides, (high - 1 - _REACH) * stride, np.inf)
             limits = np.concatenate([np.maximum(limits[:2], inner), np.minimum(limits[2:], outer)])
-        return Searched(_run(self.search, parts), corners, limits)
+        return SearchMaps(_run(self.search, parts), corners, limits)
 
     def to_reference(self, blocks: Sequence[Features]) -> list[Features]:
         """What the box of the first frame is pooled from."""

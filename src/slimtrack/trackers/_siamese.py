@@ -10,7 +10,7 @@ from slimtrack.box import Box
 from slimtrack.calibrations import calibration_of
 from slimtrack.confidence import Calibration
 from slimtrack.tracker import Track
-from slimtrack.trackers._beside import Beside, FilterBeside, Searched
+from slimtrack.trackers._online import OnlineFilter, OnlineModel, Searched
 from slimtrack.trackers._onnx import OnnxTracker
 from slimtrack.trackers._options import Threads
 
@@ -25,15 +25,15 @@ class SiameseTracker(OnnxTracker):
 
     def __init__(self, *, threads: Threads = 1, online: str = "none") -> None:
         super().__init__(threads=threads)
-        self._beside, self._online = self._made_beside(online), online
+        self._online_model, self._online = self._create_online_model(online), online
 
-    def _made_beside(self, online: str) -> Beside | None:
+    def _create_online_model(self, online: str) -> OnlineModel | None:
         """What the option of that value asks for."""
-        return None if online == "none" else FilterBeside()
+        return None if online == "none" else OnlineFilter()
 
     def _start(self, image: Image, box: Box) -> None:
-        if self._beside is not None:
-            self._beside.start(image, box, self._features_of)
+        if self._online_model is not None:
+            self._online_model.start(image, box, self._features_of)
 
     def _features_of(self, picture: Image) -> Features:
         """The features ``(C, n, n)`` of a search image, of a network that has some to give."""
@@ -48,25 +48,25 @@ class SiameseTracker(OnnxTracker):
             dx: ``(n,)`` how far their centres are right of the place's, in frame pixels.
             dy: How far below.
         """
-        beside = self._beside
-        if beside is None:
+        model = self._online_model
+        if model is None:
             return int(np.argmax(ranks))
-        beside.look(searched)
-        heights = beside.at(dx, dy)
-        best = int(np.argmax(ranks + beside.weight * beside.trust() * heights))
-        beside.choose(float(heights[best]))
+        model.look(searched)
+        heights = model.at(dx, dy)
+        best = int(np.argmax(ranks + model.weight * model.trust() * heights))
+        model.choose(float(heights[best]))
         return best
 
     def _calibration(self) -> Calibration:
         """With something beside it, the calibration of its name with that option, if there is one."""
         cls = type(self)
-        beside = f"{cls.name}[online={self._online}]"
-        return calibration_of(cls, beside) or super()._calibration()
+        name = f"{cls.name}[online={self._online}]"
+        return calibration_of(cls, name) or super()._calibration()
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         """What is beside the network learns; the template of the first frame is kept."""
-        if self._beside is not None:
-            self._beside.learn(box, track.score)
+        if self._online_model is not None:
+            self._online_model.learn(box, track.score)
 
 
 def eased(image: Image, last: Box, ranked: Floats, best: int, rate: float, least: float) -> Box:

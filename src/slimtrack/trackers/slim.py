@@ -15,8 +15,8 @@ from slimtrack.networks.catalogue import files_of
 from slimtrack.networks.find import find_network
 from slimtrack.search import View
 from slimtrack.tracker import Estimate
-from slimtrack.trackers._beside import Beside, Searched
-from slimtrack.trackers._beside_classifier import ClassifierBeside
+from slimtrack.trackers._online import OnlineModel, Searched
+from slimtrack.trackers._online_classifier import OnlineClassifier
 from slimtrack.trackers._onnx import cut, planes
 from slimtrack.trackers._options import Threads
 from slimtrack.trackers._siamese import SiameseTracker, eased, rank
@@ -136,15 +136,15 @@ class _Slim(SiameseTracker):
         hann = np.hanning(cells + 2)[1:-1]
         self._window = np.outer(hann, hann).astype(np.float32).ravel()
 
-    def _made_beside(self, online: str) -> Beside | None:
+    def _create_online_model(self, online: str) -> OnlineModel | None:
         if online != "atom":
-            return super()._made_beside(online)
+            return super()._create_online_model(online)
         if _FEATURES not in self._networks[1].outputs:
             raise InputError(
                 f"network file {find_network(self.files[1])} has no output {_FEATURES!r}, from which "
                 "online=atom learns: export it again (`slimtrack distill .. --resume`), or take online=none"
             )
-        return ClassifierBeside(self.search, _STRIDE, _NEAR)
+        return OnlineClassifier(self.search, _STRIDE, _NEAR)
 
     def _start(self, image: Image, box: Box) -> None:
         self._border = tuple(cv2.mean(image)[:3])
@@ -196,13 +196,13 @@ class _Slim(SiameseTracker):
         # The wide area is coarse: what it found is looked at as closely as usual.
         again = self._found(image, Box.from_center(wide.box.cx, wide.box.cy, place.w, place.h))
         if again.evidence["peak"] < least:
-            if self._beside is not None:
-                self._beside.choose(0.0)  # it saw another place last, of which it learns nothing
+            if self._online_model is not None:
+                self._online_model.choose(0.0)  # it saw another place last, of which it learns nothing
             return near
         return again
 
     def _found(self, image: Image, place: Box, factor: float = _NEAR) -> Estimate:
-        """The best box of an area of so many times a place's side; `_beside` has a say in the usual one."""
+        """The best box of an area of that many sides of a place; the online model helps in the usual one."""
         last = self._habit.networks(place)
         area = _around(last, factor)
         look = self._look(image, area)
@@ -217,17 +217,17 @@ class _Slim(SiameseTracker):
             area.w / self.search,
         )
         ranks, _, dx, dy, _, _ = ranked
-        beside = self._beside if factor == _NEAR else None
+        model = self._online_model if factor == _NEAR else None
         searched = Searched(image, place, area, look.maps)
-        best = self._best(searched, ranks, dx, dy) if beside else int(np.argmax(ranks))
+        best = self._best(searched, ranks, dx, dy) if model else int(np.argmax(ranks))
         peak = float(look.scores[best])
-        if beside and peak < _WEAK and (there := beside.place()) is not None:
+        if model and peak < _WEAK and (there := model.place()) is not None:
             dx[best], dy[best] = there
-            beside.choose(float(beside.at(dx, dy)[best]))
+            model.choose(float(model.at(dx, dy)[best]))
         box = eased(image, last, ranked, best, self.rate, _LEAST)
         view = View(look.patch, area) if area.w <= 2 * self.search else None
-        evidence = {"peak": peak} | (dict(beside.evidence()) if beside else {})
-        clear = peak >= self.clear or (beside is not None and beside.sure())
+        evidence = {"peak": peak} | (dict(model.evidence()) if model else {})
+        clear = peak >= self.clear or (model is not None and model.sure())
         return Estimate(self._habit.users(box), evidence, clear=clear, view=view)
 
 

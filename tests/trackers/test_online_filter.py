@@ -7,7 +7,7 @@ import pytest
 from slimtrack import Box, Track, create
 from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.tracker import State
-from slimtrack.trackers._beside import FilterBeside, Searched
+from slimtrack.trackers._online import OnlineFilter, Searched
 
 FIRST = Box(100, 80, 40, 50)
 
@@ -26,53 +26,53 @@ def at(image: np.ndarray, place: Box = FIRST) -> Searched:
     return Searched(image, place, place)
 
 
-def started(spec: str = "eco-hc") -> FilterBeside:
+def started(spec: str = "eco-hc") -> OnlineFilter:
     tracker = create(spec)
     assert isinstance(tracker, CorrelationTracker)
-    beside = FilterBeside(tracker)
-    beside.start(frame(), FIRST)
-    return beside
+    model = OnlineFilter(tracker)
+    model.start(frame(), FIRST)
+    return model
 
 
 @pytest.mark.parametrize("spec", ["eco-hc", "kcf", "staple"])
 def test_it_responds_where_the_target_is(spec: str) -> None:
     """Of places on a grid of ten pixels, the highest is where the target has moved to."""
-    beside = started(spec)
-    beside.look(at(frame(20, -10)))
+    model = started(spec)
+    model.look(at(frame(20, -10)))
     x, y = (grid.ravel() for grid in np.meshgrid(np.arange(-30, 31, 10.0), np.arange(-30, 31, 10.0)))
-    best = int(np.argmax(beside.at(x, y)))
+    best = int(np.argmax(model.at(x, y)))
     assert (x[best], y[best]) == (20, -10)
-    assert beside.at(x, y)[best] == pytest.approx(1, abs=0.1)
+    assert model.at(x, y)[best] == pytest.approx(1, abs=0.1)
 
 
 def test_places_are_those_of_the_frame_also_when_the_target_has_grown() -> None:
-    beside = started()
+    model = started()
     larger = cv2.resize(frame(), None, fx=1.5, fy=1.5)
     place = Box(FIRST.x * 1.5 - 12, FIRST.y * 1.5, FIRST.w * 1.5, FIRST.h * 1.5)
-    beside.look(at(larger, place))
+    model.look(at(larger, place))
     offsets = np.arange(-36.0, 37, 12)
-    assert offsets[int(np.argmax(beside.at(offsets, 0 * offsets)))] == 12
+    assert offsets[int(np.argmax(model.at(offsets, 0 * offsets)))] == 12
 
 
 def test_what_was_chosen_elsewhere_is_not_learned() -> None:
-    beside = started()
-    before = beside._tracker._filter._energy.copy()
-    beside.look(at(frame(20, 0)))
-    beside.choose(0.1)
-    beside.learn(FIRST, 1.0)
-    assert np.array_equal(beside._tracker._filter._energy, before)
-    beside.choose(1.0)
-    beside.learn(FIRST.moved(20, 0), 1.0)
-    assert not np.array_equal(beside._tracker._filter._energy, before)
+    model = started()
+    before = model._tracker._filter._energy.copy()
+    model.look(at(frame(20, 0)))
+    model.choose(0.1)
+    model.learn(FIRST, 1.0)
+    assert np.array_equal(model._tracker._filter._energy, before)
+    model.choose(1.0)
+    model.learn(FIRST.moved(20, 0), 1.0)
+    assert not np.array_equal(model._tracker._filter._energy, before)
 
 
 def test_trust_falls_while_the_network_goes_elsewhere_and_comes_back() -> None:
-    beside = started()
-    beside.look(at(frame()))
-    trust = [beside.trust()]
+    model = started()
+    model.look(at(frame()))
+    trust = [model.trust()]
     for chosen in [0.0] * 10 + [1.0] * 30:
-        beside.choose(chosen)
-        trust.append(beside.trust())
+        model.choose(chosen)
+        trust.append(model.trust())
     assert trust[0] == pytest.approx(1)
     assert trust[10] < 0.5 < trust[-1]
 
@@ -95,7 +95,7 @@ def test_of_two_boxes_the_network_likes_as_much_the_filter_takes_its_target() ->
     [(1.0, 0.1, 1.0), (0.5, 0.1, 0.5), (0.2, 0.1, 0.0), (1.0, 0.6, 0.5), (1.0, 0.9, 0.0), (2.0, -1.0, 1.0)],
 )
 def test_trust_needs_a_peak_as_high_as_usual_and_no_other(height: float, second: float, trust: float) -> None:
-    beside = started("kcf")
-    beside.look(at(frame()))
-    beside.seen = {"peak": height * beside.seen["peak"], "psr": 3.0, "second": second}
-    assert beside.trust() == pytest.approx(trust)
+    model = started("kcf")
+    model.look(at(frame()))
+    model.seen = {"peak": height * model.seen["peak"], "psr": 3.0, "second": second}
+    assert model.trust() == pytest.approx(trust)

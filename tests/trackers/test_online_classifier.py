@@ -8,8 +8,8 @@ from slimtrack import Box, State, create
 from slimtrack.arrays import Features, Image
 from slimtrack.errors import InputError
 from slimtrack.search import extract
-from slimtrack.trackers._beside import Searched
-from slimtrack.trackers._beside_classifier import ClassifierBeside
+from slimtrack.trackers._online import Searched
+from slimtrack.trackers._online_classifier import OnlineClassifier
 from slimtrack.video.synthetic import Clip
 
 PIXELS, STRIDE, FACTOR = 224, 16, 4.0
@@ -45,74 +45,74 @@ def searched(image: Image, place: Box = FIRST) -> Searched:
 
 
 @pytest.fixture
-def beside() -> ClassifierBeside:
-    beside = ClassifierBeside(PIXELS, STRIDE, FACTOR)
-    beside.start(frame((0, 0)), FIRST, features)
-    return beside
+def model() -> OnlineClassifier:
+    model = OnlineClassifier(PIXELS, STRIDE, FACTOR)
+    model.start(frame((0, 0)), FIRST, features)
+    return model
 
 
-def test_it_responds_where_the_target_is(beside: ClassifierBeside) -> None:
+def test_it_responds_where_the_target_is(model: OnlineClassifier) -> None:
     """Of places on a grid of twelve pixels, the highest is where the target moved to; so says its peak."""
-    beside.look(searched(frame((24, -12))))
+    model.look(searched(frame((24, -12))))
     x, y = (grid.ravel() for grid in np.meshgrid(np.arange(-48, 49, 12.0), np.arange(-48, 49, 12.0)))
-    best = int(np.argmax(beside.at(x, y)))
+    best = int(np.argmax(model.at(x, y)))
     assert (x[best], y[best]) == (24, -12)
-    assert beside.at(x, y)[best] > 0.6 and beside.at(x, y).min() >= 0
-    assert beside.place() == pytest.approx((24, -12), abs=4)
+    assert model.at(x, y)[best] > 0.6 and model.at(x, y).min() >= 0
+    assert model.place() == pytest.approx((24, -12), abs=4)
 
 
-def test_places_are_those_of_the_frame_whatever_the_area(beside: ClassifierBeside) -> None:
+def test_places_are_those_of_the_frame_whatever_the_area(model: OnlineClassifier) -> None:
     """The area about another place, of another size: the target is where it was."""
     larger = np.asarray(cv2.resize(frame((24, -12)), None, fx=1.5, fy=1.5))
-    beside.look(searched(larger, Box(FIRST.x * 1.5 + 6, FIRST.y * 1.5, 72, 72)))
-    assert beside.place() == pytest.approx((30, -18), abs=6)
+    model.look(searched(larger, Box(FIRST.x * 1.5 + 6, FIRST.y * 1.5, 72, 72)))
+    assert model.place() == pytest.approx((30, -18), abs=6)
 
 
-def test_a_low_peak_is_not_believed(beside: ClassifierBeside) -> None:
-    beside.look(searched(frame()))
-    assert beside.trust() < 0.5 and beside.place() is None
+def test_a_low_peak_is_not_believed(model: OnlineClassifier) -> None:
+    model.look(searched(frame()))
+    assert model.trust() < 0.5 and model.place() is None
     for peak, trust in ((0.2, 0), (0.35, 0.5), (0.8, 1)):
-        beside.seen["peak"] = peak
-        assert beside.trust() == pytest.approx(trust)
+        model.seen["peak"] = peak
+        assert model.trust() == pytest.approx(trust)
 
 
-def test_what_it_does_not_see_at_the_chosen_place_is_not_learned(beside: ClassifierBeside) -> None:
-    samples = beside._learner._memory
-    beside.look(searched(frame((24, 0))))
+def test_what_it_does_not_see_at_the_chosen_place_is_not_learned(model: OnlineClassifier) -> None:
+    samples = model._learner._memory
+    model.look(searched(frame((24, 0))))
     before = len(samples.samples)
     for chosen, count, sure in ((0.2, 0, False), (0.4, 1, False), (0.9, 2, True)):
-        beside.choose(chosen)
-        beside.learn(FIRST.moved(24, 0), 0.5)
-        assert len(samples.samples) == before + count and beside.sure() is sure
+        model.choose(chosen)
+        model.learn(FIRST.moved(24, 0), 0.5)
+        assert len(samples.samples) == before + count and model.sure() is sure
     weak, strong = samples.weights[-2:]
     assert strong / weak == pytest.approx(0.9 / 0.5, rel=0.02)
 
 
-def test_the_label_it_learns_stands_at_the_box(beside: ClassifierBeside) -> None:
-    beside.look(searched(frame((24, -12))))
-    beside.choose(1.0)
-    beside.learn(FIRST.moved(24, -12), 1.0)
-    y, x = np.unravel_index(beside._learner._memory.labels[-1].argmax(), (15, 15))
+def test_the_label_it_learns_stands_at_the_box(model: OnlineClassifier) -> None:
+    model.look(searched(frame((24, -12))))
+    model.choose(1.0)
+    model.learn(FIRST.moved(24, -12), 1.0)
+    y, x = np.unravel_index(model._learner._memory.labels[-1].argmax(), (15, 15))
     # 224 pixels show 192 of the frame: 24 of these are 1.75 cells.
     assert (x, y) == (round(7 + 1.75), round(7 - 0.875))
 
 
-def test_a_second_target_is_trained_away_at_once(beside: ClassifierBeside) -> None:
+def test_a_second_target_is_trained_away_at_once(model: OnlineClassifier) -> None:
     two = searched(frame((0, 0), (64, 0)))
-    beside.look(two)
-    beside.choose(1.0)
+    model.look(two)
+    model.choose(1.0)
     other = np.array([64.0]), np.array([0.0])
-    before = beside.at(*other)[0]
-    beside.learn(FIRST, 1.0)
-    beside.look(two)
-    assert beside.at(*other)[0] < before
+    before = model.at(*other)[0]
+    model.learn(FIRST, 1.0)
+    model.look(two)
+    assert model.at(*other)[0] < before
 
     alone = searched(frame((0, 0)))
-    beside.look(alone)
-    old = beside._learner.classifier.filter
-    beside.choose(1.0)
-    beside.learn(FIRST, 1.0)
-    assert beside._learner.classifier.filter is old  # trained every ten samples
+    model.look(alone)
+    old = model._learner.classifier.filter
+    model.choose(1.0)
+    model.learn(FIRST, 1.0)
+    assert model._learner.classifier.filter is old  # trained every ten samples
 
 
 def test_of_two_boxes_the_network_likes_about_as_much_it_takes_its_target() -> None:
@@ -162,7 +162,7 @@ def test_where_the_network_sees_nothing_it_is_followed(monkeypatch: pytest.Monke
         track = tracker.update(image)
         assert box is not None and track.box.iou(box) > 0.5
         assert tracker.evidence["response"] > 0.5
-    assert tracker._beside._learner._learned == 19
+    assert tracker._online_model._learner._learned == 19
 
 
 def test_a_close_look_that_is_dropped_is_not_learned(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,13 +183,13 @@ def test_a_close_look_that_is_dropped_is_not_learned(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(tracker, "_answer", doubted)
     monkeypatch.setattr(tracker, "_score", lambda *_: 0.9)
-    monkeypatch.setattr(tracker._beside, "sure", lambda: False)
-    look, sides = tracker._beside.look, []
-    monkeypatch.setattr(tracker._beside, "look", lambda seen: (sides.append(seen.area.w), look(seen)))
-    learned = [tracker._beside._learner._learned]
+    monkeypatch.setattr(tracker._online_model, "sure", lambda: False)
+    look, sides = tracker._online_model.look, []
+    monkeypatch.setattr(tracker._online_model, "look", lambda seen: (sides.append(seen.area.w), look(seen)))
+    learned = [tracker._online_model._learner._learned]
     for _ in range(2):
         tracker.update(image)
-        learned.append(tracker._beside._learner._learned)
+        learned.append(tracker._online_model._learner._learned)
     assert learned == [0, 0, 1]  # in the second frame the wide area promises nothing
     assert sides == pytest.approx([4 * first.area**0.5] * 3, rel=0.1)
 

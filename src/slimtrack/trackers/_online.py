@@ -14,7 +14,7 @@ from slimtrack.correlation.tracker import CorrelationTracker
 from slimtrack.filters.response import evidence
 from slimtrack.trackers.eco import EcoHc
 
-__all__ = ["Beside", "FilterBeside", "Online", "Searched", "rising"]
+__all__ = ["OnlineModel", "OnlineFilter", "Online", "Searched", "rising"]
 
 Online = Annotated[Literal["none", "eco-hc"], "A filter that learns the target beside the network, or none."]
 
@@ -44,7 +44,7 @@ class Searched(NamedTuple):
     maps: Features | None = None
 
 
-class Beside(ABC):
+class OnlineModel(ABC):
     """Says where it sees the target, and learns what was chosen; the box is the network's.
 
     All boxes are as the user draws them.
@@ -95,7 +95,7 @@ class Beside(ABC):
         return {name: self.seen[name] for name in ("psr", "second")}
 
 
-class FilterBeside(Beside):
+class OnlineFilter(OnlineModel):
     """A correlation filter; its window follows the network's box, its tracker's search over sizes rests.
 
     Args:

@@ -11,9 +11,9 @@ from slimtrack.filters.response import evidence, refine
 from slimtrack.online.classifier import Learning, label
 from slimtrack.online.first_frame import first_looks
 from slimtrack.online.learner import Learner
-from slimtrack.trackers._beside import Beside, Searched, rising
+from slimtrack.trackers._online import OnlineModel, Searched, rising
 
-__all__ = ["ClassifierBeside"]
+__all__ = ["OnlineClassifier"]
 
 _LEARNING = Learning(dims=32)
 _CAPACITY, _RATE, _INTERVAL = 250, 0.01, 10
@@ -34,7 +34,7 @@ _RIVAL = 0.5, 0.2
 """.. if it is so high: over the response at the chosen place, and at least."""
 
 
-class ClassifierBeside(Beside):
+class OnlineClassifier(OnlineModel):
     """ATOM's classifier. Response i, j stands i, j cells below and right of the search image's corner.
 
     Args:
