@@ -43,3 +43,16 @@ def test_of_two_far_ones_the_higher_is_taken_but_not_learned(first: tuple[float,
     found = localised(peaks((0.9, first), (0.8, (4, 15))), MIDDLE, SIZE, Rules())
     assert found.kind is Kind.UNCERTAIN
     assert (found.y, found.x) == pytest.approx(first, abs=0.1)
+
+
+@pytest.mark.parametrize(("second", "kind"), [((2.0, 15.0), Kind.DISTRACTED), ((12.0, 12.0), Kind.UNCERTAIN)])
+def test_a_rival_as_high_as_a_weak_peak_counts_though_no_target_is_that_low(
+    second: tuple[float, float], kind: Kind
+) -> None:
+    """0.24 alone would be "not found"; beside 0.28 it may be the target."""
+    first = (9.0, 9.0) if kind is Kind.DISTRACTED else (4.0, 4.0)
+    assert localised(peaks((0.28, first), (0.24, second)), MIDDLE, SIZE, Rules()).kind is kind
+
+
+def test_a_far_lower_peak_that_could_be_no_target_is_none() -> None:
+    assert localised(peaks((0.4, (9, 9)), (0.24, (2, 15))), MIDDLE, SIZE, Rules()).kind is Kind.CLEAR

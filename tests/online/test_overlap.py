@@ -111,11 +111,19 @@ def test_boxes_climb_to_the_target_and_the_best_are_averaged() -> None:
     assert overlap == pytest.approx(1, abs=1e-3)
 
 
-def test_slivers_do_not_count_beside_others() -> None:
+@pytest.mark.parametrize("best", [1, 3])
+def test_slivers_do_not_count_beside_others(best: int) -> None:
     sliver = np.array([50, 40, 100, 44], np.float32)
     other = np.array([50, 40, 100, 90], np.float32)
-    box, _ = refined(Hill(sliver), np.stack([sliver, other]), steps=0, length=1.0, best=1)
+    box, overlap = refined(Hill(sliver), np.stack([sliver, other, sliver]), steps=0, length=1.0, best=best)
     assert box == pytest.approx(other)
+    assert overlap == pytest.approx(float(Hill(sliver).values(other[None])[0, 0]))
+
+
+def test_slivers_count_where_all_boxes_are_such() -> None:
+    sliver = np.array([50, 40, 100, 44], np.float32)
+    box, overlap = refined(Hill(sliver), np.stack([sliver, sliver]), steps=0, length=1.0, best=3)
+    assert (box, overlap) == (pytest.approx(sliver), pytest.approx(1))
 
 
 def test_a_head_without_a_matrix_is_refused_by_its_name(tmp_path: Path) -> None:

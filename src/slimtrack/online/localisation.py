@@ -28,12 +28,13 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Rules:
-    """ATOM's published thresholds.
+    """ATOM's published thresholds, but for `moved`: ATOM's 0.8 is over half the side of the searched image.
 
     Attributes:
         absent: Height of the peak below which the target was not found.
         distractor: Height of the second peak, over the first, from which it may be the target.
-        hard_negative: The same, from which it is to be learned as what the target is not.
+        hard_negative: The same, from which it is to be learned as what the target is not; only if it is also
+            above `absent`.
         near: Sides of the area around a peak that belongs to it, over the target's sides.
         moved: Distance over which a target does not move in a frame, over half its mean side.
     """
@@ -79,15 +80,14 @@ def localised(
     if first[2] < rules.absent:
         return Finding(*first, Kind.ABSENT)
     second = _peak(_without(fine, first, size, rules.near))
-    if second[2] <= rules.hard_negative * first[2] or second[2] <= rules.absent:
-        return Finding(*first, Kind.CLEAR)
-    if second[2] <= rules.distractor * first[2]:
-        return Finding(*first, Kind.DISTRACTED)
-    reach = rules.moved * (size[0] * size[1]) ** 0.5 / 2
-    far = [np.hypot(y - expected[0], x - expected[1]) > reach for y, x, _ in (first, second)]
-    if far[0] == far[1]:
-        return Finding(*first, Kind.UNCERTAIN)
-    return Finding(*(second if far[0] else first), Kind.DISTRACTED)
+    if second[2] > rules.distractor * first[2]:
+        reach = rules.moved * (size[0] * size[1]) ** 0.5 / 2
+        far = [np.hypot(y - expected[0], x - expected[1]) > reach for y, x, _ in (first, second)]
+        if far[0] == far[1]:
+            return Finding(*first, Kind.UNCERTAIN)
+        return Finding(*(second if far[0] else first), Kind.DISTRACTED)
+    distracted = second[2] > max(rules.hard_negative * first[2], rules.absent)
+    return Finding(*first, Kind.DISTRACTED if distracted else Kind.CLEAR)
 
 
 def _peak(fine: Floats) -> tuple[float, float, float]:

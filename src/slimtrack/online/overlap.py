@@ -221,7 +221,7 @@ _ROOM = 0.25
 _NARROWEST = 2.0
 """Smallest side of a box, in pixels of the searched image."""
 _SLIMMEST = 6.0
-"""Largest ratio of the sides of a box that is taken, as in ATOM."""
+"""Largest ratio of the sides of a box that is taken, as in ATOM, if there is one."""
 
 
 def refined(
@@ -250,6 +250,8 @@ def refined(
         boxes = np.concatenate([centre - size / 2, centre + size / 2], 1)
     overlaps = predictor.values(boxes)[:, 0]
     size = boxes[:, 2:] - boxes[:, :2]
-    slim = size.max(1) > _SLIMMEST * size.min(1)
-    ranked = np.argsort(-np.where(slim, overlaps - np.float32(1e3), overlaps), kind="stable")[:best]
+    taken = size.max(1) <= _SLIMMEST * size.min(1)
+    if taken.any():
+        boxes, overlaps = boxes[taken], overlaps[taken]
+    ranked = np.argsort(-overlaps, kind="stable")[:best]
     return np.asarray(boxes[ranked].mean(0)), float(overlaps[ranked].mean())
