@@ -91,6 +91,13 @@ def by_hand(state, third, fourth, reference, boxes) -> "torch.Tensor":
     return torch.nn.functional.linear(parts, weight, bias)
 
 
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html><html>You need to sign in</html>", b"", b"PK no archive"])
+def test_a_page_in_place_of_a_download_is_not_to_be_trusted(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "atom_default.pth").write_bytes(content)
+    with pytest.raises(SourceError, match=r"atom_default\.pth is no file of torch, .*download it again$"):
+        fill(small(), tmp_path / "atom_default.pth")
+
+
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_their_file_gives_their_overlaps(tmp_path: Path, state, wrapped: bool) -> None:
     torch.save({"net": state, "epoch": 40} if wrapped else state, tmp_path / "atom.pt")
@@ -123,9 +130,6 @@ def test_other_files_are_refused(tmp_path: Path, state) -> None:
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(SourceError, match="it is no table of them"):
         fill(small(), tmp_path / "list.pt")
-    (tmp_path / "text.pt").write_text("no file of torch")
-    with pytest.raises(SourceError):
-        fill(small(), tmp_path / "text.pt")
     with pytest.raises(SourceError, match="cannot be read"):
         fill(small(), tmp_path / "absent.pt")
 

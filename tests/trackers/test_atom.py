@@ -1,6 +1,7 @@
 """ATOM, DRNet and their students on small generated networks: what is theirs beside the contract suite."""
 
 import copy
+import os
 import pickle
 from pathlib import Path
 
@@ -53,6 +54,22 @@ def test_without_a_network_one_sentence_says_what_to_do(monkeypatch: pytest.Monk
 def test_a_folder_without_a_network_is_named_itself(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=rf"^{tmp_path} holds no backbone\.onnx: .*network of the ATOM"):
         create("atom", network=str(tmp_path))
+
+
+@pytest.mark.parametrize("file", ["search.onnx", "head.npz"])
+def test_a_folder_with_a_part_of_a_network_is_named_with_what_it_lacks(file: str, tmp_path: Path) -> None:
+    (overlap_networks.write(tmp_path) / file).unlink()
+    with pytest.raises(MissingError, match=rf"^{tmp_path} holds a part of a network, but no {file}: "):
+        create("atom", network=str(tmp_path))
+
+
+def test_files_of_two_networks_are_never_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = (overlap_networks.write(tmp_path / each / "mine") for each in "ab")
+    monkeypatch.setenv("SLIMTRACK_NETWORKS", os.pathsep.join(str(each.parent) for each in (first, second)))
+    assert {file.parent for file in Atom.reads({"network": "mine"})} == {first}
+    (first / "head.npz").unlink()
+    with pytest.raises(MissingError, match=rf"^{first} holds a part of a network, but no head\.npz: "):
+        create("atom", network="mine")
 
 
 @pytest.mark.parametrize("file", ["backbone.onnx", "head.npz"])

@@ -26,15 +26,23 @@ _TRIED = 64
 def files_in(name: str) -> list[Path]:
     """The files of a network, which is a folder: of that path, or of that name in a folder of networks.
 
+    All are of one folder, the first that holds a backbone.
+
     Raises:
         MissingError: One was not found.
     """
     folder = Path(name).expanduser()
-    if is_there(folder / OVERLAP_FILES[0]):
-        return [folder / each for each in OVERLAP_FILES]
-    if len(folder.parts) > 1 and is_there(folder):  # a path, not a name
-        raise MissingError(f"{folder} holds no {OVERLAP_FILES[0]}: it is no network of the ATOM family")
-    return [find_network(f"{name}/{each}") for each in OVERLAP_FILES]
+    if not is_there(folder / OVERLAP_FILES[0]):
+        if len(folder.parts) > 1 and is_there(folder):  # a path, not a name
+            raise MissingError(f"{folder} holds no {OVERLAP_FILES[0]}: it is no network of the ATOM family")
+        folder = find_network(f"{name}/{OVERLAP_FILES[0]}").parent
+    files = [folder / each for each in OVERLAP_FILES]
+    for file in files:
+        if not is_there(file):
+            raise MissingError(
+                f"{folder} holds a part of a network, but no {file.name}: copy or export it again, whole"
+            )
+    return files
 
 
 class OverlapNetwork(NamedTuple):

@@ -1,6 +1,7 @@
 """ATOM's weights as its authors' framework stores them (pytracking's ``atom_default.pth``), read by name."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def fill(network: OverlapNetwork, path: Path) -> None:
 
 def _state(path: Path) -> Mapping[str, Tensor]:
     try:
+        if not _by_torch(path):
+            raise SourceError(f"{path} is no file of torch, or is damaged: download it again")
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise SourceError(
@@ -77,6 +80,12 @@ def _state(path: Path) -> Mapping[str, Tensor]:
     if not isinstance(state, Mapping):
         raise SourceError(f"{path} holds no weights of ATOM as published (it is no table of them)")
     return state
+
+
+def _by_torch(path: Path) -> bool:
+    """Whether it begins as one: an archive, or, before torch 1.6, a pickle."""
+    with path.open("rb") as file:
+        return file.read(1) == b"\x80" or zipfile.is_zipfile(file)
 
 
 def _renamed(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
