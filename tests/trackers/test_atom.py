@@ -10,7 +10,10 @@ import pytest
 
 import overlap_networks
 from slimtrack import create
+from slimtrack.confidence import State
 from slimtrack.errors import InputError, MissingError
+from slimtrack.follower import Track
+from slimtrack.online.localisation import Kind
 from slimtrack.online.overlap import Head
 from slimtrack.online.roi import precise_roi_pool
 from slimtrack.trackers._overlap import OverlapNetwork
@@ -179,3 +182,26 @@ def test_boxes_that_climb_far_are_pooled_right(folder: str) -> None:
     for shift in (0, 10, 80, -60):
         boxes = np.array([[100, 100, 160, 150], [110, 90, 170, 150]], np.float32) + np.float32(shift)
         assert near.values(boxes) == pytest.approx(whole.values(boxes), abs=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "learns"), [(kind, kind.value in ("clear", "distracted")) for kind in Kind])
+def test_only_a_certain_find_is_learned(kind: Kind, learns: bool, folder: str) -> None:
+    tracker = create("matom", network=folder)
+    tracker.init(*FRAMES[0])
+    tracker.update(FRAMES[1][0])
+    tracker._searched = tracker._searched._replace(kind=kind)
+    before = len(tracker._learner._memory.samples)
+    tracker._learn(FRAMES[1][0], tracker.box, Track(tracker.box, 0.9, State.TRACKED))
+    assert len(tracker._learner._memory.samples) == before + learns
+
+
+def test_a_target_that_is_not_found_keeps_its_box(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ATOM's "not found": the box stays from the first such frame on, and soon the target is LOST."""
+    tracker = create("matom", network=folder)
+    tracker.init(*FRAMES[0])
+    box = tracker.update(FRAMES[1][0]).box
+    cells = tracker._learner.respond(tracker._searched.sample).shape
+    monkeypatch.setattr(tracker._learner, "respond", lambda sample: np.full(cells, 0.2, np.float32))
+    tracks = [tracker.update(image) for image, _ in FRAMES[2:8]]
+    assert {track.box for track in tracks} == {box}
+    assert tracks[-1].state is State.LOST
