@@ -6,7 +6,7 @@ Command: ``python benchmarks/paper_003.py SEQUENCES --out OUT --data TRAIN --ato
 Options that are not listed by ``--help`` go to ``slimtrack distill`` (``--without mot15``). What is in OUT is
 not made again: a command that was stopped goes on. With ``--rows`` only these are trained and nothing is
 measured; without ``--data`` the table is made of the rows that are there. Frames a second are those of the
-whole tracker.
+whole tracker. With ``--full`` each row is trained as long as in the paper, on its views; that takes a GPU.
 """
 
 import argparse
@@ -22,8 +22,10 @@ from slimtrack.learning.loop import BEST
 from slimtrack.learning.overlap.cost import cost
 from slimtrack.learning.overlap.network import OverlapNetwork
 
-SHORT = "side=128,kept=96"
-"""Smaller views, each batch three times in 300 steps: all rows in two and a half hours of one core."""
+SHORT, FULL = "side=128,kept=96", "side=288,kept=0"
+"""Smaller views, each batch three times in 300 steps: all rows in two and a half hours of one core; and the
+paper's views, with new pairs in each step."""
+_SHORT_STEPS = 300
 
 
 class Row(NamedTuple):
@@ -33,10 +35,14 @@ class Row(NamedTuple):
     options: str
     after: str = ""
 
-    @property
-    def recipe(self) -> str:
+    def recipe(self, *, full: bool) -> str:
         """For `slimtrack distill`."""
-        return f"cfkd[{','.join(filter(None, (self.options, SHORT)))}]"
+        return f"cfkd[{','.join(filter(None, (self.options, FULL if full else SHORT)))}]"
+
+    @property
+    def kind(self) -> str:
+        """That of its teacher."""
+        return "drnet" if "drnet" in self.options else "atom"
 
 
 ROWS = {
@@ -59,14 +65,17 @@ ROWS = {
 def trained(name: str, given: argparse.Namespace, more: list[str]) -> None:
     """Makes the row's network in OUT/NAME."""
     row = ROWS[name]
-    teacher = given.drnet if "drnet" in row.recipe else given.atom
+    teacher = getattr(given, row.kind)
     if (given.out / name / "card.json").is_file() or given.data is None or teacher is None:
         return
     start = given.out / row.after / BEST if row.after else given.mobilenet
-    begun = [] if "resnet18" in row.recipe else ["--start", start]
+    begun = [] if "resnet18" in row.options else ["--start", start]
+    sources = [word for folder in given.data for word in ("--data", folder)]
+    steps = given.steps or (None if given.full else _SHORT_STEPS)
+    length = ["--preset", "paper" if given.full else "cpu"] + (["--steps", steps] if steps else [])
     _slimtrack(
-        "distill", row.recipe, "--data", given.data, "--out", given.out / name, "--resume", *begun,
-        "--teacher", teacher, "--preset", "cpu", "--steps", given.steps, "--pairs", given.pairs, *more,
+        "distill", row.recipe(full=given.full), *sources, "--out", given.out / name, "--resume", *begun,
+        "--teacher", teacher, *length, "--pairs", given.pairs, *more,
     )  # fmt: skip
 
 
@@ -76,8 +85,7 @@ def _slimtrack(*words: object) -> None:
 
 def tracker(name: str, given: argparse.Namespace) -> str:
     """The row's network in the tracker of its kind."""
-    kind = "mdrnet" if "drnet" in ROWS[name].recipe else "matom"
-    return f"{kind}[network={(given.out / name).absolute()}]"
+    return f"m{ROWS[name].kind}[network={(given.out / name).absolute()}]"
 
 
 def measured(trackers: Mapping[str, str], given: argparse.Namespace) -> dict[str, Any]:
@@ -92,7 +100,7 @@ def measured(trackers: Mapping[str, str], given: argparse.Namespace) -> dict[str
     return dict(zip(trackers, (found[spec] for spec in trackers.values()), strict=True))
 
 
-def table(runs: Mapping[str, Path], found: Mapping[str, Any]) -> Iterator[str]:
+def table(runs: Mapping[str, Path], found: Mapping[str, Any], *, full: bool) -> Iterator[str]:
     """A row a network: its size, its operations, what it says of held-out pairs, how it tracks."""
     yield "| row | recipe | MB in float16 | G operations a frame | held-out pairs | AUC | frames a second |"
     yield "|---|---|---|---|---|---|---|"
@@ -101,7 +109,9 @@ def table(runs: Mapping[str, Path], found: Mapping[str, Any]) -> Iterator[str]:
         network = best.restored().recipe.network
         assert isinstance(network, OverlapNetwork)
         own = cost(network)
-        label, recipe = (ROWS[name].label, ROWS[name].recipe) if name in ROWS else ("teacher", best.recipe)
+        label, recipe = "teacher", best.recipe
+        if name in ROWS:
+            label, recipe = ROWS[name].label, ROWS[name].recipe(full=full)
         size = f"{2e-6 * (own.backbone + own.predictor):.1f} | {(own.features + own.search) / 1e9:.2f}"
         judged = ", ".join(
             f"{key} {best.figures[key]:.3f}" for key in ("overlap", "error") if key in best.figures
@@ -117,14 +127,15 @@ def main() -> None:
     parser.add_argument("sequences", type=Path)
     parser.add_argument("--names", default="", help="of the sequences; all if left out")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--data", type=Path, action="append", help="can be repeated")
+    parser.add_argument("--full", action="store_true", help="the paper's length and views")
     parser.add_argument("--rows", default="", help=f"of {', '.join(ROWS)}; separated by commas")
     parser.add_argument(
         "--atom", type=Path, required=True, help="the teacher: best.pt of `slimtrack train atom`"
     )
     parser.add_argument("--drnet", type=Path, help="the same of `slimtrack train drnet`")
     parser.add_argument("--mobilenet", type=Path, help="ImageNet weights")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, help=f"{_SHORT_STEPS} if left out, or with --full the preset's")
     parser.add_argument("--pairs", type=int, default=32)
     parser.add_argument("--jitter", type=float, default=0.0)
     given, more = parser.parse_known_args()
@@ -138,7 +149,7 @@ def main() -> None:
     for name in ROWS:
         if name != "backbone" and (given.out / name / "card.json").is_file():
             runs[name], trackers[name] = given.out / name / BEST, tracker(name, given)
-    print(*table(runs, measured(trackers, given)), sep="\n")
+    print(*table(runs, measured(trackers, given), full=given.full), sep="\n")
 
 
 if __name__ == "__main__":
