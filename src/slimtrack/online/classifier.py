@@ -121,14 +121,14 @@ class Classifier:
 
 
 class Training:
-    """A training of the filter in parts that take equally long, a pass over the samples each; this is one.
+    """A training of the filter in passes over the samples that take equally long; its making is the first.
 
     The filter is the old one up to the end. A sample that takes another's place in between counts with the
     other's weight until then.
 
     Args:
         classifier: Whose filter is improved.
-        memory: The samples; those that are added in a place of their own come too late.
+        memory: The samples. Those that are added later, in a place of their own, are not used.
         learning: Its iterations and ridge.
         cells: h and w of the samples' maps.
     """

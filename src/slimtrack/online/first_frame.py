@@ -11,11 +11,11 @@ from slimtrack.search import extract
 __all__ = ["first_looks"]
 
 _GROWN = 2
-"""Side of the area that looks are cut from, over a look's: turned and shifted ones show what is there."""
+"""Side of the area that looks are cut from, over a look's, so that turned and shifted ones show the frame."""
 _TURNS = 5, -5, 10, -10, 20, -20, 30, -30, 45, -45
 _BLURS = (2, 0.2), (0.2, 2), (3, 1), (1, 3), (2, 2)
 _SHIFT = 0.6
-"""Of the target towards each corner, over half a side of the look: a window's middle says nothing of it."""
+"""Shift of the target towards each corner, over half a side of the look: it is not always in the middle."""
 _DRIFT = 1 / 3
 """Greatest random shift of a turned, mirrored or blurred look, over half its side."""
 

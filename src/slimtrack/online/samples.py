@@ -19,7 +19,8 @@ class SampleMemory:
     Args:
         samples: ``(n, ..)`` float32 of the first frame; each weighs the same, and none of them is dropped.
         labels: ``(n, ..)`` float32.
-        capacity: How many samples are kept, the first frame's included, beside which there is room for one.
+        capacity: How many samples are kept, the first frame's included; there is always room for one beside
+            these.
         rate: Weight of a new sample.
     """
 

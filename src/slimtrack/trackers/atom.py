@@ -55,6 +55,8 @@ _NARROWEST = 1 / 3
 """Least side of a proposal over the shorter one of the target."""
 _LEAST = 2.0
 """Smallest side of a box in frame pixels."""
+_MOST_GROWTH = math.log(2)
+"""DRNet's box grows or shrinks by no more than this factor in a frame, as a logarithm."""
 _UNFITTED = Calibration({"peak": 7.0}, bias=-2.6)
 """Until one is fitted: a peak of 0.25, at which ATOM says "not found", has a score of 0.3, LOST's bound."""
 
@@ -248,7 +250,7 @@ class Drnet(_OverlapTracker, name="drnet"):
         size = high - low
         change = self._predictor.values(proposal[None].astype(np.float32))[0].astype(float)
         centre = (low + high) / 2 + change[:2] * size
-        size = size * np.exp(np.clip(change[2:], -_LOG, _LOG))
+        size = size * np.exp(np.clip(change[2:], -_MOST_GROWTH, _MOST_GROWTH))
         return np.concatenate([centre - size / 2, centre + size / 2]), {}
 
 
@@ -257,10 +259,6 @@ class Mdrnet(Drnet, name="mdrnet"):
 
     def __init__(self, *, network: _Folder = "mdrnet", dims: _Dims = 32, **options: Any) -> None:
         super().__init__(network=network, dims=dims, **options)
-
-
-_LOG = math.log(2)
-"""A box grows or shrinks by no more than this factor in a frame, as a logarithm."""
 
 
 def _sides(box: Box, area: Box) -> Floats:

@@ -15,8 +15,8 @@ SIDE, EXTENT = 288, 5.0
 class Geometry(NamedTuple):
     """Sides of the training views, in pixels.
 
-    A side of the target has as many pixels as in tracking; smaller views show less around it, which only
-    those of a layer's cells see that no box near the target is pooled from.
+    A side of the target has as many pixels as in tracking. Smaller views only show less around it, and boxes
+    near the target pool nothing from there.
     """
 
     template: int

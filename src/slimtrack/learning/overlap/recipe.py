@@ -57,7 +57,10 @@ class OverlapRecipe(Recipe):
         return figures(ours(network), self.sight(ours(network), views), views.generator)
 
     def grade(self, figures: Mapping[str, float]) -> float:
-        """DRNet by its box's overlap; ATOM by its predictions' error: ascent on bad ones gains by chance."""
+        """DRNet by its box's overlap, ATOM by the error of the overlaps that it predicts.
+
+        Boxes refined by bad predictions overlap more or less by chance.
+        """
         return -figures["error"] if "error" in figures else figures["overlap"]
 
     def tracker(self, network: nn.Module, folder: Path) -> str:

@@ -59,8 +59,9 @@ def difference(boxes: Tensor, target: Tensor) -> Tensor:
 def figures(network: OverlapNetwork, sight: Sight, generator: torch.Generator) -> dict[str, Tensor]:
     """Figures of each pair, nan if the target is absent.
 
-    ``before``: overlap of a box near the target; ``overlap``: of the box that the network makes of it, as a
-    tracker would; with overlaps predicted, ``error``: how far those of boxes near the target are off.
+    ``before``: overlap of a box near the target; ``overlap``: of the box that the network makes of it, with
+    ATOM's settings of the refinement; ``error``, of networks that predict overlaps: how far those of boxes near
+    the target are off.
     """
     target = sight.target
     begun = candidates(target, 1, generator)
