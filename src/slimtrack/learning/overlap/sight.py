@@ -60,8 +60,8 @@ def figures(network: OverlapNetwork, sight: Sight, generator: torch.Generator) -
     """Figures of each pair, nan if the target is absent.
 
     ``before``: overlap of a box near the target; ``overlap``: of the box that the network makes of it, with
-    ATOM's settings of the refinement; ``error``, of networks that predict overlaps: how far those of boxes near
-    the target are off.
+    ATOM's settings of the refinement; ``error``, of networks that predict overlaps: how far those of boxes
+    near the target are off.
     """
     target = sight.target
     begun = candidates(target, 1, generator)
