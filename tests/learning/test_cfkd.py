@@ -18,6 +18,7 @@ pytest.importorskip("lightning_fabric")
 pytest.importorskip("onnxruntime")
 
 from slimtrack.learning import loop  # noqa: E402
+from slimtrack.learning.augment import CALM  # noqa: E402
 from slimtrack.learning.checkpoint import Checkpoint  # noqa: E402
 from slimtrack.learning.data import read_training_set  # noqa: E402
 from slimtrack.learning.journal import Watcher, read_log  # noqa: E402
@@ -25,9 +26,11 @@ from slimtrack.learning.judge import Judge  # noqa: E402
 from slimtrack.learning.loop import BEST, LAST, LOG, machine, train  # noqa: E402
 from slimtrack.learning.overlap import distilling  # noqa: E402
 from slimtrack.learning.overlap.cost import cost  # noqa: E402
+from slimtrack.learning.overlap.sight import Sight  # noqa: E402
 from slimtrack.learning.recipes import Named, make  # noqa: E402
 from slimtrack.learning.recipes.cfkd import Cfkd  # noqa: E402
 from slimtrack.learning.schedule import Schedule  # noqa: E402
+from slimtrack.learning.views import Feed  # noqa: E402
 
 SMALL = "backbone=resnet18-t,head=8,side=64,boxes=4,kept=2"
 SCHEDULE = Schedule(steps=4, pairs=4, judged=8, rate=2e-3, decay=0.0, average=0.5, every=9.0, told=1)
@@ -94,8 +97,16 @@ def test_correlation_is_that_of_the_definition(double: None) -> None:
 
 
 def test_correlation_is_least_where_the_target_is(double: None) -> None:
-    """Features that are one bright spot on the target, in every block: best with the true place."""
-    blobs = []
+    there = torch.ones(2, dtype=torch.bool)
+    right = distilling.correlation(*blobs(), REFERENCE, TARGET, there)
+    wrong = distilling.correlation(*blobs(), REFERENCE, TARGET - 16, there)
+    assert float(right) < 0.05 < 0.1 < float(wrong)
+    assert float(distilling.correlation(*blobs(), REFERENCE, TARGET, ~there)) == 0
+
+
+def blobs() -> "list[list[torch.Tensor]]":
+    """Features that are one bright spot on the target, in every block: of the template and of the search."""
+    found = []
     for boxes in (REFERENCE, TARGET):
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         levels = []
@@ -103,12 +114,19 @@ def test_correlation_is_least_where_the_target_is(double: None) -> None:
             at = stride * torch.arange(96 // stride, dtype=torch.float64)
             off = [((at - middles[:, axis, None]) / 10).square() for axis in (0, 1)]
             levels.append(torch.exp(-(off[1][:, :, None] + off[0][:, None, :]) / 2)[:, None])
-        blobs.append(levels)
+        found.append(levels)
+    return found
+
+
+def test_wangs_loss_is_least_where_the_target_is() -> None:
+    recipe = make("cfkd[features=wang,side=96]").recipe
     there = torch.ones(2, dtype=torch.bool)
-    right = distilling.correlation(*blobs, REFERENCE, TARGET, there)
-    wrong = distilling.correlation(*blobs, REFERENCE, TARGET - 16, there)
-    assert float(right) < 0.05 < 0.1 < float(wrong)
-    assert float(distilling.correlation(*blobs, REFERENCE, TARGET, ~there)) == 0
+    moved = [(0.0, 0.0), (16.0, 0.0), (-16.0, 0.0), (0.0, 16.0), (0.0, -16.0)]
+    losses = [
+        float(recipe._tracking(*blobs(), Sight([], [], REFERENCE, TARGET + torch.tensor([*by, *by]), there)))
+        for by in moved
+    ]
+    assert losses[0] < 0.5 * min(losses[1:])
 
 
 def test_gradients_of_fidelity(double: None) -> None:
@@ -146,6 +164,22 @@ def test_labels_are_hard_until_the_student_is_better() -> None:
     torch.testing.assert_close(hard, torch.tensor([[0.0, 0.0, 1.5]]), atol=1e-6, rtol=0)
     hard = distilling.adaptive_hard(said, taught, goal, 0.01)
     torch.testing.assert_close(hard, torch.tensor([[0.0, 0.045, 1.5]]))
+
+
+def test_losses_have_the_weights_of_the_paper(training_set: Path, teachers: Path) -> None:
+    """Equation 3.11; section 4.1.1 gives 100, 0.1, 1 and 0.1."""
+    found = []
+    for options in ("", "fidelity=1,correlation=1,soft=1,hard=1,"):
+        torch.manual_seed(0)
+        recipe = make(f"cfkd[{options}{SMALL}]").recipe
+        recipe.teach(teachers / "atom.pt")
+        feed = Feed(read_training_set(training_set, "train"), CALM, torch.Generator().manual_seed(0))
+        losses = recipe.losses(recipe.network, feed.draw(4))
+        found.append({name: part.item() for name, part in losses.items()})
+    weights = {"fidelity": 100, "correlation": 0.1, "soft": 1, "hard": 0.1}
+    expected = {name: weights[name] * part for name, part in found[1].items()}
+    assert found[0] == pytest.approx(expected, rel=1e-4)
+    assert all(part > 0 for part in found[0].values())
 
 
 def test_a_backbone_alone_is_judged_by_its_losses() -> None:

@@ -6,6 +6,7 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import overlap_networks
@@ -87,6 +88,16 @@ def test_parts_that_do_not_fit_are_refused_by_their_folder(tmp_path: Path) -> No
     overlap_networks.write(tmp_path)
     np.savez(tmp_path / "head.npz", **overlap_networks.head(channels=5))
     with pytest.raises(InputError, match=rf"{tmp_path.name} do not fit together"):
+        create("atom", network=str(tmp_path))
+
+
+def test_a_backbone_of_other_strides_is_refused_by_its_folder(tmp_path: Path) -> None:
+    overlap_networks.write(tmp_path)
+    model = onnx.load(tmp_path / "backbone.onnx")
+    strides = next(each for each in model.graph.node[0].attribute if each.name == "strides")
+    strides.ints[:] = [1, 1]
+    onnx.save(model, tmp_path / "backbone.onnx")
+    with pytest.raises(InputError, match=rf"{tmp_path.name} do not .* stride 8 gives \(16, 16\) cells of 64"):
         create("atom", network=str(tmp_path))
 
 

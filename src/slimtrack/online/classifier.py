@@ -93,15 +93,6 @@ class Classifier:
         """`train` in parts."""
         return Training(self, memory, self._learning, self._cells)
 
-    def objective(self, maps: Features, labels: Features, weights: Floats) -> float:
-        """Equation 3.1 on samples ``(n, C, h, w)``."""
-        seen = self.see(maps)
-        answers = _active(gathered(self.filter @ seen, maps.shape[2:]))
-        data = float(weights @ ((answers - labels) ** 2).sum((1, 2)))
-        learning = self._learning
-        energy = float((self.filter**2).sum()), float((self.projection**2).sum())
-        return data + learning.filter_ridge * energy[0] + learning.projection_ridge * energy[1]
-
     def _joint_step(self, problem: "_Problem", diagonal: Floats) -> None:
         """One Gauss-Newton step on both layers."""
         f, p = self.filter, self.projection

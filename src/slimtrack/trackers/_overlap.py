@@ -53,14 +53,12 @@ class OverlapNetwork(NamedTuple):
         search: Blocks 3 and 4 of the searched image -> what boxes are pooled from.
         reference: Blocks 3 and 4 of the first frame -> what the target's box is pooled from.
         head: What is behind the pooling.
-        channels: Of block 4.
     """
 
     backbone: Model
     search: Model
     reference: Model
     head: Head
-    channels: int
 
     @classmethod
     def read(cls, name: str, threads: int, *, gives_boxes: bool) -> "OverlapNetwork":
@@ -77,16 +75,12 @@ class OverlapNetwork(NamedTuple):
         """
         *parts, head = files_in(name)
         backbone, search, reference = (Model.of(path, threads) for path in parts)
-        made = cls(backbone, search, reference, Head.read(head), 0)
+        made = cls(backbone, search, reference, Head.read(head))
         if made.head.gives_boxes != gives_boxes:
             what, other = ("boxes", "drnet") if made.head.gives_boxes else ("overlaps", "atom")
             raise InputError(f"the network in {head.parent} gives {what}: track it with {other} or m{other}")
         try:
-            blocks = made.blocks(np.zeros((_TRIED, _TRIED, 3), np.uint8))
-            predictor = made.head.modulated(made.to_reference(blocks), np.array([16, 16, 48, 48]))
-            predictor.look(partial(made.searched, blocks))
-            predictor.values(np.array([[16, 16, 48, 48]], np.float32))
-            _check(blocks)
+            made._try()
         except SlimtrackError:
             raise
         except Exception as error:
@@ -94,7 +88,20 @@ class OverlapNetwork(NamedTuple):
                 f"the parts of the network in {head.parent} do not fit together ({type(error).__name__}: "
                 f"{str(error).splitlines()[0] if str(error) else ''}): export it again"
             ) from error
-        return made._replace(channels=blocks[1].shape[0])
+        return made
+
+    def _try(self) -> None:
+        """Runs all parts on a small image; parts that do not fit raise errors of many kinds."""
+        blocks = self.blocks(np.zeros((_TRIED, _TRIED, 3), np.uint8))
+        for each, stride in zip(blocks, STRIDES, strict=True):
+            if each.shape[1:] != (_TRIED // stride,) * 2:
+                raise ValueError(
+                    f"a block of stride {stride} gives {each.shape[1:]} cells of {_TRIED} pixels"
+                )
+        middle = np.array([[16, 16, 48, 48]], np.float32)
+        predictor = self.head.modulated(self.to_reference(blocks), middle[0])
+        predictor.look(partial(self.searched, blocks))
+        predictor.values(middle)
 
     def blocks(self, patch: Image) -> list[Features]:
         """Blocks 3 and 4 ``(C, h, w)`` of a patch ``(H, W, 3)`` uint8 BGR."""
@@ -127,9 +134,3 @@ class OverlapNetwork(NamedTuple):
 def _run(model: Model, blocks: Sequence[Features]) -> list[Features]:
     found = model.run({name: each[None] for name, each in zip(("block3", "block4"), blocks, strict=True)})
     return [each[0] for each in found]
-
-
-def _check(blocks: Sequence[Features]) -> None:
-    for each, stride in zip(blocks, STRIDES, strict=True):
-        if each.shape[1:] != (_TRIED // stride,) * 2:
-            raise InputError(f"a block of stride {stride} gives {each.shape[1:]} cells of {_TRIED} pixels")
