@@ -216,3 +216,32 @@ def test_a_target_that_is_not_found_keeps_its_box(folder: str, monkeypatch: pyte
     tracks = [tracker.update(image) for image, _ in FRAMES[2:8]]
     assert {track.box for track in tracks} == {box}
     assert tracks[-1].state is State.LOST
+
+
+def proposals(folder: str, proposal: list[float]) -> np.ndarray:
+    """The boxes that `atom` makes of one, and refines."""
+    tracker, seen = create("atom", network=folder), []
+
+    def noting(predictor: object, boxes: np.ndarray) -> tuple[np.ndarray, float]:
+        seen.append(boxes)
+        return boxes[0], 0.5
+
+    tracker._predictor, tracker._refined = None, noting
+    tracker._boxed(np.array(proposal))
+    return seen[0]
+
+
+def test_proposals_are_the_last_size_at_the_peak_and_nine_near_it(folder: str) -> None:
+    boxes = proposals(folder, [100, 110, 190, 150])
+    assert boxes[0] == pytest.approx([100, 110, 190, 150])
+    assert len(boxes) == 10
+    sizes, centres = boxes[:, 2:] - boxes[:, :2], (boxes[:, 2:] + boxes[:, :2]) / 2
+    side = (90 * 40) ** 0.5
+    for off, span in ((centres - centres[0], 0.1 * side), (sizes - sizes[0], 0.3 * side)):
+        assert off[1:9:2] == pytest.approx(-off[2:9:2], abs=1e-3)  # pairs of opposite sign
+        assert 0.25 * span < abs(off).max() <= span / 2
+
+
+def test_a_proposal_of_a_thin_target_keeps_a_third_of_its_width(folder: str) -> None:
+    boxes = proposals(folder, [100, 20, 106, 260])
+    assert (boxes[:, 2] - boxes[:, 0]).min() == pytest.approx(2, abs=1e-4)
