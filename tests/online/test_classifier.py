@@ -172,3 +172,10 @@ def test_the_first_frame_keeps_a_quarter() -> None:
         memory.add(one[0], one[0], share=2)
     assert memory.weights[:2].sum() == pytest.approx(0.25)
     assert memory.weights.sum() == pytest.approx(1)
+
+
+def test_a_sample_of_no_weight_changes_nothing() -> None:
+    one = np.ones((2, 1, 1), np.float32)
+    memory = SampleMemory(one, one, capacity=4, rate=0.1)
+    memory.add(one[0], one[0], share=0.0)
+    assert memory.weights.tolist() == [0.5, 0.5]

@@ -50,7 +50,9 @@ class SampleMemory:
         return np.asarray(self._weights[: self._count], np.float32)
 
     def add(self, sample: Features, label: Features, share: float = 1.0) -> None:
-        """Takes in a sample at ``share`` times the usual weight."""
+        """Takes in a sample at ``share`` times the usual weight; of no weight, it is left out."""
+        if share <= 0:
+            return
         if self._count < len(self._weights):
             at = self._count
             self._count += 1
