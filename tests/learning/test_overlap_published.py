@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from slimtrack import create
 from slimtrack.cli import app
-from slimtrack.errors import SourceError
+from slimtrack.errors import MissingError, SourceError
 from slimtrack.online.roi import precise_roi_pool
 
 torch = pytest.importorskip("torch")
@@ -161,3 +161,14 @@ def test_the_command_writes_the_files_that_the_tracker_takes(
     image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
     tracker.init(image, (50, 40, 30, 30))
     assert "--overwrite" in str(run().exception)
+
+
+def test_without_torch_one_sentence_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning Fabric is only for training."""
+    words = ["network", "import", str(tmp_path / "no.pth"), "--as", "atom", "-o", str(tmp_path / "mine")]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if "lightning" in name else True)
+    with pytest.raises(SourceError, match="cannot be read"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingError, match=r"^import --as atom needs torch, not installed here: `pip"):
+        CliRunner().invoke(app, words, catch_exceptions=False)

@@ -116,7 +116,7 @@ def import_(request: ImportRequest) -> None:
 
 def _import_atom(request: ImportRequest) -> None:
     """Writes the files that the tracker `atom` takes."""
-    require_torch()
+    require_torch("import --as atom", ("torch",))
     from slimtrack.learning.overlap.published import convert
 
     used = {"file", "out", "kind", "name", "licence", "origin", "overwrite"}

@@ -157,16 +157,20 @@ def distill(request: TrainRequest) -> None:
     _run(request)
 
 
-def require_torch() -> None:
+def require_torch(purpose: str = "training", needs: tuple[str, ...] = ("torch", "lightning_fabric")) -> None:
     """Says what training needs, before anything is imported.
 
+    Args:
+        purpose: What is to be done, as the error says it.
+        needs: Modules.
+
     Raises:
-        MissingError: torch or Lightning Fabric is not here.
+        MissingError: One is not here.
     """
-    missing = [name for name in ("torch", "lightning_fabric") if importlib.util.find_spec(name) is None]
+    missing = [name for name in needs if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingError(
-            f"training needs {' and '.join(missing)}, not installed here: `pip install 'slimtrack[torch]'`"
+            f"{purpose} needs {' and '.join(missing)}, not installed here: `pip install 'slimtrack[torch]'`"
         )
 
 
