@@ -31,7 +31,9 @@ _Folder = Annotated[str, "The network: its name, or the folder with its files."]
 _Dims = Annotated[int, Range(1, 512), "Channels between the classifier's two layers."]
 _Proposals = Annotated[int, Range(1, 100), "Number of boxes that are moved to a higher predicted overlap."]
 _Steps = Annotated[int, Range(0, 50), "Number of steps by which they are moved."]
-_Length = Annotated[float, Range(0, 10), "Length of a step."]
+_Length = Annotated[
+    float, Range(0, 10), "Length of a step, as a multiple of the slope of the overlap times the box's size."
+]
 _SizeRate = Annotated[
     float, Range(0, 1), "Share of the network's size in the box's; the rest is the last size."
 ]
