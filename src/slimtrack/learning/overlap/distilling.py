@@ -9,7 +9,7 @@ from torch.nn import functional
 from slimtrack.online.roi import precise_roi_pool
 
 __all__ = [
-    "BINS", "STRIDES", "adaptive_hard", "correlated", "correlation", "fidelity", "smooth", "stacked",
+    "BINS", "BOX_BEND", "STRIDES", "adaptive_hard", "correlated", "correlation", "fidelity", "smooth", "stacked",
     "target_response", "weighted_response",
 ]  # fmt: skip
 
@@ -18,6 +18,9 @@ STRIDES = (2, 4, 8, 16)
 
 BINS = (29, 15, 7, 3)
 """The target's 57.6 pixels in cells of each block, to the next odd number: a kernel with a middle."""
+
+BOX_BEND = 0.1
+"""The difference at which smooth L1 becomes a line for DRNet's four numbers, which are small."""
 
 _SIGMA = 0.25
 """Standard deviation of the label in sides of the target, as in ATOM's classifier."""
@@ -108,15 +111,20 @@ def weighted_response(template: Tensor, search: Tensor, reference: Tensor, block
     return stacked(weight[:, None] * search.float())
 
 
-def smooth(said: Tensor, goal: Tensor) -> Tensor:
-    """Smooth L1 (equation 3.9) of ``(N, K, outputs)``, summed over outputs: ``(N, K)``."""
-    return functional.smooth_l1_loss(said, goal, reduction="none").sum(-1)
+def smooth(said: Tensor, goal: Tensor, bend: float = 1.0) -> Tensor:
+    """Smooth L1 (equation 3.9) of ``(N, K, outputs)``, summed over outputs: ``(N, K)``.
+
+    Args:
+        said, goal: What is compared.
+        bend: The difference at which the square becomes a line; 1 in the paper.
+    """
+    return functional.smooth_l1_loss(said, goal, reduction="none", beta=bend).sum(-1)
 
 
-def adaptive_hard(said: Tensor, taught: Tensor, goal: Tensor, margin: float) -> Tensor:
+def adaptive_hard(said: Tensor, taught: Tensor, goal: Tensor, margin: float, bend: float = 1.0) -> Tensor:
     """The true label until the student beats the teacher by a margin (equation 3.10): ``(N, K)``."""
-    own = smooth(said, goal)
-    return torch.where(smooth(taught, goal) - own < margin, own, 0.0)
+    own = smooth(said, goal, bend)
+    return torch.where(smooth(taught, goal, bend) - own < margin, own, 0.0)
 
 
 def _target(template: Tensor, box: Tensor, stride: int, bins: int) -> Tensor:

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from slimtrack.learning.losses import giou, iou
 from slimtrack.learning.overlap.blocks import blocks
+from slimtrack.learning.overlap.distilling import BOX_BEND, smooth
 from slimtrack.learning.overlap.geometry import Geometry
 from slimtrack.learning.overlap.network import Kind, OverlapNetwork, moved
 from slimtrack.learning.overlap.proposals import candidates
@@ -100,8 +100,7 @@ class DrNet(Atom):
         sight = self.sight(ours(network), views)
         boxes, target = candidates(sight.target, self._boxes, views.generator), sight.target[:, None]
         said = answer(ours(network), sight, boxes)
-        place = functional.smooth_l1_loss(said, difference(boxes, target), reduction="none", beta=0.1)
         return {
-            "place": average(place.sum(-1), sight.present),
+            "place": average(smooth(said, difference(boxes, target), BOX_BEND), sight.present),
             "overlap": average(1 - giou(moved(boxes, said), target), sight.present),
         }

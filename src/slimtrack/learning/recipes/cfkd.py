@@ -14,6 +14,7 @@ from slimtrack.learning.losses import iou
 from slimtrack.learning.overlap.blocks import aligned, blocks
 from slimtrack.learning.overlap.cost import cost
 from slimtrack.learning.overlap.distilling import (
+    BOX_BEND,
     adaptive_hard,
     correlation,
     fidelity,
@@ -41,6 +42,9 @@ Labels = Literal["both", "soft", "true", "none"]
 
 _TAUGHT = ("cfkd", "fidelity", "liu")
 """The backbone's losses that need a teacher."""
+
+_BENDS: Mapping[Kind, float] = {"atom": 1.0, "drnet": BOX_BEND}
+"""Where smooth L1 becomes a line: the paper's 1 for overlaps; for boxes as their teacher is trained."""
 
 _POOL = 64
 """Number of boxes per pair for which the teacher's answers are stored; each step draws from them."""
@@ -96,13 +100,21 @@ class Cfkd(OverlapRecipe):
         self.network.backbone.requires_grad_(features != "frozen")
 
     def start(self, path: Path) -> None:
-        """Takes ImageNet weights of the backbone; or all weights of an earlier run, its `best.pt`."""
+        """Takes ImageNet weights of the backbone; or all weights of an earlier run, its `best.pt`.
+
+        Of a run of the other kind, whose last layer has other outputs, all but that layer.
+        """
         try:
             before = Checkpoint.read(path)
         except SourceError:
             self.network.backbone.start(path)
-        else:
-            self.network.load_state_dict(before.restored().recipe.network.state_dict())
+            return
+        network = before.restored().recipe.network
+        weights = network.state_dict()
+        if isinstance(network, OverlapNetwork) and network.kind != self.network.kind:
+            last = self.network.predictor.last.state_dict()
+            weights |= {f"predictor.last.{name}": value for name, value in last.items()}
+        self.network.load_state_dict(weights)
 
     def teach(self, path: Path) -> None:
         """Takes the `best.pt` of a run of `atom` or `drnet`.
@@ -218,16 +230,16 @@ class Cfkd(OverlapRecipe):
 
     def _of_answers(self, student: OverlapNetwork, sight: Sight, views: Views) -> dict[str, Tensor]:
         """The losses of the predictor, which train the backbone as well."""
-        target, weights = sight.target[:, None], self._weights
+        target, weights, bend = sight.target[:, None], self._weights, _BENDS[self.network.kind]
         if self._labels == "true" or self._teacher is None:
             boxes = candidates(sight.target, self._boxes, views.generator)
             said = answer(student, sight, boxes).float()
-            return {"true": average(smooth(said, self._truth(boxes, target)), sight.present)}
+            return {"true": average(smooth(said, self._truth(boxes, target), bend), sight.present)}
         boxes, taught = self._lesson(views)
         said = answer(student, sight, boxes).float()
-        found = {"soft": weights.soft * average(smooth(said, taught), sight.present)}
+        found = {"soft": weights.soft * average(smooth(said, taught, bend), sight.present)}
         if self._labels == "both":
-            hard = adaptive_hard(said, taught, self._truth(boxes, target), self._margin)
+            hard = adaptive_hard(said, taught, self._truth(boxes, target), self._margin, bend)
             found["hard"] = weights.hard * average(hard, sight.present)
         return found
 
