@@ -101,6 +101,8 @@ def test_resume_of_a_whole_run_has_nothing_to_do(
         ),
         (["train", "MINE:Corners", "--preset", "huge"], UnknownNameError, "there is no preset 'huge'"),
         (["train", "MINE:Corners", "--start", "x.pt"], InputError, "starts from random weights"),
+        (["train", "atom"], InputError, "the backbone of recipe atom .* give trained ones by --start"),
+        (["train", "cfkd[features=frozen,labels=true]"], InputError, "recipe cfkd does not learn"),
         (["distill", "MINE:Corners"], InputError, "distill needs --teacher"),
         (["train", "MINE:Corners", "--sequences", "."], InputError, "ends without a table of trackers"),
         (["train", "cfkd", "--sequences", "nowhere"], SlimtrackError, "nowhere"),

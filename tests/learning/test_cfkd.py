@@ -182,6 +182,37 @@ def test_losses_have_the_weights_of_the_paper(training_set: Path, teachers: Path
     assert all(part > 0 for part in found[0].values())
 
 
+def test_answers_of_boxes_bend_earlier() -> None:
+    """Smooth L1 by its definition: a square over twice the bend, then a line."""
+    goal = torch.zeros(1, 2, 4)
+    said = torch.tensor([[[0.05, 0.0, 0.0, 0.0], [0.3, 0.0, 0.0, 0.0]]])
+    wanted = torch.tensor([[0.0125, 0.25]])
+    torch.testing.assert_close(distilling.smooth(said, goal, 0.1), wanted)
+    taught = torch.tensor([[[0.0, 0.0, 0.0, 0.0], [0.2, 0.2, 0.0, 0.0]]])  # the second, 0.3, is no better
+    hard = distilling.adaptive_hard(said, taught, goal, 0.0, 0.1)
+    torch.testing.assert_close(hard, wanted * torch.tensor([1.0, 0.0]))
+
+
+def test_a_student_starts_from_one_of_the_other_kind_but_for_the_last_layer(tmp_path: Path) -> None:
+    first = make(f"cfkd[{SMALL}]")
+    torch.nn.init.normal_(first.recipe.network.predictor.last.weight)
+    Checkpoint(first.name, first.options, first.recipe.network.state_dict()).write(tmp_path / "first.pt")
+    second = make(f"cfkd[{SMALL},kind=drnet]").recipe
+    second.start(tmp_path / "first.pt")
+    before, after = first.recipe.network.state_dict(), second.network.state_dict()
+    assert before.keys() == after.keys()
+    last = {"predictor.last.weight", "predictor.last.bias"}
+    for name, value in after.items():
+        assert bool(value.any()) is False if name in last else torch.equal(value, before[name])
+
+
+def test_a_student_of_another_size_is_no_start(tmp_path: Path) -> None:
+    first = make("cfkd[backbone=resnet18-s,head=8]")
+    Checkpoint(first.name, first.options, first.recipe.network.state_dict()).write(tmp_path / "first.pt")
+    with pytest.raises(InputError, match=r"first.pt is a run of cfkd.* choose the same backbone and head"):
+        make(f"cfkd[{SMALL}]").recipe.start(tmp_path / "first.pt")
+
+
 def test_a_backbone_alone_is_judged_by_its_losses() -> None:
     """The first of two stages: its predictor has learned nothing that could be judged."""
     better, worse = {"loss": 1.0, "error": 0.3, "overlap": 0.5}, {"loss": 2.0, "error": 0.2, "overlap": 0.6}

@@ -38,9 +38,19 @@ def test_the_nearer_of_two_is_the_target_even_if_lower() -> None:
     assert (found.y, found.x) == pytest.approx((9, 9), abs=0.1)
 
 
-@pytest.mark.parametrize("first", [(3.0, 3.0), (15.0, 9.0)])
-def test_of_two_far_ones_the_higher_is_taken_but_not_learned(first: tuple[float, float]) -> None:
-    found = localised(peaks((0.9, first), (0.8, (4, 15))), MIDDLE, SIZE, Rules())
+@pytest.mark.parametrize(("column", "kind"), [(16.2, Kind.UNCERTAIN), (17.0, Kind.DISTRACTED)])
+def test_a_target_moves_up_to_four_fifths_of_half_the_map(column: float, kind: Kind) -> None:
+    """0.8 * 19 / 2 = 7.6 responses from the middle."""
+    assert localised(peaks((0.9, (9, 9)), (0.85, (9, column))), MIDDLE, SIZE, Rules()).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [((3.0, 3.0), (4.0, 15.0)), ((16.5, 9.0), (9.0, 14.0)), ((1.0, 2.0), (17.0, 16.0))]
+)
+def test_of_two_near_or_two_far_ones_the_higher_is_taken_but_not_learned(
+    first: tuple[float, float], second: tuple[float, float]
+) -> None:
+    found = localised(peaks((0.9, first), (0.8, second)), MIDDLE, SIZE, Rules())
     assert found.kind is Kind.UNCERTAIN
     assert (found.y, found.x) == pytest.approx(first, abs=0.1)
 

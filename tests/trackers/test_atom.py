@@ -123,18 +123,32 @@ def test_a_copy_goes_on_like_the_original(copied, folder: str) -> None:  # type:
         assert twin.update(image) == tracker.update(image)
 
 
+def saying(folder: Path, *numbers: float) -> str:
+    """A network that says this of every box."""
+    overlap_networks.write(folder, gives_boxes=True)
+    weights = overlap_networks.head(gives_boxes=True, still=True)
+    weights["box_b"] = np.array(numbers, np.float32)
+    np.savez(folder / "head.npz", **weights)
+    return str(folder)
+
+
 def test_drnet_moves_by_what_its_head_says(tmp_path: Path) -> None:
     """A shift of a twentieth of the width, and a width of 1.1 times, in every frame."""
-    overlap_networks.write(tmp_path, gives_boxes=True)
-    weights = overlap_networks.head(gives_boxes=True, still=True)
-    weights["box_b"] = np.array([0.05, 0, np.log(1.1), 0], np.float32)
-    np.savez(tmp_path / "head.npz", **weights)
-    still = create("drnet", network=str(overlap_networks.write(tmp_path / "still", gives_boxes=True)))
-    moved = create("drnet", network=str(tmp_path), size_rate=1.0)
-    (plain,), (box,) = boxes(still, 2), boxes(moved, 2)
+    still = create("drnet", network=saying(tmp_path / "still", 0, 0, 0, 0))
+    moved = create("drnet", network=saying(tmp_path / "moved", 0.05, 0, np.log(1.1), 0), size_rate=1.0)
+    (plain,) = boxes(still, 2)
+    moved.init(*FRAMES[0])
+    moved._error = np.zeros(4)
+    box = tuple(moved.update(FRAMES[1][0]).box)
     assert box[2] == pytest.approx(1.1 * plain[2])
     assert box[3] == pytest.approx(plain[3])
     assert box[0] + box[2] / 2 == pytest.approx(plain[0] + plain[2] * 0.55)
+
+
+def test_an_error_in_the_first_frame_is_taken_from_what_drnet_says(tmp_path: Path) -> None:
+    wrong = create("drnet", network=saying(tmp_path / "wrong", 0.1, -0.05, 0.2, -0.1), size_rate=1.0)
+    right = create("drnet", network=saying(tmp_path / "right", 0, 0, 0, 0), size_rate=1.0)
+    assert boxes(wrong) == [pytest.approx(box, abs=1e-3) for box in boxes(right)]
 
 
 def test_with_standard_pooling_boxes_are_not_moved(folder: str) -> None:
@@ -154,13 +168,12 @@ def test_the_classifier_trains_every_interval_in_three_frames(folder: str) -> No
 
 
 def test_the_size_follows_with_a_delay(tmp_path: Path) -> None:
-    overlap_networks.write(tmp_path, gives_boxes=True)
-    weights = overlap_networks.head(gives_boxes=True, still=True)
-    weights["box_b"] = np.array([0, 0, np.log(1.2), np.log(0.9)], np.float32)
-    np.savez(tmp_path / "head.npz", **weights)
-    (box,) = boxes(create("drnet", network=str(tmp_path), size_rate=0.25), 2)
-    first = FRAMES[0][1]
-    assert box[2:] == pytest.approx((first.w * 1.2**0.25, first.h * 0.9**0.25))
+    tracker = create("drnet", network=saying(tmp_path, 0, 0, np.log(1.2), np.log(0.9)), size_rate=0.25)
+    image, first = FRAMES[0]
+    tracker.init(image, first)
+    tracker._error = np.zeros(4)
+    box = tracker.update(FRAMES[1][0]).box
+    assert (box.w, box.h) == pytest.approx((first.w * 1.2**0.25, first.h * 0.9**0.25))
 
 
 @pytest.mark.parametrize(

@@ -183,9 +183,15 @@ def _run(request: TrainRequest) -> None:
     named, schedule = _recipe(request)
     if request.sequences is not None:
         _check_sequences(named, request.sequences)
-    if (request.out / loop.LAST).is_file() and not request.resume:
+    begun = (request.out / loop.LAST).is_file()
+    if begun and not request.resume:
         raise InputError(
             f"{request.out} holds a run already: continue it with --resume, or choose another --out"
+        )
+    if named.recipe.needs_start and request.start is None and not begun:
+        raise InputError(
+            f"the backbone of recipe {named.name} does not learn, and would keep random weights: give "
+            "trained ones by --start"
         )
     fabric = loop.machine(request.devices, request.nodes, half=request.half)
     choice = Choice(request.without or (), request.rare or (), request.limit, request.memory)

@@ -87,6 +87,11 @@ class Recipe(ABC):
         """
         raise InputError(f"--start {path}: this recipe starts from random weights; leave it out")
 
+    @property
+    def needs_start(self) -> bool:
+        """Whether a run has to begin with `start`, because a part of the network does not learn."""
+        return False
+
     def teach(self, path: Path) -> None:
         """Loads a teacher, given by name, file or folder.
 

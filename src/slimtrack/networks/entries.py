@@ -39,6 +39,13 @@ def _overlap(name: str, origin: str, command: str) -> Entry:
     return Entry(Card(name, origin=origin, note="mean, scale inside"), (), make=make, parts=parts)
 
 
+def _student(name: str, origin: str, *files: tuple[int, str]) -> Entry:
+    """One of the ATOM family that comes with slimtrack; size and hash of each file."""
+    card = Card(name, "Apache-2.0", origin, note="mean, scale inside")
+    named = zip(OVERLAP_FILES, files, strict=True)
+    return Entry(card, tuple(File(f"{name}/{part}", *known) for part, known in named), shipped=True)
+
+
 ENTRIES = (
     Entry(
         Card(
@@ -228,8 +235,22 @@ ENTRIES = (
     ),
     _overlap("atom", "ATOM's predictor on ResNet-18, of your training", "slimtrack train atom .."),
     _overlap("drnet", "DRNet's predictor on ResNet-18, of your training", "slimtrack train drnet .."),
-    _overlap("matom", "ATOM's student on MobileNetV2, of your training", "slimtrack distill cfkd .."),
-    _overlap("mdrnet", "DRNet's student on MobileNetV2, of your training", "slimtrack distill cfkd .."),
+    _student(
+        "matom",
+        "ATOM's student on MobileNetV2 (paper 003), trained by slimtrack's recipe cfkd",
+        (1_103_355, "c53fd672d75234b3c2f43257ddae31db9371ba4aedffbd6c80436d4af672ebf1"),
+        (297_721, "aded383a5760c86a75e4a69a98dc9501a0ff549f18534f99288f15dd060fe64f"),
+        (130_346, "263efa24731b95a3afcb3805c20717440ee7aff946e8b14ae0fc622a79c87ee3"),
+        (352_116, "5db4028eb4c39ba9b14763ec8648c18caf41043050b915a534bc99b18f49db7c"),
+    ),
+    _student(
+        "mdrnet",
+        "DRNet's student on MobileNetV2 (paper 003), trained by slimtrack's recipe cfkd",
+        (1_103_355, "99a4f03fc7ddeeda243ad55ccb221119bc85ba14062aa941a24ab2e5c51a3147"),
+        (297_721, "0c78f984c6e69394a6a8827a619376043ba7c24219ded542c5ce5e47b81dddbf"),
+        (130_346, "2ea5a91a00773f0cbc48967664791eb747a5b0d58ca56ca2c96e32986ee48bfc"),
+        (352_890, "559a64c17e856a384878d3c8dc5af4dd777401cd6ce36034841e5ddbc178a6b1"),
+    ),
     _nanotrack(
         1,
         File(

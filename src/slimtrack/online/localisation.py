@@ -28,7 +28,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Rules:
-    """ATOM's published thresholds, but for `moved`: ATOM's 0.8 is over half the side of the searched image.
+    """ATOM's published thresholds.
 
     Attributes:
         absent: Height of the peak below which the target was not found.
@@ -36,7 +36,7 @@ class Rules:
         hard_negative: The same, from which it is to be learned as what the target is not; only if it is also
             above `absent`.
         near: Sides of the area around a peak that belongs to it, over the target's sides.
-        moved: Distance over which a target does not move in a frame, over half its mean side.
+        moved: Distance over which a target does not move in a frame, over half the side of the map.
     """
 
     absent: float = 0.25
@@ -81,7 +81,7 @@ def localised(
         return Finding(*first, Kind.ABSENT)
     second = _peak(_without(fine, first, size, rules.near))
     if second[2] > rules.distractor * first[2]:
-        reach = rules.moved * (size[0] * size[1]) ** 0.5 / 2
+        reach = rules.moved * (responses.shape[0] * responses.shape[1]) ** 0.5 / 2
         far = [np.hypot(y - expected[0], x - expected[1]) > reach for y, x, _ in (first, second)]
         if far[0] == far[1]:
             return Finding(*first, Kind.UNCERTAIN)

@@ -11,7 +11,7 @@ import numpy as np
 from slimtrack.arrays import Features, Floats, Image
 from slimtrack.box import Box
 from slimtrack.calibrations import calibration_of
-from slimtrack.confidence import Calibration
+from slimtrack.confidence import Calibration, Thresholds
 from slimtrack.filters.response import evidence
 from slimtrack.online.classifier import Learning, label
 from slimtrack.online.first_frame import first_looks
@@ -59,6 +59,8 @@ _LEAST = 2.0
 """Smallest side of a box in frame pixels."""
 _MOST_GROWTH = math.log(2)
 """DRNet's box grows or shrinks by no more than this factor in a frame, as a logarithm."""
+_STUDENTS = Thresholds(tracked=0.8, doubt=0.7, found=0.6, learned=0.3)
+"""Of trackers whose scores are fitted: a box that is clear is followed in any case, so doubt costs little."""
 _UNFITTED = Calibration({"peak": 7.0}, bias=-2.6)
 """Until one is fitted: a peak of 0.25, at which ATOM says "not found", has a score of 0.3, LOST's bound."""
 
@@ -133,10 +135,12 @@ class _OverlapTracker(Tracker):
         blocks = [self._network.blocks(look) for look, _ in looks]
         labels = (self._label(x, y) for _, (x, y) in looks)
         self._learner.start((block4 for _, block4 in blocks), labels)
-        area = Box.from_center(*centre, side, side)
+        sides = _sides(box, Box.from_center(*centre, side, side))
         self._predictor = self._network.head.modulated(
-            self._network.to_reference(blocks[0]), _sides(box, area), self._pooling
+            self._network.to_reference(blocks[0]), sides, self._pooling
         )
+        self._predictor.look(partial(self._network.searched, blocks[0]))
+        self._meet(sides)
 
     def _locate(self, image: Image) -> Estimate:
         last = self._place
@@ -153,7 +157,9 @@ class _OverlapTracker(Tracker):
         self._predictor.look(partial(self._network.searched, blocks))
         proposal = _around(found, last, area)
         sides, more = self._boxed(proposal)
-        return Estimate(_box(self._eased(proposal, sides), area, image), {**clear, **more})
+        moved = _box(self._eased(proposal, sides), area, image)
+        sure = found.kind is not Kind.UNCERTAIN and found.peak >= self._rules.absent
+        return Estimate(moved, {**clear, **more}, clear=sure)
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         """The classifier takes in the searched frame, and trains now and then, or at once on a distractor."""
@@ -163,6 +169,9 @@ class _OverlapTracker(Tracker):
         step = _PIXELS / area.w
         wanted = self._label((box.cx - area.x) * step, (box.cy - area.y) * step)
         self._learner.learn(sample, wanted, track.score, distracted=kind is Kind.DISTRACTED)
+
+    def _meet(self, sides: Floats) -> None:
+        """Takes note of the box in the first frame, at which the predictor looks now."""
 
     _nothing: ClassVar[Mapping[str, float]] = {}
     """Evidence where the target was not found, in place of what `_boxed` gives."""
@@ -235,22 +244,42 @@ class Atom(_OverlapTracker, name="atom"):
 class Matom(Atom, name="matom"):
     """ATOM on a small network that learned from ATOM's (CFKD)."""
 
-    def __init__(self, *, network: _Folder = "matom", dims: _Dims = 32, **options: Any) -> None:
-        super().__init__(network=network, dims=dims, **options)
+    thresholds = _STUDENTS
+
+    def __init__(
+        self,
+        *,
+        network: _Folder = "matom",
+        dims: _Dims = 32,
+        size_rate: _SizeRate = 0.15,
+        **options: Any,
+    ) -> None:
+        super().__init__(network=network, dims=dims, size_rate=size_rate, **options)
 
 
 class Drnet(_OverlapTracker, name="drnet"):
-    """DRNet (VOT 2019): as ATOM, with the box straight from the network."""
+    """DRNet (VOT 2019): as ATOM, with the box straight from the network.
+
+    Departs from it in what the network says of the box in the first frame, which is right: this error is
+    taken from all later answers.
+    """
 
     _gives_boxes = True
 
     def __init__(self, *, network: _Folder = "drnet", **options: Any) -> None:
         super().__init__(network=network, **options)
 
+    def _meet(self, sides: Floats) -> None:
+        self._error = self._said(sides)
+
+    def _said(self, sides: Floats) -> Floats:
+        """The network's answer for a box: shifts in its sides, logarithms of the changes of its sides."""
+        return self._predictor.values(sides[None].astype(np.float32))[0].astype(float)
+
     def _boxed(self, proposal: Floats) -> tuple[Floats, dict[str, float]]:
         low, high = proposal[:2], proposal[2:]
         size = high - low
-        change = self._predictor.values(proposal[None].astype(np.float32))[0].astype(float)
+        change = self._said(proposal) - self._error
         centre = (low + high) / 2 + change[:2] * size
         size = size * np.exp(np.clip(change[2:], -_MOST_GROWTH, _MOST_GROWTH))
         return np.concatenate([centre - size / 2, centre + size / 2]), {}
@@ -259,8 +288,17 @@ class Drnet(_OverlapTracker, name="drnet"):
 class Mdrnet(Drnet, name="mdrnet"):
     """DRNet on a small network that learned from DRNet's (CFKD)."""
 
-    def __init__(self, *, network: _Folder = "mdrnet", dims: _Dims = 32, **options: Any) -> None:
-        super().__init__(network=network, dims=dims, **options)
+    thresholds = _STUDENTS
+
+    def __init__(
+        self,
+        *,
+        network: _Folder = "mdrnet",
+        dims: _Dims = 32,
+        size_rate: _SizeRate = 0.15,
+        **options: Any,
+    ) -> None:
+        super().__init__(network=network, dims=dims, size_rate=size_rate, **options)
 
 
 def _sides(box: Box, area: Box) -> Floats:

@@ -9,8 +9,8 @@ from torch.nn import functional
 from slimtrack.online.roi import precise_roi_pool
 
 __all__ = [
-    "BINS", "BOX_BEND", "STRIDES", "adaptive_hard", "correlated", "correlation", "fidelity", "smooth", "stacked",
-    "target_response", "weighted_response",
+    "BINS", "BOX_BEND", "STRIDES", "adaptive_hard", "correlated", "correlation", "fidelity", "smooth",
+    "stacked", "target_response", "weighted_response",
 ]  # fmt: skip
 
 STRIDES = (2, 4, 8, 16)
@@ -115,7 +115,8 @@ def smooth(said: Tensor, goal: Tensor, bend: float = 1.0) -> Tensor:
     """Smooth L1 (equation 3.9) of ``(N, K, outputs)``, summed over outputs: ``(N, K)``.
 
     Args:
-        said, goal: What is compared.
+        said: Answers.
+        goal: What they should be.
         bend: The difference at which the square becomes a line; 1 in the paper.
     """
     return functional.smooth_l1_loss(said, goal, reduction="none", beta=bend).sum(-1)

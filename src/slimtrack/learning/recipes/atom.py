@@ -65,6 +65,11 @@ class Atom(OverlapRecipe):
         """Takes the backbone's ImageNet weights: a file, or a network's name such as ``resnet18``."""
         self.network.backbone.start(locate(str(path))[1] if str(path) in KNOWN else path)
 
+    @property
+    def needs_start(self) -> bool:
+        """The backbone does not learn."""
+        return True
+
     def groups(self) -> list[Group]:
         """The predictor alone."""
         return [Group(1.0, list(self.network.predictor.parameters()))]

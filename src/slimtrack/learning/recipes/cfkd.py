@@ -103,6 +103,9 @@ class Cfkd(OverlapRecipe):
         """Takes ImageNet weights of the backbone; or all weights of an earlier run, its `best.pt`.
 
         Of a run of the other kind, whose last layer has other outputs, all but that layer.
+
+        Raises:
+            InputError: The file holds another network.
         """
         try:
             before = Checkpoint.read(path)
@@ -114,7 +117,18 @@ class Cfkd(OverlapRecipe):
         if isinstance(network, OverlapNetwork) and network.kind != self.network.kind:
             last = self.network.predictor.last.state_dict()
             weights |= {f"predictor.last.{name}": value for name, value in last.items()}
-        self.network.load_state_dict(weights)
+        try:
+            self.network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(
+                f"--start {path} is a run of {before.recipe}{before.options or ''}, whose network has other "
+                "layers: choose the same backbone and head, or give ImageNet weights"
+            ) from error
+
+    @property
+    def needs_start(self) -> bool:
+        """With `features=frozen` the backbone does not learn."""
+        return self._features == "frozen"
 
     def teach(self, path: Path) -> None:
         """Takes the `best.pt` of a run of `atom` or `drnet`.
