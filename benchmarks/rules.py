@@ -1,21 +1,24 @@
-"""What each rule of `slim` brings: its accuracy with all of them, and with each one taken out.
+"""What each rule of a tracker brings: its accuracy with all of them, and with each one taken out.
 
-Command: ``python benchmarks/slim_rules.py sequences/dev [--tracker slim-large] [--every 3] [--names blurs-]``
+Command: ``python benchmarks/rules.py sequences/dev [--tracker slim-large] [--every 3] [--names blurs-]``
 
-The rules: boxes stay as loose or as tight as the first one (*habit*), what is seen clearly is followed
-whatever its score (*clear*), a wider area is searched where nothing is clear (*wide*), and a classifier
-learns the target beside the network (*online*). With ``--every 3`` only every third frame is shown, so that
-targets move three times as fast. One run from the first box as given.
+The rules of ``slim`` and ``slim-large``: boxes stay as loose or as tight as the first one (*habit*), what is
+seen clearly is followed whatever its score (*clear*), a wider area is searched where nothing is clear
+(*wide*), and a classifier learns the target beside the network (*online*). Of ``matom`` and ``mdrnet``:
+*clear*; sizes follow the network's with a delay (*size*); and of ``mdrnet``, what the network says of the
+first box is taken from all later answers (*error*). With ``--every 3`` only every third frame is shown, so
+that targets move three times as fast. One run from the first box as given.
 """
 
 import argparse
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from slimtrack.arrays import Image
+from slimtrack.arrays import Floats, Image
 from slimtrack.datasets import Dataset, Sequence
 from slimtrack.evaluation.metrics import bootstrap_difference, measure
 from slimtrack.evaluation.once import DecodedFrames, track_once
@@ -32,17 +35,43 @@ class Near:
         return self._found(image, self._place)  # type: ignore[attr-defined,no-any-return]  # a mixin of slim
 
 
-WITHOUT = ("", "habit", "clear", "wide", "online", "habit, clear, wide, online")
+class Unclear:
+    """Follows by the score alone."""
+
+    def _locate(self, image: Image) -> Estimate:
+        return replace(super()._locate(image), clear=False)  # type: ignore[misc,no-any-return]  # a mixin
+
+
+class Believing:
+    """Takes what the network says of a box as it is."""
+
+    def _meet(self, sides: Floats) -> None:
+        self._error = np.zeros(4)
+
+
+RULES = {
+    "slim": ("habit", "clear", "wide", "online"),
+    "slim-large": ("habit", "clear", "wide", "online"),
+    "matom": ("clear", "size"),
+    "mdrnet": ("error", "clear", "size"),
+}
 
 
 def made(name: str, without: str) -> Tracker:
     """The tracker without these rules."""
-    cls = tracker_class(name)
-    bases = (Near, cls) if "wide" in without else (cls,)
-    changed = {"habit": 0.0} if "habit" in without else {}
-    if "clear" in without:
-        changed["clear"] = math.inf
-    tracker: Tracker = type(cls.__name__, bases, changed)(online="none" if "online" in without else "atom")
+    cls, left_out = tracker_class(name), without.split(", ")
+    mixins: dict[str, type]
+    options: dict[str, Any]
+    if name in ("matom", "mdrnet"):
+        mixins = {"clear": Unclear, "error": Believing}
+        options = {"size_rate": 1.0} if "size" in left_out else {}
+        changed: dict[str, float] = {}
+    else:
+        mixins = {"wide": Near}
+        options = {"online": "none"} if "online" in left_out else {}
+        changed = {rule: value for rule, value in (("habit", 0.0), ("clear", math.inf)) if rule in left_out}
+    bases = (*(mixins[rule] for rule in left_out if rule in mixins), cls)
+    tracker: Tracker = type(cls.__name__, bases, changed)(**options)
     return tracker
 
 
@@ -67,7 +96,7 @@ def table(name: str, parts: list[Sequence]) -> Iterator[str]:
     yield "|---|---|---|"
     whole = areas(name, "", parts)
     yield f"| - | {np.mean(list(whole.values())):.3f} | |"
-    for without in WITHOUT[1:]:
+    for without in (*RULES[name], ", ".join(RULES[name])):
         found = areas(name, without, parts)
         apart = bootstrap_difference(found, whole)
         mean = np.mean(list(found.values()))
@@ -79,7 +108,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", help="a data set")
-    parser.add_argument("--tracker", default="slim", choices=("slim", "slim-large"))
+    parser.add_argument("--tracker", default="slim", choices=RULES)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--names", default="", help="sequences whose names begin so; all if left out")
     args = parser.parse_args()
