@@ -19,9 +19,15 @@ _DASIAMRPN = f"{_ZOO}/89696dacd6bd819dfd67dbb0935d778e0dc5cdc4/models/object_tra
 _IMAGENET_BGR = (103.939, 116.779, 123.68)
 
 
-def _nanotrack(version: int, backbone: File, head: File) -> Entry:
+def _nanotrack(version: int, end: str, **parts: tuple[int, str]) -> Entry:
+    """Size and hash of each part, and the end of their published names."""
     origin = f"NanoTrack v{version} (Chu, SiamTrackers), its author's weights"
-    return Entry(Card(f"nanotrackv{version}", "Apache-2.0", origin, colors="bgr"), (backbone, head))
+    name = f"nanotrackv{version}"
+    files = (
+        File(f"{name}/{part}.onnx", *known, f"{_NANOTRACK}/{name}/nanotrack_{part}{end}.onnx")
+        for part, known in parts.items()
+    )
+    return Entry(Card(name, "Apache-2.0", origin, colors="bgr"), tuple(files))
 
 
 def _from_torchvision(name: str) -> str:
@@ -253,48 +259,21 @@ ENTRIES = (
     ),
     _nanotrack(
         1,
-        File(
-            "nanotrackv1/backbone.onnx",
-            767_819,
-            "f6fdf311bdc846510c2f9f0b2b8159c7e0cf5d80ed18c9079faeb32db460cba9",
-            f"{_NANOTRACK}/nanotrackv1/nanotrack_backbone_sim.onnx",
-        ),
-        File(
-            "nanotrackv1/head.onnx",
-            392_202,
-            "4c987e5121cc400b6175f2168c30c84857864fe36d5e7a14df0c27e8e5b9540d",
-            f"{_NANOTRACK}/nanotrackv1/nanotrack_head_sim.onnx",
-        ),
+        "_sim",
+        backbone=(767_819, "f6fdf311bdc846510c2f9f0b2b8159c7e0cf5d80ed18c9079faeb32db460cba9"),
+        head=(392_202, "4c987e5121cc400b6175f2168c30c84857864fe36d5e7a14df0c27e8e5b9540d"),
     ),
     _nanotrack(
         2,
-        File(
-            "nanotrackv2/backbone.onnx",
-            1_056_849,
-            "530bdd0cd00f19afab79a863e71ba71e3312395a5dc9151af675082bdaaa2fc4",
-            f"{_NANOTRACK}/nanotrackv2/nanotrack_backbone_sim.onnx",
-        ),
-        File(
-            "nanotrackv2/head.onnx",
-            726_198,
-            "0d8c0637be849f092cc7236cae02e55c8b9455ebe37ba50601d6115db4247cd9",
-            f"{_NANOTRACK}/nanotrackv2/nanotrack_head_sim.onnx",
-        ),
+        "_sim",
+        backbone=(1_056_849, "530bdd0cd00f19afab79a863e71ba71e3312395a5dc9151af675082bdaaa2fc4"),
+        head=(726_198, "0d8c0637be849f092cc7236cae02e55c8b9455ebe37ba50601d6115db4247cd9"),
     ),
     _nanotrack(
         3,
-        File(
-            "nanotrackv3/backbone.onnx",
-            1_431_635,
-            "50be1320abf9384fd3479ea829f95e244cf3f3838190c5ab60c750fb8c1ce828",
-            f"{_NANOTRACK}/nanotrackv3/nanotrack_backbone.onnx",
-        ),
-        File(
-            "nanotrackv3/head.onnx",
-            1_183_740,
-            "75357903be3f4817c965af16cb5a11fd32b1467f597a408405a98635ac63f61d",
-            f"{_NANOTRACK}/nanotrackv3/nanotrack_head.onnx",
-        ),
+        "",
+        backbone=(1_431_635, "50be1320abf9384fd3479ea829f95e244cf3f3838190c5ab60c750fb8c1ce828"),
+        head=(1_183_740, "75357903be3f4817c965af16cb5a11fd32b1467f597a408405a98635ac63f61d"),
     ),
     Entry(
         Card(
