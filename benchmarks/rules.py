@@ -5,9 +5,9 @@ Command: ``python benchmarks/rules.py sequences/dev [--tracker slim-large] [--ev
 The rules of ``slim`` and ``slim-large``: boxes stay as loose or as tight as the first one (*habit*), what is
 seen clearly is followed whatever its score (*clear*), a wider area is searched where nothing is clear
 (*wide*), and a classifier learns the target beside the network (*online*). Of ``matom`` and ``mdrnet``:
-*clear*; sizes follow the network's with a delay (*size*); and of ``mdrnet``, what the network says of the
-first box is taken from all later answers (*error*). With ``--every 3`` only every third frame is shown, so
-that targets move three times as fast. One run from the first box as given.
+*clear*; sizes follow the network's with a delay (*size*); and of ``mdrnet``, the network's error on the
+first box is subtracted from all later answers (*error*). With ``--every 3`` only every third frame is shown,
+so that targets move three times as fast. One run from the first box as given.
 """
 
 import argparse
@@ -43,9 +43,9 @@ class Unclear:
 
 
 class Believing:
-    """Takes what the network says of a box as it is."""
+    """Takes the network's answers as they are: its error on the first box is not subtracted."""
 
-    def _meet(self, sides: Floats) -> None:
+    def _measure_error(self, sides: Floats) -> None:
         self._error = np.zeros(4)
 
 

@@ -48,9 +48,9 @@ def _folder() -> Path:
 
 
 def write(folder: Path) -> None:
-    """Writes every network that a tracker takes by default: ``NAME.onnx``, or a folder ``NAME``."""
+    """Writes what trackers take by default and does not come along: ``NAME.onnx``, or a folder ``NAME``."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("atom", "matom", "drnet", "mdrnet"):
+    for name in ("atom", "drnet"):
         overlap_networks.write(folder / name, gives_boxes=name.endswith("drnet"))
     for name, shapes in _shapes().items():
         rng = np.random.default_rng(len(name))

@@ -209,7 +209,9 @@ def test_a_student_starts_from_one_of_the_other_kind_but_for_the_last_layer(tmp_
 def test_a_student_of_another_size_is_no_start(tmp_path: Path) -> None:
     first = make("cfkd[backbone=resnet18-s,head=8]")
     Checkpoint(first.name, first.options, first.recipe.network.state_dict()).write(tmp_path / "first.pt")
-    with pytest.raises(InputError, match=r"first.pt is a run of cfkd.* choose the same backbone and head"):
+    with pytest.raises(
+        InputError, match=r"first.pt is of recipe cfkd with .*resnet18-s.* choose the same backbone and head"
+    ):
         make(f"cfkd[{SMALL}]").recipe.start(tmp_path / "first.pt")
 
 

@@ -80,12 +80,18 @@ def test_a_missing_file_says_which_where_and_what_to_do(two_folders: tuple[Path,
     [
         ("nanotrackv3/head.onnx", "run `slimtrack network fetch nanotrackv3`, or give the folder"),
         ("fear_xs/search.onnx", "`slimtrack network fetch fear_xs` says how to make it, or give the folder"),
+        ("slim/search.onnx", "it comes with slimtrack, so install that again, or give the folder"),
+        (
+            "slim/backbone.onnx",
+            ": give the folder that holds it by --networks DIR",
+        ),  # no file of this network
         ("mine/a.onnx", ": give the folder that holds it by --networks DIR"),
     ],
 )
 def test_a_missing_file_of_a_known_network_says_how_to_get_it(
-    path: str, remedy: str, two_folders: tuple[Path, Path]
+    path: str, remedy: str, two_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("slimtrack.networks.find.SHIPPED", two_folders[0])
     with pytest.raises(MissingError) as caught:
         find_network(path)
     assert remedy in str(caught.value)

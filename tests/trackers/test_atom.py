@@ -11,12 +11,14 @@ import pytest
 
 import overlap_networks
 from slimtrack import create
-from slimtrack.confidence import State
+from slimtrack.confidence import Calibration, State
 from slimtrack.errors import InputError, MissingError
 from slimtrack.follower import Track
-from slimtrack.online.localisation import Kind
+from slimtrack.networks.find import SHIPPED
+from slimtrack.online.localisation import Finding, Kind
 from slimtrack.online.overlap import Head
 from slimtrack.online.roi import precise_roi_pool
+from slimtrack.registry import tracker_class
 from slimtrack.trackers._overlap import OverlapNetwork
 from slimtrack.trackers.atom import Atom, Drnet
 from slimtrack.video.synthetic import CLIPS
@@ -37,6 +39,16 @@ def boxes(tracker: Atom | Drnet, count: int = 8) -> list[tuple[float, ...]]:
 @pytest.mark.parametrize("name", ["atom", "matom"])
 def test_a_network_is_named_by_its_folder(name: str, folder: str) -> None:
     tracker = create(name, network=folder)
+    tracker.init(*FRAMES[0])
+    for image, truth in FRAMES[1:]:
+        assert tracker.update(image).box.iou(truth) > 0.6
+
+
+@pytest.mark.parametrize("name", ["matom", "mdrnet"])
+def test_a_student_needs_no_file_of_anybody(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLIMTRACK_NETWORKS", raising=False)
+    assert {file.parent for file in tracker_class(name).reads({})} == {SHIPPED / name}
+    tracker = create(name)
     tracker.init(*FRAMES[0])
     for image, truth in FRAMES[1:]:
         assert tracker.update(image).box.iou(truth) > 0.6
@@ -145,7 +157,7 @@ def test_drnet_moves_by_what_its_head_says(tmp_path: Path) -> None:
     assert box[0] + box[2] / 2 == pytest.approx(plain[0] + plain[2] * 0.55)
 
 
-def test_an_error_in_the_first_frame_is_taken_from_what_drnet_says(tmp_path: Path) -> None:
+def test_an_error_in_the_first_frame_is_subtracted_from_what_drnet_says(tmp_path: Path) -> None:
     wrong = create("drnet", network=saying(tmp_path / "wrong", 0.1, -0.05, 0.2, -0.1), size_rate=1.0)
     right = create("drnet", network=saying(tmp_path / "right", 0, 0, 0, 0), size_rate=1.0)
     assert boxes(wrong) == [pytest.approx(box, abs=1e-3) for box in boxes(right)]
@@ -229,6 +241,23 @@ def test_a_target_that_is_not_found_keeps_its_box(folder: str, monkeypatch: pyte
     tracks = [tracker.update(image) for image, _ in FRAMES[2:8]]
     assert {track.box for track in tracks} == {box}
     assert tracks[-1].state is State.LOST
+
+
+@pytest.mark.parametrize(
+    ("kind", "peak", "state"),
+    [
+        (Kind.CLEAR, 0.3, State.UNCERTAIN), (Kind.DISTRACTED, 0.3, State.UNCERTAIN),
+        (Kind.DISTRACTED, 0.2, State.LOST), (Kind.UNCERTAIN, 0.3, State.LOST),
+    ],
+)  # fmt: skip
+def test_a_clear_find_is_not_lost_whatever_its_score(
+    kind: Kind, peak: float, state: State, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Atom, "_calibration", lambda self: Calibration({}, bias=-9.0))
+    tracker = create("atom", network=folder)
+    tracker.init(*FRAMES[0])
+    monkeypatch.setattr(tracker, "_localised", lambda *_: Finding(9.5, 9.5, peak, kind))
+    assert [tracker.update(image) for image, _ in FRAMES[1:7]][-1].state is state
 
 
 def proposals(folder: str, proposal: list[float]) -> np.ndarray:

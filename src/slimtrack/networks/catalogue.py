@@ -35,9 +35,6 @@ def files_of(name: str) -> tuple[str, ...]:
 def owner(path: str) -> Entry | None:
     """The network to which the file at this path inside a folder of networks belongs."""
     for name, each in CATALOGUE.items():
-        if path.startswith(f"{name}/") or path in (
-            f"{name}.onnx",
-            *(file.path for file in (*each.files, *each.others)),
-        ):
+        if path in (f"{name}.onnx", *each.places, *(file.path for file in each.others)):
             return each
     return None

@@ -73,6 +73,8 @@ class Entry:
     @property
     def remedy(self) -> str:
         """What to do if it is missing."""
+        if self.shipped:
+            return "it comes with slimtrack, so install that again"
         command = f"`slimtrack network fetch {self.card.name}`"
         return f"run {command}" if self.published else f"{command} says how to make it"
 

@@ -39,7 +39,7 @@ _SizeRate = Annotated[
 ]
 _Best = Annotated[int, Range(1, 100), "Number of the best boxes that are averaged."]
 _Pooling = Annotated[
-    Pooling, "Pooling of boxes: precise, or standard, of whole cells, with which boxes are not moved."
+    Pooling, "Pooling of boxes: precise, or standard, of whole cells, with which ATOM refines no box."
 ]
 _Seed = Annotated[int, Range(0, 2**31), "Seed of all random numbers: first layer, shifts, proposals."]
 
@@ -60,7 +60,7 @@ _LEAST = 2.0
 _MOST_GROWTH = math.log(2)
 """DRNet's box grows or shrinks by no more than this factor in a frame, as a logarithm."""
 _STUDENTS = Thresholds(tracked=0.8, doubt=0.7, found=0.6, learned=0.3)
-"""Of trackers whose scores are fitted: a box that is clear is followed in any case, so doubt costs little."""
+"""Their scores are fitted, and a clear answer is followed even if UNCERTAIN, so that doubt costs little."""
 _UNFITTED = Calibration({"peak": 7.0}, bias=-2.6)
 """Until one is fitted: a peak of 0.25, at which ATOM says "not found", has a score of 0.3, LOST's bound."""
 
@@ -140,7 +140,7 @@ class _OverlapTracker(Tracker):
             self._network.to_reference(blocks[0]), sides, self._pooling
         )
         self._predictor.look(partial(self._network.searched, blocks[0]))
-        self._meet(sides)
+        self._measure_error(sides)
 
     def _locate(self, image: Image) -> Estimate:
         last = self._place
@@ -151,15 +151,15 @@ class _OverlapTracker(Tracker):
         responses = self._learner.respond(sample)
         found = self._localised(responses, last, area)
         self._searched = _LastSearch(area, sample, found.kind)
-        clear = evidence(responses, _APART) | {"peak": found.peak}
+        shown = evidence(responses, _APART) | {"peak": found.peak}
         if found.kind is Kind.ABSENT:
-            return Estimate(last, {**clear, **self._nothing})
+            return Estimate(last, {**shown, **self._nothing})
         self._predictor.look(partial(self._network.searched, blocks))
         proposal = _around(found, last, area)
         sides, more = self._boxed(proposal)
         moved = _box(self._eased(proposal, sides), area, image)
-        sure = found.kind is not Kind.UNCERTAIN and found.peak >= self._rules.absent
-        return Estimate(moved, {**clear, **more}, clear=sure)
+        clear = found.kind is not Kind.UNCERTAIN and found.peak >= self._rules.absent
+        return Estimate(moved, {**shown, **more}, clear=clear)
 
     def _learn(self, image: Image, box: Box, track: Track) -> None:
         """The classifier takes in the searched frame, and trains now and then, or at once on a distractor."""
@@ -170,8 +170,8 @@ class _OverlapTracker(Tracker):
         wanted = self._label((box.cx - area.x) * step, (box.cy - area.y) * step)
         self._learner.learn(sample, wanted, track.score, distracted=kind is Kind.DISTRACTED)
 
-    def _meet(self, sides: Floats) -> None:
-        """Takes note of the box in the first frame, at which the predictor looks now."""
+    def _measure_error(self, sides: Floats) -> None:
+        """Called with the box in the first frame, which is right, when the predictor looks at that frame."""
 
     _nothing: ClassVar[Mapping[str, float]] = {}
     """Evidence where the target was not found, in place of what `_boxed` gives."""
@@ -260,8 +260,8 @@ class Matom(Atom, name="matom"):
 class Drnet(_OverlapTracker, name="drnet"):
     """DRNet (VOT 2019): as ATOM, with the box straight from the network.
 
-    Departs from it in what the network says of the box in the first frame, which is right: this error is
-    taken from all later answers.
+    Departs from it by a correction: any change that the network says of the box in the first frame, which is
+    right, is an error, and is subtracted from all later answers.
     """
 
     _gives_boxes = True
@@ -269,12 +269,13 @@ class Drnet(_OverlapTracker, name="drnet"):
     def __init__(self, *, network: _Folder = "drnet", **options: Any) -> None:
         super().__init__(network=network, **options)
 
-    def _meet(self, sides: Floats) -> None:
+    def _measure_error(self, sides: Floats) -> None:
         self._error = self._said(sides)
 
     def _said(self, sides: Floats) -> Floats:
         """The network's answer for a box: shifts in its sides, logarithms of the changes of its sides."""
-        return self._predictor.values(sides[None].astype(np.float32))[0].astype(float)
+        said: Floats = self._predictor.values(sides[None].astype(np.float32))[0].astype(float)
+        return said
 
     def _boxed(self, proposal: Floats) -> tuple[Floats, dict[str, float]]:
         low, high = proposal[:2], proposal[2:]

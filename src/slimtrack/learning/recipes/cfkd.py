@@ -121,8 +121,8 @@ class Cfkd(OverlapRecipe):
             self.network.load_state_dict(weights)
         except RuntimeError as error:
             raise InputError(
-                f"--start {path} is a run of {before.recipe}{before.options or ''}, whose network has other "
-                "layers: choose the same backbone and head, or give ImageNet weights"
+                f"--start {path} is of recipe {before.recipe} with {before.options or 'no options'}, whose "
+                "network has other layers: choose the same backbone and head, or give ImageNet weights"
             ) from error
 
     @property
