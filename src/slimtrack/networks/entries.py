@@ -45,11 +45,10 @@ def _overlap(name: str, origin: str, command: str) -> Entry:
     return Entry(Card(name, origin=origin, note="mean, scale inside"), (), make=make, parts=parts)
 
 
-def _student(name: str, origin: str, *files: tuple[int, str]) -> Entry:
-    """One of the ATOM family that comes with slimtrack; size and hash of each file."""
-    card = Card(name, "Apache-2.0", origin, note="mean, scale inside")
-    named = zip(OVERLAP_FILES, files, strict=True)
-    return Entry(card, tuple(File(f"{name}/{part}", *known) for part, known in named), shipped=True)
+def _shipped(card: Card, *files: tuple[str, int, str], taps: str = "") -> Entry:
+    """A network of our own, which comes with slimtrack; name, size and hash of each file."""
+    ours = tuple(File(f"{card.name}/{name}", size, sha256) for name, size, sha256 in files)
+    return Entry(card, ours, taps=taps, shipped=True)
 
 
 ENTRIES = (
@@ -186,76 +185,55 @@ ENTRIES = (
         ),
         taps="conv1, relu1, layer1_0_conv1, layer1 .. layer3",
     ),
-    Entry(
+    _shipped(
         Card(
             "cf-vgg",
             "Apache-2.0",
             "CF-VGG's shape (paper 002), trained by slimtrack's recipe cf-vgg",
             mean=(123.68, 116.78, 103.94),
         ),
-        (
-            File(
-                "cf-vgg/cf-vgg.onnx",
-                213_932,
-                "6a84dbf1b7343eb31c4697fe07d89fffbb80b8fb12e1e4dcbacecca9c706cca9",
-            ),
-        ),
+        ("cf-vgg.onnx", 213_932, "6a84dbf1b7343eb31c4697fe07d89fffbb80b8fb12e1e4dcbacecca9c706cca9"),
         taps="relu1 .. relu5, norm1, norm2, pool1, pool2",
-        shipped=True,
     ),
-    Entry(
+    _shipped(
         Card("slim", "Apache-2.0", "MobileNetV2 thinned to half, trained by slimtrack.learning"),
-        (
-            File(
-                "slim/template.onnx",
-                755_361,
-                "0a60e2a3b0e2b6062c2c7fca653b9742f9c72c70db7f5155bc3f3f1826e6443e",
-            ),
-            File(
-                "slim/search.onnx",
-                954_319,
-                "4823a140f2ecd9cd47007a2accea88b839e740dc4e995326a5e13cccc8821d78",
-            ),
-        ),
-        shipped=True,
+        ("template.onnx", 755_361, "0a60e2a3b0e2b6062c2c7fca653b9742f9c72c70db7f5155bc3f3f1826e6443e"),
+        ("search.onnx", 954_319, "4823a140f2ecd9cd47007a2accea88b839e740dc4e995326a5e13cccc8821d78"),
     ),
-    Entry(
+    _shipped(
         Card(
             "slim-large",
             "Apache-2.0",
             "slim-large: EfficientNet-Lite0 thinned, trained by slimtrack.learning",
         ),
-        (
-            File(
-                "slim-large/template.onnx",
-                1_416_966,
-                "e57d2baea1bf70a03941c98302df5fb76036d9011f1cfd32d6831c9a7a61fa9e",
-            ),
-            File(
-                "slim-large/search.onnx",
-                1_747_460,
-                "3d5ff055f0a241a9f6e800893305d91da3c221fee7507fd440f49f61c5331d84",
-            ),
-        ),
-        shipped=True,
+        ("template.onnx", 1_416_966, "e57d2baea1bf70a03941c98302df5fb76036d9011f1cfd32d6831c9a7a61fa9e"),
+        ("search.onnx", 1_747_460, "3d5ff055f0a241a9f6e800893305d91da3c221fee7507fd440f49f61c5331d84"),
     ),
     _overlap("atom", "ATOM's predictor on ResNet-18, of your training", "slimtrack train atom .."),
     _overlap("drnet", "DRNet's predictor on ResNet-18, of your training", "slimtrack train drnet .."),
-    _student(
-        "matom",
-        "ATOM's student on MobileNetV2 (paper 003), trained by slimtrack's recipe cfkd",
-        (1_103_355, "c53fd672d75234b3c2f43257ddae31db9371ba4aedffbd6c80436d4af672ebf1"),
-        (297_721, "aded383a5760c86a75e4a69a98dc9501a0ff549f18534f99288f15dd060fe64f"),
-        (130_346, "263efa24731b95a3afcb3805c20717440ee7aff946e8b14ae0fc622a79c87ee3"),
-        (352_116, "5db4028eb4c39ba9b14763ec8648c18caf41043050b915a534bc99b18f49db7c"),
+    _shipped(
+        Card(
+            "matom",
+            "Apache-2.0",
+            "ATOM's student on MobileNetV2 (paper 003), trained by slimtrack's recipe cfkd",
+            note="mean, scale inside",
+        ),
+        ("backbone.onnx", 1_103_355, "c53fd672d75234b3c2f43257ddae31db9371ba4aedffbd6c80436d4af672ebf1"),
+        ("search.onnx", 297_721, "aded383a5760c86a75e4a69a98dc9501a0ff549f18534f99288f15dd060fe64f"),
+        ("reference.onnx", 130_346, "263efa24731b95a3afcb3805c20717440ee7aff946e8b14ae0fc622a79c87ee3"),
+        ("head.npz", 352_116, "5db4028eb4c39ba9b14763ec8648c18caf41043050b915a534bc99b18f49db7c"),
     ),
-    _student(
-        "mdrnet",
-        "DRNet's student on MobileNetV2 (paper 003), trained by slimtrack's recipe cfkd",
-        (1_103_355, "99a4f03fc7ddeeda243ad55ccb221119bc85ba14062aa941a24ab2e5c51a3147"),
-        (297_721, "0c78f984c6e69394a6a8827a619376043ba7c24219ded542c5ce5e47b81dddbf"),
-        (130_346, "2ea5a91a00773f0cbc48967664791eb747a5b0d58ca56ca2c96e32986ee48bfc"),
-        (352_890, "559a64c17e856a384878d3c8dc5af4dd777401cd6ce36034841e5ddbc178a6b1"),
+    _shipped(
+        Card(
+            "mdrnet",
+            "Apache-2.0",
+            "DRNet's student on MobileNetV2 (paper 003), trained by slimtrack's recipe cfkd",
+            note="mean, scale inside",
+        ),
+        ("backbone.onnx", 1_103_355, "99a4f03fc7ddeeda243ad55ccb221119bc85ba14062aa941a24ab2e5c51a3147"),
+        ("search.onnx", 297_721, "0c78f984c6e69394a6a8827a619376043ba7c24219ded542c5ce5e47b81dddbf"),
+        ("reference.onnx", 130_346, "2ea5a91a00773f0cbc48967664791eb747a5b0d58ca56ca2c96e32986ee48bfc"),
+        ("head.npz", 352_890, "559a64c17e856a384878d3c8dc5af4dd777401cd6ce36034841e5ddbc178a6b1"),
     ),
     _nanotrack(
         1,
